@@ -1,0 +1,145 @@
+"""The effective settings as frozen records. Loading and defaults are in ``load.py`` and the schema; paths are absolute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lao.core.states import Role
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Where the model server is. ``kind``: auto, lmstudio, openai (chat only), simulated."""
+
+    base_url: str
+    api_key: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class PathSettings:
+    """All absolute. ``root`` is the folder of factory.yaml; plan workspaces lie in it by the plan's stem."""
+
+    config_file: Path | None
+    root: Path
+    workspace: Path
+    plans: Path
+    database: Path
+
+    @property
+    def state_dir(self) -> Path:
+        """``.lao``: state, queue, locks and logs."""
+        return self.database.parent
+
+    @property
+    def queue(self) -> Path:
+        """The Huey queue file, beside the state file."""
+        return self.database.with_name("queue.db")
+
+
+@dataclass(frozen=True)
+class MemoryGateSettings:
+    """Seconds, megabytes and fractions of the memory gate."""
+
+    release_fraction: float
+    swap_growth_limit_mb: int
+    settle_timeout_s: float
+    poll_interval_s: float
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """One role's model. Tokens for ``context_length`` and ``max_completion``; None means the server's default."""
+
+    role: Role
+    key: str
+    context_length: int
+    max_completion: int
+    supports_tools: bool
+    supports_json_schema: bool
+    size_bytes: int
+    description: str
+    temperature: float | None
+    top_p: float | None
+    seed: int | None
+    repetition_penalty: float | None
+
+
+@dataclass(frozen=True)
+class OrchestrationSettings:
+    """Limits, batches and deadlines of the pipeline. Times in seconds."""
+
+    model_load_timeout_s: float
+    model_load_poll_interval_s: float
+    max_task_attempts: int
+    plan_watch_interval_s: float
+    llm_connect_timeout_s: float
+    llm_request_timeout_s: float
+    llm_idle_timeout_s: float
+    llm_retry_attempts: int
+    llm_retry_backoff_base_s: float
+    phase_gated: bool
+    coder_batch_size: int | None
+    reviewer_batch_size: int | None
+    max_context_utilization: float
+    quality_gate_mode: str
+    validation_build_cmd: str | None
+    validation_lint_cmd: str | None
+    validation_timeout_s: float
+    infer_validation_commands: bool
+    validation_profile: str
+    validation_profiles: Mapping[str, Any]
+    placeholder_max_markers_per_kloc: float
+    placeholder_max_ratio: float
+    preflight_reserved_tokens: int
+    strict_adherence: bool
+    strict_closure_allowed_statuses: tuple[str, ...]
+    retry_cooldown_base_s: float
+    retry_cap_coder: int
+    retry_cap_reviewer: int
+    retry_cap_validation: int
+    no_progress_repeat_limit: int
+    coder_max_turns: int
+    retry_failed_cron: str | None
+    benchmark_min_pass_rate: float
+    benchmark_fail_on_regression: bool
+    pilot_mode_enabled: bool
+    pilot_context_lines: int
+    analyst_enabled: bool
+    verifier_enabled: bool
+    compaction_enabled: bool
+    compaction_keep_recent: int
+
+
+@dataclass(frozen=True)
+class GitSettings:
+    """Traceability in the plan's repository."""
+
+    enabled: bool
+    plan_file_name: str
+    commit_trailers: bool
+    worktrees: bool
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that factory.yaml, the environment and the flags say, with defaults filled in.
+
+    ``raw`` is the whole validated document (also keys of features that read it themselves: skills, memory,
+    mcp_servers, hooks, otel, permissions, agentic); ``sources`` maps a dotted key to where its value came from.
+    """
+
+    server: ServerSettings
+    paths: PathSettings
+    memory_gate: MemoryGateSettings
+    orchestration: OrchestrationSettings
+    git: GitSettings
+    models: Mapping[Role, ModelSettings]
+    permission_mode: str
+    output_style: str
+    total_ram_gb: float | None
+    raw: Mapping[str, Any]
+    sources: Mapping[str, str]

@@ -1,0 +1,131 @@
+"""States, phases and roles as enums, and the one table of legal moves. Printed into docs/architecture.md."""
+
+from __future__ import annotations
+
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+
+class Role(str, Enum):
+    """Who a model call is made for; the keys of ``models`` in factory.yaml."""
+
+    PLANNER = "planner"
+    CODER = "coder"
+    REVIEWER = "reviewer"
+    PILOT = "pilot"
+    ANALYST = "analyst"
+    EMBEDDER = "embedder"
+
+
+class Queue(str, Enum):
+    """The two Huey queues."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+class Phase(str, Enum):
+    """The phases of the pipeline; each is one Huey task."""
+
+    INGEST = "ingest"
+    PLAN = "plan"
+    CODE = "code"
+    VERIFY = "verify"
+    REVIEW = "review"
+    CLOSE = "close"
+
+
+class PlanState(str, Enum):
+    """Where a plan stands."""
+
+    QUEUED = "queued"
+    PLANNING = "planning"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    NEEDS_HUMAN = "needs_human"
+    CANCELLED = "cancelled"
+
+
+class TaskState(str, Enum):
+    """Where a task stands."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    CODING = "coding"
+    VERIFYING = "verifying"
+    REVIEWING = "reviewing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    NEEDS_HUMAN = "needs_human"
+    CANCELLED = "cancelled"
+
+
+class RunState(str, Enum):
+    """Where one run of a phase stands."""
+
+    BLOCKED = "blocked"
+    READY = "ready"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+PHASE_QUEUE: Final = MappingProxyType(
+    {
+        Phase.INGEST: Queue.CPU,
+        Phase.PLAN: Queue.GPU,
+        Phase.CODE: Queue.GPU,
+        Phase.VERIFY: Queue.CPU,
+        Phase.REVIEW: Queue.GPU,
+        Phase.CLOSE: Queue.CPU,
+    }
+)
+
+PHASE_ROLE: Final = MappingProxyType({Phase.PLAN: Role.PLANNER, Phase.CODE: Role.CODER, Phase.REVIEW: Role.REVIEWER})
+
+TERMINAL_TASKS: Final = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.NEEDS_HUMAN, TaskState.CANCELLED})
+TERMINAL_PLANS: Final = frozenset({PlanState.COMPLETED, PlanState.FAILED, PlanState.NEEDS_HUMAN, PlanState.CANCELLED})
+ACTIVE_TASKS: Final = frozenset({TaskState.READY, TaskState.CODING, TaskState.VERIFYING, TaskState.REVIEWING})
+
+_END_TASK = frozenset({TaskState.FAILED, TaskState.NEEDS_HUMAN, TaskState.CANCELLED})
+_END_PLAN = frozenset({PlanState.FAILED, PlanState.NEEDS_HUMAN, PlanState.CANCELLED})
+
+PLAN_MOVES: Final = MappingProxyType(
+    {
+        PlanState.QUEUED: frozenset({PlanState.PLANNING}) | _END_PLAN,
+        PlanState.PLANNING: frozenset({PlanState.ACTIVE}) | _END_PLAN,
+        PlanState.ACTIVE: frozenset({PlanState.COMPLETED}) | _END_PLAN,
+        PlanState.COMPLETED: frozenset({PlanState.ACTIVE}),
+        PlanState.FAILED: frozenset({PlanState.QUEUED, PlanState.PLANNING, PlanState.ACTIVE}),
+        PlanState.NEEDS_HUMAN: frozenset({PlanState.QUEUED, PlanState.PLANNING, PlanState.ACTIVE}),
+        PlanState.CANCELLED: frozenset({PlanState.QUEUED}),
+    }
+)
+
+TASK_MOVES: Final = MappingProxyType(
+    {
+        TaskState.WAITING: frozenset({TaskState.READY}) | _END_TASK,
+        TaskState.READY: frozenset({TaskState.CODING}) | _END_TASK,
+        TaskState.CODING: frozenset({TaskState.VERIFYING, TaskState.READY}) | _END_TASK,
+        TaskState.VERIFYING: frozenset({TaskState.REVIEWING, TaskState.READY}) | _END_TASK,
+        TaskState.REVIEWING: frozenset({TaskState.COMPLETED, TaskState.READY}) | _END_TASK,
+        TaskState.COMPLETED: frozenset(),
+        TaskState.FAILED: frozenset({TaskState.WAITING, TaskState.READY}),
+        TaskState.NEEDS_HUMAN: frozenset({TaskState.WAITING, TaskState.READY}),
+        TaskState.CANCELLED: frozenset({TaskState.WAITING, TaskState.READY}),
+    }
+)
+
+RUN_MOVES: Final = MappingProxyType(
+    {
+        RunState.BLOCKED: frozenset({RunState.READY, RunState.SKIPPED}),
+        RunState.READY: frozenset({RunState.RUNNING, RunState.SKIPPED}),
+        RunState.RUNNING: frozenset({RunState.DONE, RunState.FAILED, RunState.READY, RunState.SKIPPED}),
+        RunState.DONE: frozenset(),
+        RunState.FAILED: frozenset(),
+        RunState.SKIPPED: frozenset(),
+    }
+)

@@ -1,0 +1,1 @@
+"""The model catalogue: presets per role, as YAML, and their loader."""
