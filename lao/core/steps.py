@@ -1,4 +1,4 @@
-"""The seams of the journal: what a step is, and what kinds of effect it may have. See docs/architecture.md, "Journal"."""
+"""The seams of the journal: what a step is, and what kinds of effect it may have (docs/architecture.md, "Journal")."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class OutcomeUnknown(Exception):
 class DirectSteps:
     """Steps without a journal: runs everything at once. For tests of agents and tools."""
 
-    def run(self, kind: StepKind, label: str, fn: Callable[[], Json]) -> Json:
+    def run(self, kind: StepKind, label: str, fn: Callable[[], Json]) -> Json:  # noqa: ARG002  # the Protocol's names
         return fn()
 
-    def effect(self, label: str, effect: Effect) -> Json:
+    def effect(self, label: str, effect: Effect) -> Json:  # noqa: ARG002
         return effect.apply(effect.prepare())

@@ -1,0 +1,14 @@
+"""How long to wait before trying again: exponential, capped, with jitter that differs per run but not per redo."""
+
+from __future__ import annotations
+
+import hashlib
+
+CAP_S = 60.0
+
+
+def delay_s(base_s: float, waits: int, seed: str, cap_s: float = CAP_S) -> float:
+    """Seconds before try number ``waits + 1``: base · 2^waits, at most ``cap_s``, times 0.75 to 1.25."""
+    digest = hashlib.sha256(f"{seed}:{waits}".encode()).digest()
+    jitter = 0.75 + digest[0] / 255 * 0.5
+    return min(cap_s, base_s * 2.0 ** min(waits, 16)) * jitter

@@ -1,0 +1,208 @@
+"""How work moves: plan → tasks → attempts (code, verify, review) → close. Every function runs inside a transaction
+that its caller opened and returns the ids of runs that became ready, for the caller to wake after the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lao.core.errors import LaoError
+from lao.core.states import TERMINAL_PLANS, TERMINAL_TASKS, Phase, PlanState, RunState, TaskState
+from lao.core.words import TaskSpec
+from lao.state.tables import DependencyRow, PlanRow, RunRow, TaskRow, TodoRow
+from lao.state.transitions import move_plan, move_run, move_task
+
+ATTEMPT_PHASES = (Phase.CODE, Phase.VERIFY, Phase.REVIEW)
+
+_TERMINAL = [s.value for s in TERMINAL_TASKS]
+_OPEN_RUNS = [RunState.BLOCKED.value, RunState.READY.value]
+
+
+def new_run(
+    plan_id: str, phase: Phase, now: float, *, task_id: int | None = None, attempt: int = 1, **extra: Any
+) -> Any:
+    """Insert a run; READY unless it has a predecessor."""
+    state = RunState.BLOCKED if extra.get("predecessor") else RunState.READY
+    return RunRow.create(
+        plan=plan_id, task=task_id, phase=phase.value, attempt=attempt, state=state.value, created_at=now, **extra
+    )
+
+
+def next_plan_run(plan_id: str, phase: Phase, now: float) -> list[int]:
+    """Queue the next run of a plan-level phase, unless one is open already."""
+    runs = RunRow.select().where(RunRow.plan == plan_id, RunRow.task.is_null(), RunRow.phase == phase.value)
+    open_run = runs.where(RunRow.state.in_([*_OPEN_RUNS, RunState.RUNNING.value])).first()
+    if open_run is not None:
+        return [open_run.id] if open_run.state == RunState.READY.value else []
+    return [new_run(plan_id, phase, now, attempt=runs.count() + 1).id]
+
+
+def add_tasks(plan_id: str, specs: Sequence[TaskSpec], now: float) -> list[int]:
+    """Store the planner's tasks (titles unique, dependencies by title, no cycles) and start those without needs."""
+    plan = PlanRow.get_by_id(plan_id)
+    rows = {}
+    for seq, spec in enumerate(specs):
+        rows[spec.title] = TaskRow.create(
+            plan=plan,
+            seq=seq,
+            title=spec.title,
+            description=spec.description,
+            file_paths=list(spec.file_paths),
+            commands=list(spec.commands),
+            state=TaskState.WAITING.value,
+            updated_at=now,
+        )
+    for spec in specs:
+        for title in spec.dependencies:
+            if title not in rows:
+                raise LaoError(f"task {spec.title!r} depends on unknown task {title!r}")
+            DependencyRow.create(task=rows[spec.title], needs=rows[title])
+    move_plan(plan, PlanState.ACTIVE, now)
+    ready: list[int] = []
+    for spec in specs:
+        if not spec.dependencies:
+            ready += _start_attempt(rows[spec.title], now)
+    return ready
+
+
+def _start_attempt(task: TaskRow, now: float, *, not_before: float = 0.0) -> list[int]:
+    """Begin the next attempt: three runs in a chain, the first one ready. Counts the attempt, once."""
+    attempt = task.attempts + 1
+    move_task(task, TaskState.READY, now, attempts=attempt)
+    TodoRow.delete().where(TodoRow.task == task).execute()
+    first, previous = None, None
+    for phase in ATTEMPT_PHASES:
+        extra: dict[str, Any] = {"predecessor": previous} if previous else {"not_before": not_before}
+        previous = new_run(task.plan_id, phase, now, task_id=task.id, attempt=attempt, **extra)
+        first = first or previous
+    return [first.id] if first else []
+
+
+def unblock_successors(run_id: int, now: float) -> list[int]:
+    """The runs that waited for this one are ready."""
+    ready = []
+    for row in RunRow.select().where(RunRow.predecessor == run_id, RunRow.state == RunState.BLOCKED.value):
+        move_run(row, RunState.READY, created_at=now)
+        ready.append(row.id)
+    return ready
+
+
+def _skip_open_runs(task: TaskRow) -> None:
+    """Whatever is still open of the task's attempts will not be needed."""
+    for row in RunRow.select().where(RunRow.task == task, RunRow.state.in_(_OPEN_RUNS)):
+        move_run(row, RunState.SKIPPED)
+
+
+def retry_or_fail(
+    task_id: int, now: float, *, counter: str, cap: int, feedback: Iterable[str], reason: str, cooldown_s: float = 0.0
+) -> list[int]:
+    """An attempt ended badly: count it on ``counter``; begin another one, or fail the task when ``cap`` is reached."""
+    task = TaskRow.get_by_id(task_id)
+    _skip_open_runs(task)
+    count = getattr(task, counter) + 1
+    fields = {counter: count, "feedback": list(feedback), "reason": reason}
+    TaskRow.update(**fields).where(TaskRow.id == task.id).execute()
+    for name, value in fields.items():
+        setattr(task, name, value)
+    if count >= cap:
+        return end_task(task_id, TaskState.FAILED, now, reason)
+    wait = cooldown_s * 2 ** max(0, task.attempts - 1) if cooldown_s else 0.0
+    return _start_attempt(task, now, not_before=now + wait if wait else 0.0)
+
+
+def complete_task(task_id: int, now: float) -> list[int]:
+    """The task is done with evidence; start what waited only for it, close the plan after the last."""
+    task = TaskRow.get_by_id(task_id)
+    move_task(task, TaskState.COMPLETED, now, reason="")
+    ready: list[int] = []
+    for row in _dependents(task):
+        needs = DependencyRow.select().join(TaskRow, on=DependencyRow.needs).where(DependencyRow.task == row)
+        open_needs = needs.where(TaskRow.state != TaskState.COMPLETED.value).count()
+        if row.state == TaskState.WAITING.value and not open_needs:
+            ready += _start_attempt(row, now)
+    return ready + close_if_over(task.plan_id, now)
+
+
+def end_task(task_id: int, state: TaskState, now: float, reason: str) -> list[int]:
+    """End a task as failed, needs_human or cancelled; tasks that wait for it fail with the reason."""
+    task = TaskRow.get_by_id(task_id)
+    _skip_open_runs(task)
+    move_task(task, state, now, reason=reason)
+    for row in _dependents(task):
+        if row.state == TaskState.WAITING.value:
+            why = f"needs task {task.title!r}, which is {state.value}"
+            follow = TaskState.CANCELLED if state is TaskState.CANCELLED else TaskState.FAILED
+            _end_dependent(row, follow, now, why)
+    return close_if_over(task.plan_id, now)
+
+
+def _end_dependent(task: TaskRow, state: TaskState, now: float, reason: str) -> None:
+    move_task(task, state, now, reason=reason, feedback=[reason])
+    for row in _dependents(task):
+        if row.state == TaskState.WAITING.value:
+            _end_dependent(row, state, now, f"needs task {task.title!r}, which is {state.value}")
+
+
+def _dependents(task: TaskRow) -> list[Any]:
+    return list(
+        TaskRow.select()
+        .join(DependencyRow, on=DependencyRow.task)
+        .where(DependencyRow.needs == task)
+        .order_by(TaskRow.seq)
+    )
+
+
+def open_tasks(plan_id: str) -> int:
+    """How many tasks of the plan are not over."""
+    return int(TaskRow.select().where(TaskRow.plan == plan_id, TaskRow.state.not_in(_TERMINAL)).count())
+
+
+def close_if_over(plan_id: str, now: float) -> list[int]:
+    """When no task is open, queue the closing phase."""
+    return [] if open_tasks(plan_id) else next_plan_run(plan_id, Phase.CLOSE, now)
+
+
+def end_plan(plan_id: str, state: PlanState, now: float, reason: str = "") -> None:
+    """End a plan that is not over; its open runs are skipped."""
+    plan = PlanRow.get_by_id(plan_id)
+    if PlanState(plan.state) in TERMINAL_PLANS:
+        return
+    for row in RunRow.select().where(RunRow.plan == plan, RunRow.state.in_(_OPEN_RUNS)):
+        move_run(row, RunState.SKIPPED)
+    move_plan(plan, state, now, reason=reason)
+
+
+def retry_plan(plan: PlanRow, now: float) -> tuple[int, list[int]]:
+    """Give the failed and parked tasks of an ended plan a new set of attempts.
+
+    Returns (tasks or phases set back, runs that became ready).
+    """
+    retryable = [TaskState.FAILED.value, TaskState.NEEDS_HUMAN.value]
+    rows = list(TaskRow.select().where(TaskRow.plan == plan, TaskRow.state.in_(retryable)).order_by(TaskRow.seq))
+    if not rows:
+        return _retry_phase(plan, now)
+    if plan.state != PlanState.ACTIVE.value:
+        move_plan(plan, PlanState.ACTIVE, now, reason="")
+    for row in rows:
+        move_task(row, TaskState.WAITING, now, coder_failures=0, verify_failures=0, rejections=0, reason="")
+    ready: list[int] = []
+    for row in rows:
+        needs = TaskRow.select().join(DependencyRow, on=DependencyRow.needs).where(DependencyRow.task == row)
+        if all(n.state == TaskState.COMPLETED.value for n in needs):
+            ready += _start_attempt(row, now)
+    return len(rows), ready
+
+
+def _retry_phase(plan: PlanRow, now: float) -> tuple[int, list[int]]:
+    """A plan that failed outside its tasks: repeat the phase in which it failed."""
+    if plan.state not in (PlanState.FAILED.value, PlanState.NEEDS_HUMAN.value):
+        return 0, []
+    has_tasks = TaskRow.select().where(TaskRow.plan == plan).exists()
+    ingested = RunRow.select().where(
+        RunRow.plan == plan, RunRow.phase == Phase.INGEST.value, RunRow.state == RunState.DONE.value
+    )
+    if has_tasks:
+        move_plan(plan, PlanState.ACTIVE, now, reason="")
+        return 1, next_plan_run(plan.id, Phase.CLOSE, now)
+    move_plan(plan, PlanState.QUEUED, now, reason="")
+    return 1, next_plan_run(plan.id, Phase.PLAN if ingested.exists() else Phase.INGEST, now)

@@ -1,0 +1,177 @@
+"""Read-only views for ``lao status``, the supervisor and waiting clients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee as pw
+
+from lao.core.states import ACTIVE_TASKS, TERMINAL_PLANS, PlanState, RunState, TaskState
+from lao.core.words import Json
+from lao.state.store import Store
+from lao.state.tables import DeadLetterRow, ModelEventRow, PlanRow, RejectionRow, RunRow, TaskRow
+
+_BUSY = [RunState.READY.value, RunState.RUNNING.value]
+
+
+def plans_view(store: Store) -> list[dict[str, Json]]:
+    """Every plan with the counts of its tasks, oldest first."""
+    counts: dict[str, dict[str, int]] = {}
+    with store.reading():
+        query = TaskRow.select(TaskRow.plan, TaskRow.state, pw.fn.COUNT(TaskRow.id)).group_by(
+            TaskRow.plan, TaskRow.state
+        )
+        for plan_id, state, number in query.tuples():
+            counts.setdefault(plan_id, {})[state] = number
+        return [
+            {
+                "id": row.id,
+                "name": row.name,
+                "file": row.file,
+                "state": row.state,
+                "reason": row.reason,
+                "workspace": row.workspace,
+                "supersedes": row.supersedes,
+                "tasks": _totals(counts.get(row.id, {})),
+            }
+            for row in PlanRow.select().order_by(PlanRow.created_at)
+        ]
+
+
+def _totals(states: dict[str, int]) -> dict[str, int]:
+    active = sum(states.get(s.value, 0) for s in ACTIVE_TASKS)
+    named = ("completed", "failed", "needs_human", "waiting", "cancelled")
+    return {"total": sum(states.values()), **{name: states.get(name, 0) for name in named}, "active": active}
+
+
+def tasks_view(store: Store, plan_id: str | None = None) -> list[dict[str, Json]]:
+    with store.reading():
+        query = TaskRow.select().order_by(TaskRow.id)
+        rows = query.where(TaskRow.plan == plan_id) if plan_id else query
+        return [
+            {
+                "id": row.id,
+                "plan": row.plan_id,
+                "title": row.title,
+                "state": row.state,
+                "attempts": row.attempts,
+                "reason": row.reason,
+                "files": list(row.files),
+                "commit": row.commit,
+            }
+            for row in rows
+        ]
+
+
+def models_view(store: Store) -> dict[str, Json]:
+    """Counted from events: loads, unloads, swaps (a load after another model was unloaded), role changes."""
+    with store.reading():
+        loads = _count("load")
+        unloads = _count("unload")
+        swaps = 0
+        previous = None
+        resident: list[str] = []
+        query = ModelEventRow.select(ModelEventRow.kind, ModelEventRow.model).order_by(ModelEventRow.id)
+        for kind, model in query.where(ModelEventRow.kind.in_(["load", "unload"])).tuples():
+            if kind == "load":
+                swaps += int(previous is not None and previous != model)
+                previous = model
+                resident = [*resident, model]
+            elif model in resident:
+                resident.remove(model)
+        return {
+            "resident": resident,
+            "loads": loads,
+            "unloads": unloads,
+            "swaps": swaps,
+            "role_changes": _role_changes(),
+        }
+
+
+def _role_changes() -> int:
+    changes, previous = 0, None
+    query = ModelEventRow.select(ModelEventRow.role).where(ModelEventRow.kind == "call").order_by(ModelEventRow.id)
+    for (role,) in query.tuples():
+        changes += int(previous is not None and role != previous)
+        previous = role
+    return changes
+
+
+def _count(kind: str) -> int:
+    return int(ModelEventRow.select().where(ModelEventRow.kind == kind).count())
+
+
+def usage_view(store: Store) -> tuple[dict[str, Json], dict[str, int]]:
+    """(tokens, calls) as ``lao status --json`` prints them; ``cached`` is null while no server has told it."""
+    with store.reading():
+        call = ModelEventRow.kind == "call"
+        prompt, completion, cached, number = (
+            ModelEventRow.select(
+                pw.fn.SUM(ModelEventRow.prompt_tokens),
+                pw.fn.SUM(ModelEventRow.completion_tokens),
+                pw.fn.SUM(ModelEventRow.cached_tokens),
+                pw.fn.COUNT(ModelEventRow.id),
+            )
+            .where(call)
+            .tuples()
+            .get()
+        )
+        replayed = ModelEventRow.select(pw.fn.SUM(ModelEventRow.count)).where(ModelEventRow.kind == "replayed").scalar()
+    tokens = {"prompt": prompt or 0, "completion": completion or 0, "cached": cached}
+    return tokens, {"model": number or 0, "replayed": replayed or 0}
+
+
+def running_view(store: Store) -> list[dict[str, Json]]:
+    """Runs in progress, and runs that are put off with the reason for it."""
+    with store.reading():
+        now = store.now()
+        query = RunRow.select().where(
+            (RunRow.state == RunState.RUNNING.value)
+            | ((RunRow.state == RunState.READY.value) & (RunRow.not_before > now))
+        )
+        return [
+            {
+                "run": row.id,
+                "plan": row.plan_id,
+                "task": row.task_id,
+                "phase": row.phase,
+                "state": row.state,
+                "reason": row.reason,
+                "wait_s": round(max(0.0, row.not_before - now), 1),
+            }
+            for row in query.order_by(RunRow.id)
+        ]
+
+
+def is_idle(store: Store) -> bool:
+    """Nothing is running, runnable or cooling down in any plan that is not over."""
+    with store.reading():
+        over = [s.value for s in TERMINAL_PLANS]
+        query = RunRow.select().join(PlanRow).where(RunRow.state.in_(_BUSY), PlanRow.state.not_in(over))
+        return not query.exists()
+
+
+def plan_over(store: Store, plan_id: str) -> bool:
+    with store.reading():
+        return PlanState(PlanRow.get_by_id(plan_id).state) in TERMINAL_PLANS
+
+
+def outcome(store: Store, plan_ids: list[str] | None = None) -> dict[str, int]:
+    """How many plans ended how, for exit codes: completed, failed, needs_human, cancelled, open."""
+    result: dict[str, Any] = {s.value: 0 for s in TERMINAL_PLANS} | {"open": 0}
+    with store.reading():
+        for row in PlanRow.select(PlanRow.id, PlanRow.state):
+            if plan_ids is None or row.id in plan_ids:
+                result[row.state if row.state in result else "open"] += 1
+    return result
+
+
+def counts(store: Store) -> dict[str, int]:
+    """Rows that a person should know about: rejected plan files and unreadable queue messages."""
+    with store.reading():
+        return {"rejected": RejectionRow.select().count(), "dead_letters": DeadLetterRow.select().count()}
+
+
+def finished_tasks(store: Store, plan_id: str) -> int:
+    with store.reading():
+        return int(TaskRow.select().where(TaskRow.plan == plan_id, TaskRow.state == TaskState.COMPLETED.value).count())

@@ -1,0 +1,276 @@
+"""Who may work on a run: claim, fenced finish, release, deferral and the recovery of what dead workers left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lao.core.states import TERMINAL_PLANS, TERMINAL_TASKS, Phase, PlanState, RunState, TaskState
+from lao.core.words import Json
+from lao.state.records import Claim, Run, run_record
+from lao.state.store import Store
+from lao.state.tables import PlanRow, RunRow, WorkerRow
+from lao.state.transitions import LostClaim, move_plan, move_run, move_task
+
+LEASE_S = 30.0
+"""How long a claim of a worker on another machine holds without a heartbeat."""
+
+SELECTIVE_CRASH, GENERAL_CRASH, STRIKES = 3, 1, 9
+"""A run is set aside at 9 strikes without progress: three crashes that hit only its worker, or nine of everything."""
+
+_TASK_STATE = {Phase.CODE: TaskState.CODING, Phase.VERIFY: TaskState.VERIFYING, Phase.REVIEW: TaskState.REVIEWING}
+
+
+@dataclass(frozen=True)
+class NotClaimed:
+    """Why a run was not claimed: ``done`` (its chain goes on), ``later`` (not before ``until``) or ``no``."""
+
+    kind: str
+    reason: str
+    until: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What a recovery pass did: runs freed for another try, and runs set aside for a person."""
+
+    freed: tuple[Run, ...]
+    set_aside: tuple[Run, ...]
+
+
+def get(store: Store, run_id: int) -> Run | None:
+    with store.reading():
+        row = RunRow.get_or_none(RunRow.id == run_id)
+        return run_record(row) if row else None
+
+
+def wanted(store: Store, run_id: int) -> NotClaimed | Run:
+    """The run if it could be claimed now, else why not. Changes nothing."""
+    with store.reading():
+        row = RunRow.get_or_none(RunRow.id == run_id)
+        refusal = _refusal(store, row)
+        return refusal or run_record(row)
+
+
+def claim(store: Store, run_id: int, owner: str, version: str) -> Claim | NotClaimed:
+    """Take the run for ``owner``; also moves its task and plan into the state that the phase stands for."""
+    with store.write():
+        row = RunRow.get_or_none(RunRow.id == run_id)
+        refusal = _refusal(store, row)
+        if refusal:
+            return refusal
+        now = store.now()
+        move_run(
+            row,
+            RunState.RUNNING,
+            owner=owner,
+            lease_until=now + LEASE_S,
+            started_at=now,
+            version=version,
+            reserved_by="",
+            reason="",
+        )
+        _enter_phase(row, now)
+        return Claim(run_record(row), row.epoch, owner)
+
+
+def _refusal(store: Store, row: RunRow | None) -> NotClaimed | None:
+    if row is None:
+        return NotClaimed("no", "the run does not exist")
+    if row.state == RunState.DONE.value:
+        return NotClaimed("done", "already done")
+    if row.state != RunState.READY.value:
+        return NotClaimed("no", f"the run is {row.state}")
+    if row.plan.state in {s.value for s in TERMINAL_PLANS}:
+        return NotClaimed("no", f"its plan is {row.plan.state}")
+    if row.task_id is not None and row.task.state in {s.value for s in TERMINAL_TASKS}:
+        return NotClaimed("no", f"its task is {row.task.state}")
+    if row.not_before > store.now():
+        return NotClaimed("later", row.reason or "cooling down", row.not_before)
+    return None
+
+
+def _enter_phase(row: RunRow, now: float) -> None:
+    state = _TASK_STATE.get(Phase(row.phase))
+    if state is not None and row.task.state != state.value:
+        move_task(row.task, state, now)
+    if row.phase == Phase.PLAN.value and row.plan.state == PlanState.QUEUED.value:
+        move_plan(row.plan, PlanState.PLANNING, now)
+
+
+@contextmanager
+def finishing(store: Store, held: Claim, state: RunState, result: Json = None, reason: str = "") -> Iterator[float]:
+    """One fenced transaction: ends the run as ``state`` and commits, with it, all that the block writes.
+
+    Yields the time of the transaction. Raises LostClaim when the run is no longer ours; nothing is written then.
+    """
+    with store.write():
+        row = _ours(held)
+        now = store.now()
+        move_run(row, state, result=result, reason=reason, finished_at=now, owner="")
+        yield now
+
+
+def release(store: Store, held: Claim, *, not_before: float = 0.0, reason: str = "", error: bool = False) -> int:
+    """Give the run back to the queue; returns how often it has failed by an unexpected error."""
+    with store.write():
+        row = _ours(held)
+        errors: int = row.errors + int(error)
+        waits = row.waits + 1 if not_before else 0
+        move_run(row, RunState.READY, owner="", not_before=not_before, reason=reason, errors=errors, waits=waits)
+        return errors
+
+
+def defer(store: Store, run_id: int, *, until: float, reason: str) -> None:
+    """Put off a run that nobody has claimed (the memory gate refused, say)."""
+    with store.write():
+        RunRow.update(not_before=until, reason=reason, waits=RunRow.waits + 1, reserved_by="").where(
+            RunRow.id == run_id, RunRow.state == RunState.READY.value
+        ).execute()
+
+
+def waits_of(store: Store, run_id: int) -> int:
+    with store.reading():
+        row = RunRow.get_or_none(RunRow.id == run_id)
+        return row.waits if row else 0
+
+
+def errors_of(store: Store, run_id: int) -> int:
+    """How often the run was released after an unexpected error."""
+    with store.reading():
+        row = RunRow.get_or_none(RunRow.id == run_id)
+        return row.errors if row else 0
+
+
+def chain(store: Store, run_id: int) -> tuple[tuple[Phase, int], ...]:
+    """The run and those that follow it, in order, as (phase, id)."""
+    found: list[tuple[Phase, int]] = []
+    with store.reading():
+        row = RunRow.get_or_none(RunRow.id == run_id)
+        while row is not None:
+            found.append((Phase(row.phase), row.id))
+            row = RunRow.get_or_none(RunRow.predecessor == row.id)
+    return tuple(found)
+
+
+def predecessor_result(store: Store, run_id: int) -> dict[str, Json]:
+    """What the run before this one in the chain produced; {} when there is none."""
+    with store.reading():
+        row = RunRow.get_by_id(run_id)
+        return (row.predecessor.result or {}) if row.predecessor_id else {}
+
+
+def reserve(store: Store, run_id: int, owner: str) -> None:
+    """Say that ``owner`` prepares this run, so that it is not woken a second time meanwhile."""
+    with store.write():
+        RunRow.update(reserved_by=owner).where(RunRow.id == run_id, RunRow.state == RunState.READY.value).execute()
+
+
+def renew(store: Store, claims: Iterable[Claim]) -> None:
+    """Prolong the leases of claims whose body is alive."""
+    held = list(claims)
+    if not held:
+        return
+    with store.write():
+        for item in held:
+            RunRow.update(lease_until=store.now() + LEASE_S).where(
+                RunRow.id == item.run.id, RunRow.epoch == item.epoch
+            ).execute()
+
+
+def check_fence(held: Claim) -> None:
+    """Inside a write transaction: raise LostClaim unless the claim still holds."""
+    _ours(held)
+
+
+def note_progress(held: Claim) -> None:
+    """Inside a write transaction: a step was finished, so earlier crashes of this run were not its fault."""
+    RunRow.update(strikes=0).where(RunRow.id == held.run.id, RunRow.strikes > 0).execute()
+
+
+def _ours(held: Claim) -> RunRow:
+    row: RunRow | None = RunRow.get_or_none(RunRow.id == held.run.id)
+    if row is None or row.epoch != held.epoch or row.state != RunState.RUNNING.value:
+        raise LostClaim(f"run {held.run.id!r} is no longer held at epoch {held.epoch}")
+    return row
+
+
+def recover(store: Store, is_alive: Callable[[str], bool | None]) -> Recovery:
+    """Free the runs of dead owners and count the crash; set aside those that crash without progress.
+
+    Args:
+        is_alive: True or False for an owner of this machine, None for one of another (its lease decides).
+    """
+    freed: list[Run] = []
+    aside: list[Run] = []
+    with store.reading():
+        suspects = [
+            row.id
+            for row in RunRow.select().where(RunRow.state == RunState.RUNNING.value)
+            if _is_stale(store, row, is_alive)
+        ]
+        abandoned = [
+            row.id
+            for row in RunRow.select().where(RunRow.reserved_by != "", RunRow.state == RunState.READY.value)
+            if is_alive(row.reserved_by) is False
+        ]
+    if not suspects and not abandoned:
+        return Recovery((), ())
+    with store.write():
+        RunRow.update(reserved_by="").where(RunRow.id.in_(abandoned)).execute()
+        for run_id in suspects:
+            row = RunRow.get_by_id(run_id)
+            if row.state == RunState.RUNNING.value and _is_stale(store, row, is_alive):
+                (aside if _count_crash(row, is_alive) else freed).append(run_record(row))
+    return Recovery(tuple(freed), tuple(aside))
+
+
+def _is_stale(store: Store, row: RunRow, is_alive: Callable[[str], bool | None]) -> bool:
+    alive = is_alive(row.owner)
+    return not alive if alive is not None else row.lease_until < store.now()
+
+
+def _count_crash(row: RunRow, is_alive: Callable[[str], bool | None]) -> bool:
+    """True when the run has crashed too often; it is then left for the caller to set aside (state READY)."""
+    survivors = [w for w in WorkerRow.select() if w.started_at <= (row.started_at or 0) and is_alive(w.owner)]
+    strikes = row.strikes + (SELECTIVE_CRASH if survivors else GENERAL_CRASH)
+    move_run(row, RunState.READY, owner="", crashes=row.crashes + 1, strikes=strikes, not_before=0.0)
+    return bool(strikes >= STRIKES)
+
+
+def runnable(store: Store, is_alive: Callable[[str], bool | None], older_than_s: float) -> tuple[Run, ...]:
+    """Runs that could be claimed and that no live worker prepares, unchanged for ``older_than_s`` seconds."""
+    now = store.now()
+    with store.reading():
+        rows = (
+            RunRow.select()
+            .join(PlanRow)
+            .where(
+                RunRow.state == RunState.READY.value,
+                RunRow.not_before <= now,
+                PlanRow.state.not_in([s.value for s in TERMINAL_PLANS]),
+            )
+            .order_by(RunRow.id)
+        )
+        return tuple(
+            run_record(row)
+            for row in rows
+            if row.created_at <= now - older_than_s and not (row.reserved_by and is_alive(row.reserved_by))
+        )
+
+
+def register_worker(store: Store, queue: str, owner: str, pid: int) -> None:
+    with store.write():
+        WorkerRow.replace(queue=queue, owner=owner, pid=pid, started_at=store.now()).execute()
+
+
+def unregister_worker(store: Store, queue: str, owner: str) -> None:
+    with store.write():
+        WorkerRow.delete().where(WorkerRow.queue == queue, WorkerRow.owner == owner).execute()
+
+
+def workers(store: Store) -> tuple[tuple[str, str, int], ...]:
+    """(queue, owner, pid) of every registered worker, dead ones included."""
+    with store.reading():
+        return tuple((w.queue, w.owner, w.pid) for w in WorkerRow.select().order_by(WorkerRow.queue))

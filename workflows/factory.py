@@ -1,0 +1,155 @@
+"""What a worker process works with: settings, state, model server, gate, heartbeat. One active factory a process."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lao.config.load import load
+from lao.config.settings import ModelSettings, Settings
+from lao.core.clock import Clock, SystemClock
+from lao.core.states import PHASE_ROLE, Phase, Role
+from lao.core.words import Event
+from lao.durable.holding import Heartbeat
+from lao.durable.processes import Owner, current_owner
+from lao.state import ledger, queries
+from lao.state.store import Store, open_store
+
+if TYPE_CHECKING:
+    from lao.llm.client import OpenAIModel
+    from lao.servers.gate import GateOutcome, MemoryGate
+    from lao.servers.protocol import ResidencyServer
+
+log = logging.getLogger("lao")
+
+
+class Factory:
+    """One project, opened. Servers and models are connected when they are first needed."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.store: Store = open_store(settings.paths.database, self.clock)
+        self.owner: Owner = current_owner()
+        self.heartbeat = Heartbeat(self.store)
+        self.stop = threading.Event()
+        self._gate_lock = threading.Lock()
+
+    @cached_property
+    def project_id(self) -> str:
+        """Marks the child processes of this project, whatever folder they run in."""
+        return hashlib.sha256(str(self.settings.paths.database).encode()).hexdigest()[:12]
+
+    def marker(self, run_id: int) -> str:
+        """The ``LAO_RUN`` value of a run's child processes."""
+        return f"{self.project_id}.{run_id}."
+
+    @cached_property
+    def server(self) -> ResidencyServer:
+        """The model server, probed once. Raises ServerAway while it cannot be reached."""
+        from lao.servers.detect import connect
+
+        return connect(self.settings, self.clock)
+
+    @cached_property
+    def gate(self) -> MemoryGate:
+        from lao.servers.detect import probe_for
+        from lao.servers.gate import MemoryGate
+
+        return MemoryGate(self.server, self.settings, probe_for(self.settings), self.clock, self.report)
+
+    @cached_property
+    def chat(self) -> OpenAIModel:
+        """The chat client, shared by all roles."""
+        from lao.llm.client import OpenAIModel
+
+        limits = self.settings.orchestration
+        return OpenAIModel(
+            self.server.chat_base_url,
+            self.settings.server.api_key,
+            connect_timeout_s=limits.llm_connect_timeout_s,
+            first_token_timeout_s=limits.llm_request_timeout_s,
+            idle_timeout_s=limits.llm_idle_timeout_s,
+            retry_attempts=limits.llm_retry_attempts,
+            retry_backoff_base_s=limits.llm_retry_backoff_base_s,
+            clock=self.clock,
+            report=self.report,
+        )
+
+    def ensure_resident(self, role: Role) -> GateOutcome:
+        """Make the role's model resident; one decision at a time."""
+        with self._gate_lock:
+            return self.gate.ensure(role)
+
+    def model_settings(self, role: Role) -> ModelSettings:
+        return self.settings.models[role]
+
+    def model_key(self, phase: Phase) -> str:
+        """The key of the model that a phase needs, "" for phases without one."""
+        role = PHASE_ROLE.get(phase)
+        return self.settings.models[role].key if role else ""
+
+    def resident_model(self) -> str:
+        """The model that LAO loaded last and has not unloaded, "" when there is none."""
+        resident = queries.models_view(self.store)["resident"]
+        return str(resident[-1]) if resident else ""
+
+    def report(self, event: Event) -> None:
+        """Log an event; loads, unloads and gate decisions are kept in the state as well."""
+        log.info("%s", event.text)
+        kind, _, what = event.kind.partition(".")
+        if kind == "model" and what in ("load", "unload"):
+            self._keep(what, event)
+        elif kind == "gate":
+            self._keep("gate", event)
+
+    def _keep(self, kind: str, event: Event) -> None:
+        data = event.data
+        ledger.add_model_event(
+            self.store,
+            kind,
+            role=str(data.get("role", "")),
+            model=str(data.get("model", "")),
+            seconds=float(data.get("seconds", 0.0)),
+            data={"event": event.kind, **data},
+        )
+
+    def close(self) -> None:
+        self.stop.set()
+        self.heartbeat.close()
+        if "chat" in self.__dict__:
+            self.chat.close()
+        self.store.close()
+
+
+class ActiveFactory:
+    """Holds the process's factory: Huey finds its tasks by import, so they cannot be handed one."""
+
+    def __init__(self) -> None:
+        self._factory: Factory | None = None
+        self._lock = threading.Lock()
+
+    def get(self) -> Factory:
+        """The active factory, opened from the environment and the working directory when there is none yet."""
+        with self._lock:
+            if self._factory is None:
+                self._factory = Factory(load(env=os.environ))
+            return self._factory
+
+    @contextmanager
+    def use(self, factory: Factory) -> Iterator[Factory]:
+        """Make ``factory`` the active one for a block (commands and tests)."""
+        before, self._factory = self._factory, factory
+        try:
+            yield factory
+        finally:
+            self._factory = before
+
+
+active = ActiveFactory()

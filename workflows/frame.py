@@ -1,0 +1,186 @@
+"""The frame of every phase: claim → heartbeat → journal → fenced finish → release. The only border that catches all."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from huey.exceptions import CancelExecution, RetryTask
+
+from lao import __version__
+from lao.core.errors import AttemptFailed, DiskFull, Interrupted, LaoError, NeedsHuman, ServerAway, Terminal, Transient
+from lao.core.states import PHASE_ROLE, Phase, RunState
+from lao.durable.backoff import delay_s
+from lao.durable.faults import crash_point
+from lao.durable.journal import Journal
+from lao.durable.processes import kill_marked
+from lao.state import plans, runs
+from lao.state.records import Claim
+from lao.state.runs import NotClaimed
+from lao.state.transitions import LostClaim
+from workflows import failures
+from workflows.factory import Factory, active
+from workflows.wake import wake
+from workflows.work import Outcome, Work
+
+log = logging.getLogger("lao")
+
+Body = Callable[[Work], Outcome]
+
+ERROR_LIMIT = 3
+"""Unexpected errors of one run before it is set aside for a person."""
+
+BACKOFF_BASE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the memory gate said before the phase: a model name to use, or why not."""
+
+    model_name: str = ""
+    problem: LaoError | None = None
+
+
+def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) -> None:
+    """Run one phase under the protocol.
+
+    Raises:
+        CancelExecution: the run is not wanted (any more); its chain ends here and Huey does not retry.
+        RetryTask: not now; Huey runs it again after the delay, with the rest of its chain.
+    """
+    factory = active.get()
+    try:
+        _defer_if_not_ready(factory, phase, run_id, prepared)
+        claim = runs.claim(factory.store, run_id, factory.owner.to_text(), __version__)
+    except Transient as error:
+        raise RetryTask(delay=error.delay_s or BACKOFF_BASE_S) from error
+    if isinstance(claim, NotClaimed):
+        _not_claimed(factory, claim)
+        return
+    crash_point("after_claim")
+    try:
+        with factory.heartbeat.holding(claim):
+            _work(factory, claim, body, prepared)
+    except LostClaim as error:
+        log.warning("run %s: %s; its result is dropped", run_id, error.message)
+        raise CancelExecution(retry=False) from error
+
+
+def _defer_if_not_ready(factory: Factory, phase: Phase, run_id: int, prepared: Prepared | None) -> None:
+    """Put the run off while its model is not resident. Fails closed: without an answer of the gate nothing runs."""
+    if phase not in PHASE_ROLE:
+        return
+    problem = prepared.problem if prepared else Transient("the memory gate did not run")
+    if not isinstance(problem, Transient):
+        return
+    wanted = runs.wanted(factory.store, run_id)
+    if isinstance(wanted, NotClaimed):
+        return
+    delay = problem.delay_s or delay_s(BACKOFF_BASE_S, runs.waits_of(factory.store, run_id), str(run_id))
+    runs.defer(factory.store, run_id, until=factory.clock.now() + delay, reason=problem.message)
+    log.warning("%s of run %s waits %.1f s: %s", phase.value, run_id, delay, problem.message)
+    raise RetryTask(delay=delay)
+
+
+def _not_claimed(factory: Factory, refusal: NotClaimed) -> None:
+    if refusal.kind == "later":
+        raise RetryTask(delay=max(0.05, refusal.until - factory.clock.now()))
+    if refusal.kind != "done":
+        log.debug("not run: %s", refusal.reason)
+        raise CancelExecution(retry=False)
+
+
+def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None) -> None:
+    """The body with its errors sorted: each kind ends, repeats or parks the run, in one fenced transaction."""
+    run = claim.run
+    try:
+        if run.epoch > 1:
+            kill_marked(factory.marker(run.id))
+        if prepared and prepared.problem:
+            raise prepared.problem
+        work = _open(factory, claim, prepared)
+        outcome = body(work)
+        crash_point("before_finish")
+        with runs.finishing(factory.store, claim, RunState.DONE, outcome.result) as now:
+            ready = outcome.apply(now)
+    except Interrupted as error:
+        runs.release(factory.store, claim, reason=error.message)
+        raise CancelExecution(retry=False) from error
+    except (Transient, OSError) as error:
+        _put_off(factory, claim, error)
+    except LostClaim:
+        raise
+    except (AttemptFailed, Terminal, NeedsHuman) as error:
+        ready = failures.end_run(factory, claim, error)
+        _report(factory, claim, f"{type(error).__name__}: {error.message}", logging.WARNING)
+        _finished(factory, ready)
+        raise CancelExecution(retry=False) from error
+    except Exception as error:  # the border: an unexpected error releases the run and lets Huey's retries try again
+        ready = _unexpected(factory, claim, error)
+        _finished(factory, ready)
+        raise
+    else:
+        _report(factory, claim, outcome.text)
+        _finished(factory, ready)
+        if not outcome.chain:
+            raise CancelExecution(retry=False)
+
+
+def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
+    run = claim.run
+    role = PHASE_ROLE.get(run.phase)
+    journal = Journal(
+        factory.store,
+        claim,
+        role=role.value if role else "",
+        model=factory.model_key(run.phase),
+        stopping=factory.stop.is_set,
+    )
+    return Work(
+        factory=factory,
+        claim=claim,
+        plan=plans.get(factory.store, run.plan_id),
+        task=plans.task(factory.store, run.task_id) if run.task_id is not None else None,
+        steps=journal,
+        model_name=prepared.model_name if prepared else "",
+    )
+
+
+def _put_off(factory: Factory, claim: Claim, error: Transient | OSError) -> None:
+    """Back to the queue after a pause; no attempt is used."""
+    if isinstance(error, OSError):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            _finished(factory, _unexpected(factory, claim, error))
+            raise error
+        error = DiskFull(f"no space left: {error}", "free some space; LAO goes on by itself")
+    waits = runs.waits_of(factory.store, claim.run.id)
+    delay = error.delay_s or delay_s(BACKOFF_BASE_S, waits, str(claim.run.id))
+    runs.release(factory.store, claim, not_before=factory.clock.now() + delay, reason=error.message)
+    level = logging.WARNING if isinstance(error, (ServerAway, DiskFull)) else logging.INFO
+    _report(factory, claim, f"waits {delay:.1f} s: {error.message}", level)
+    raise RetryTask(delay=delay) from error
+
+
+def _unexpected(factory: Factory, claim: Claim, error: BaseException) -> list[int]:
+    """Release for another try; after ERROR_LIMIT of them set the run aside."""
+    if runs.errors_of(factory.store, claim.run.id) + 1 < ERROR_LIMIT:
+        runs.release(factory.store, claim, reason=f"unexpected {error!r}", error=True)
+        return []
+    parked = NeedsHuman(f"unexpected error, {ERROR_LIMIT} times: {error!r}", "see the log, then 'lao retry-failed'")
+    return failures.end_run(factory, claim, parked)
+
+
+def _finished(factory: Factory, ready: list[int]) -> None:
+    crash_point("after_finish")
+    for run_id in ready:
+        wake(factory.store, run_id)
+    crash_point("after_wake")
+
+
+def _report(factory: Factory, claim: Claim, text: str, level: int = logging.INFO) -> None:
+    run = claim.run
+    plan = plans.get(factory.store, run.plan_id)
+    where = f" task {run.task_id} attempt {run.attempt}" if run.task_id is not None else ""
+    log.log(level, "%s: %s%s: %s", plan.name, run.phase.value, where, text or "done")

@@ -1,0 +1,77 @@
+"""The pipeline's phases as Huey tasks, and the memory gate as the gpu queue's pre-execute hook."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from lao.core.errors import LaoError, Transient
+from lao.core.states import PHASE_QUEUE, PHASE_ROLE, Phase
+from lao.state import runs
+from lao.state.runs import NotClaimed
+from workflows import close, code, ingest, plan, review, verify
+from workflows.factory import active
+from workflows.frame import Body, Prepared, perform
+from workflows.queues import gpu, huey_for
+
+log = logging.getLogger("lao")
+
+RETRIES, RETRY_DELAY_S, RETRY_BACKOFF = 3, 1, 2
+"""Huey's own retries, for unexpected errors; waiting for a server or for memory uses none of them."""
+
+
+def _task(phase: Phase, body: Body) -> Any:
+    """A Huey task named after the phase, on the phase's queue."""
+
+    def run(run_id: int, task: Any = None) -> None:
+        perform(phase, run_id, body, getattr(task, "lao_prepared", None))
+
+    run.__doc__ = body.__doc__
+    decorate = huey_for(phase).task(
+        name=phase.value,
+        context=True,
+        queue=PHASE_QUEUE[phase].value,
+        retries=RETRIES,
+        retry_delay=RETRY_DELAY_S,
+        retry_backoff=RETRY_BACKOFF,
+    )
+    return decorate(run)
+
+
+TASKS: Final = {
+    Phase.INGEST: _task(Phase.INGEST, ingest.body),
+    Phase.PLAN: _task(Phase.PLAN, plan.body),
+    Phase.CODE: _task(Phase.CODE, code.body),
+    Phase.VERIFY: _task(Phase.VERIFY, verify.body),
+    Phase.REVIEW: _task(Phase.REVIEW, review.body),
+    Phase.CLOSE: _task(Phase.CLOSE, close.body),
+}
+
+
+@gpu.pre_execute("memory_gate")  # type: ignore[untyped-decorator]
+def memory_gate(task: Any) -> None:
+    """Make the phase's model resident before the phase runs, and leave the outcome on the task.
+
+    A hook must not raise: Huey would drop the task, or run it without a model. The body fails closed instead.
+    """
+    phase = Phase(type(task).__name__)
+    role = PHASE_ROLE.get(phase)
+    if role is None or not task.args:
+        return
+    try:
+        factory = active.get()
+        if isinstance(runs.wanted(factory.store, task.args[0]), NotClaimed):
+            return
+        runs.reserve(factory.store, task.args[0], factory.owner.to_text())
+        outcome = factory.ensure_resident(role)
+        if outcome.ok:
+            name = outcome.instance.instance_id if outcome.instance else factory.model_settings(role).key
+            task.lao_prepared = Prepared(model_name=name)
+        else:
+            problem = outcome.error or Transient(outcome.reason, delay_s=outcome.delay_s or None)
+            task.lao_prepared = Prepared(problem=problem)
+    except LaoError as error:
+        task.lao_prepared = Prepared(problem=error)
+    except Exception as error:  # a hook that raises would run the phase without its model
+        log.exception("memory gate failed")
+        task.lao_prepared = Prepared(problem=Transient(f"the memory gate failed: {error!r}"))

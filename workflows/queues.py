@@ -1,0 +1,94 @@
+"""The two Huey instances over one file and one registry, with routed enqueue. Tasks are in phases.py and cron.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from huey.api import Huey
+from huey.registry import Registry
+
+from lao.core.states import PHASE_QUEUE, Phase, Queue
+from lao.durable.holding import owner_alive
+from lao.state import ledger, runs
+from workflows.factory import active
+from workflows.serializer import JsonSerializer
+from workflows.storage import Affinity, GpuStorage, QueueStorage
+
+
+class FactoryHuey(Huey):  # type: ignore[misc]  # huey ships no types
+    """A Huey whose messages go to the queue that their task names, and whose consumer owns the project's queue.
+
+    ``peers`` maps queue names to instances; all share one registry, so that ``.then`` may cross queues.
+    """
+
+    def __init__(self, queue: Queue, registry: Registry, peers: dict[str, FactoryHuey], **storage: Any) -> None:
+        self.queue = queue
+        self._peers = peers
+        self.consumer_maker: Callable[..., Any] | None = None
+        super().__init__(queue.value, results=False, serializer=JsonSerializer(), locate=_queue_file, **storage)
+        self._registry = registry
+        peers[queue.value] = self
+
+    def enqueue(self, task: Any) -> Any:
+        """Route by the task's ``queue`` setting."""
+        peer = self._peers[getattr(task, "queue", self.queue.value)]
+        return super(FactoryHuey, peer).enqueue(task)
+
+    def deserialize_task(self, data: bytes) -> Any:
+        """Keep what cannot be read; its phase is woken again by the reconciler."""
+        try:
+            return super().deserialize_task(data)
+        except Exception as error:  # any message of another version or a torn one; nothing may be lost silently
+            ledger.add_dead_letter(active.get().store, self.queue.value, bytes(data), repr(error))
+            raise
+
+    def create_consumer(self, **options: Any) -> Any:
+        """The consumer that owns the project's queue (``services.make_consumer``), for ``huey_consumer`` too."""
+        maker = self.consumer_maker or super().create_consumer
+        return maker(self, **options) if self.consumer_maker else maker(**options)
+
+
+def _queue_file() -> Path:
+    return active.get().settings.paths.queue
+
+
+def _model_of(task_name: str) -> str:
+    return active.get().model_key(Phase(task_name.rpartition(".")[2]))
+
+
+def _wave_of(task_name: str) -> int | None:
+    limits = active.get().settings.orchestration
+    sizes = {Phase.CODE: limits.coder_batch_size, Phase.REVIEW: limits.reviewer_batch_size}
+    phase = Phase(task_name.rpartition(".")[2])
+    return sizes.get(phase) if limits.phase_gated else 1
+
+
+_registry: Final = Registry()
+_peers: Final[dict[str, FactoryHuey]] = {}
+_affinity: Final = Affinity(_model_of, _wave_of, lambda: active.get().resident_model())
+
+cpu: Final = FactoryHuey(Queue.CPU, _registry, _peers, storage_class=QueueStorage)
+gpu: Final = FactoryHuey(Queue.GPU, _registry, _peers, storage_class=GpuStorage, affinity=_affinity)
+
+
+def task_for(phase: Phase, run_id: int) -> Any:
+    """A message for one run of a phase; ``workflows.phases`` must have been imported."""
+    return _registry.string_to_task(f"workflows.phases.{phase.value}")((run_id,))
+
+
+def huey_for(phase: Phase) -> FactoryHuey:
+    return gpu if PHASE_QUEUE[phase] is Queue.GPU else cpu
+
+
+def sizes() -> dict[str, int]:
+    """Messages waiting on each queue, and scheduled ones on both."""
+    waiting = {huey.queue.value: int(huey.storage.queue_size()) for huey in (cpu, gpu)}
+    return {**waiting, "scheduled": sum(int(huey.storage.schedule_size()) for huey in (cpu, gpu))}
+
+
+def live_workers() -> list[dict[str, Any]]:
+    """The registered consumers whose process is alive."""
+    found = runs.workers(active.get().store)
+    return [{"queue": queue, "pid": pid} for queue, owner, pid in found if owner_alive(owner) is not False]

@@ -1,0 +1,52 @@
+"""Repairs what a crash left: frees runs of dead workers, parks those that keep crashing, wakes forgotten runs."""
+
+from __future__ import annotations
+
+import logging
+
+from lao.core.errors import LaoError
+from lao.durable.holding import owner_alive
+from lao.durable.processes import kill_marked
+from lao.state import runs
+from workflows import failures, queues
+from workflows.factory import Factory
+from workflows.serializer import peek_runs
+from workflows.wake import wake
+
+log = logging.getLogger("lao")
+
+EVERY_S = 2.0
+GRACE_S = 1.5
+"""A run that became ready this short ago may still get its message from the worker that made it ready."""
+
+
+def reconcile(factory: Factory, grace_s: float = 0.0) -> int:
+    """One pass. Returns how many runs were woken."""
+    recovery = runs.recover(factory.store, owner_alive)
+    for run in (*recovery.freed, *recovery.set_aside):
+        killed = kill_marked(factory.marker(run.id))
+        log.warning("run %s (%s) was interrupted; %s leftover processes ended", run.id, run.phase.value, killed)
+    for run in recovery.set_aside:
+        for ready in failures.set_aside(factory, run.id, f"phase {run.phase.value} keeps crashing its worker"):
+            wake(factory.store, ready)
+    forgotten = runs.runnable(factory.store, owner_alive, grace_s)
+    if not forgotten:
+        return 0
+    known = {run for huey in (queues.cpu, queues.gpu) for data in huey.storage.messages() for run in peek_runs(data)}
+    lost = [run for run in forgotten if run.id not in known]
+    for run in lost:
+        wake(factory.store, run.id)
+    return len(lost)
+
+
+def reconcile_forever(factory: Factory) -> None:
+    """The reconciler's thread in the cpu consumer. An error of one pass is logged, and the next pass tries again."""
+    while not factory.stop.wait(EVERY_S):
+        try:
+            woken = reconcile(factory, GRACE_S)
+        except LaoError as error:
+            log.warning("reconciler: %s", error.message)
+        else:
+            if woken:
+                log.info("reconciler: %s runs woken again", woken)
+    factory.store.close()

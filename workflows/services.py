@@ -1,0 +1,96 @@
+"""What runs beside the workers in a consumer: ownership of the queue, reconciler and plan watcher threads."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from huey.consumer import Consumer
+
+from lao.core.errors import LaoError
+from lao.core.states import Queue
+from lao.durable.processes import FileLock
+from lao.state import runs
+from workflows.factory import Factory, active
+from workflows.queues import FactoryHuey
+from workflows.reconciler import reconcile, reconcile_forever
+from workflows.watcher import watch_forever
+
+log = logging.getLogger("lao")
+
+
+def make_consumer(huey: FactoryHuey, **options: Any) -> FactoryConsumer:
+    """Open the project, take its lock for this queue and only then build the consumer.
+
+    Exits with the error's code and one message when the project cannot be opened or is already worked on.
+    """
+    log_to_stderr()
+    try:
+        lock = own_queue(active.get(), huey.queue)
+    except LaoError as error:
+        sys.stderr.write(f"lao: {error}\n")
+        raise SystemExit(error.exit_code) from None
+    return FactoryConsumer(huey, lock, **options)
+
+
+def log_to_stderr() -> None:
+    """Plain timestamped lines when nobody has set up logging (``huey_consumer`` sets up only its own)."""
+    if log.handlers:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(message)s", "%H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def own_queue(factory: Factory, queue: Queue) -> FileLock:
+    """Take the project's lock for one queue and register as its worker.
+
+    Raises:
+        Refused: another live process has it; the message names its pid.
+    """
+    lock = FileLock(factory.settings.paths.database.with_name(f"{queue.value}.lock"))
+    lock.acquire()
+    runs.register_worker(factory.store, queue.value, factory.owner.to_text(), os.getpid())
+    return lock
+
+
+class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
+    """Huey's consumer with LAO's services around its run; stopping it lets the phase at work stop at its next step."""
+
+    def __init__(self, huey: FactoryHuey, lock: FileLock, **options: Any) -> None:
+        super().__init__(huey, **options)
+        self._queue_lock = lock  # held until the process ends
+
+    def run(self) -> None:
+        factory = active.get()
+        queue: Queue = self.huey.queue
+        reconcile(factory)
+        threads = [_start(factory, service) for service in _services(queue)]
+        try:
+            super().run()
+        finally:
+            factory.stop.set()
+            for thread in threads:
+                thread.join(timeout=5)
+            runs.unregister_worker(factory.store, queue.value, factory.owner.to_text())
+            factory.close()
+
+    def stop(self, graceful: bool = False) -> None:
+        active.get().stop.set()
+        super().stop(graceful=graceful)
+
+
+def _services(queue: Queue) -> tuple[Callable[[Factory], None], ...]:
+    return (reconcile_forever, watch_forever) if queue is Queue.CPU else ()
+
+
+def _start(factory: Factory, service: Callable[[Factory], None]) -> Any:
+    thread = threading.Thread(target=service, args=(factory,), name=service.__name__, daemon=True)
+    thread.start()
+    return thread

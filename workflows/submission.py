@@ -1,0 +1,72 @@
+"""From a plan file to a plan in the state: reading, checks with clear messages, and the first wake-up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lao.workspace.folders import workspace_for
+from lao.workspace.front_matter import split
+
+from lao.core.errors import BadInput
+from lao.state import plans
+from lao.state.plans import Submission
+from workflows.factory import Factory
+from workflows.wake import wake
+
+MAX_BYTES = 2_000_000
+"""Larger files are refused: no local model reads them, and they are rarely meant as plans."""
+
+
+def is_plan_file(path: Path) -> bool:
+    """``*.md`` but never README.md and no hidden or editor files."""
+    return path.suffix == ".md" and path.name.lower() != "readme.md" and not path.name.startswith((".", "#", "~"))
+
+
+def read_plan(path: Path) -> str:
+    """The text of a plan file.
+
+    Raises:
+        BadInput: missing, unreadable, too large, not UTF-8 text, or empty.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise BadInput(f"no plan file {str(path)!r}", "give the path of a Markdown file") from None
+    except OSError as error:
+        raise BadInput(
+            f"cannot read plan {str(path)!r}: {error.strerror}", "check the path and its permissions"
+        ) from error
+    if len(data) > MAX_BYTES:
+        raise BadInput(
+            f"plan {str(path)!r} has {len(data) / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB are taken",
+            "split it into several plans",
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"plan {str(path)!r} is not UTF-8 text (byte {error.start})", "save it as UTF-8 Markdown"
+        ) from error
+    if "\0" in text:
+        raise BadInput(f"plan {str(path)!r} is a binary file", "plans are Markdown text")
+    return text
+
+
+def submit_file(factory: Factory, path: Path) -> Submission:
+    """Take in one plan file and wake its first phase.
+
+    Raises:
+        BadInput: the file is no plan, its name is reserved, or its front matter is broken.
+    """
+    path = path.resolve()
+    if not is_plan_file(path):
+        raise BadInput(f"{path.name!r} cannot be a plan", "plans are *.md files; README.md is never one")
+    text = read_plan(path)
+    options, body = split(text)
+    if not any(character.isalnum() for character in body):
+        raise BadInput(f"plan {str(path)!r} is empty", "write what is to be built, as Markdown")
+    workspace = workspace_for(path, factory.settings)
+    submission = plans.submit(factory.store, file=path, text=text, options=options, workspace=workspace)
+    for run_id in submission.ready:
+        wake(factory.store, run_id)
+    return submission

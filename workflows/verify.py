@@ -1,0 +1,106 @@
+"""Verify (cpu): mechanical checks and the plan's own commands, on exactly what was committed. No model is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lao.quality.commands import command_findings, run_checks, task_commands
+from lao.quality.verifier import verify_files
+
+from lao.core.words import CommandResult, Finding, Json, Severity
+from lao.state import ledger, pipeline, runs
+from workflows.work import Outcome, Work
+
+
+def body(work: Work) -> Outcome:
+    """Judge the attempt by evidence: on to the review, or back to the coder with the real output."""
+    factory, task = work.factory, work.the_task
+    limits = factory.settings.orchestration
+    coded = runs.predecessor_result(factory.store, work.claim.run.id)
+    commit = coded.get("commit") or task.commit
+    with _checkout(work, commit) as folder:
+        findings = list(_mechanical(work, folder, tuple(coded.get("changed") or ())))
+        commands = task_commands(factory.settings, work.plan.options, task.spec, folder)
+        results = run_checks(
+            commands,
+            cwd=folder,
+            steps=work.steps,
+            marker=work.marker,
+            timeout_s=limits.validation_timeout_s,
+            stop=lambda: work.stopping,
+        )
+    findings += _judge(work, results)
+    blocking = [f for f in findings if f.blocks]
+
+    def apply(now: float) -> list[int]:
+        ledger.add_findings(factory.store, work.claim, findings)
+        ledger.add_validations(factory.store, work.claim, "task", commit, results)
+        if not blocking:
+            pipeline.unblock_successors(work.claim.run.id, now)
+            return []
+        return pipeline.retry_or_fail(
+            task.id,
+            now,
+            counter="verify_failures",
+            cap=limits.retry_cap_validation,
+            feedback=[feedback_line(f) for f in blocking],
+            reason=blocking[0].message,
+        )
+
+    evidence = [r.to_json() for r in results]
+    return Outcome(
+        apply,
+        result={**coded, "commit": commit, "evidence": evidence, "blocked": bool(blocking)},
+        text=_summary(results, blocking),
+        chain=not blocking,
+    )
+
+
+@contextmanager
+def _checkout(work: Work, commit: str | None) -> Iterator[Path]:
+    """The committed state in a folder of its own, so that the coder may go on in the live one meanwhile."""
+    repository = work.repository()
+    if repository is None or commit is None:
+        yield work.plan.workspace
+        return
+    with repository.snapshot(commit) as folder:
+        yield folder
+
+
+def _mechanical(work: Work, folder: Path, changed: tuple[str, ...]) -> tuple[Finding, ...]:
+    if not work.factory.settings.orchestration.verifier_enabled:
+        return ()
+    todos = ledger.open_todos(work.factory.store, work.the_task.id)
+    limits = work.factory.settings.orchestration
+    return verify_files(folder, work.the_task.spec, changed, open_todos=todos, limits=limits)
+
+
+def _judge(work: Work, results: tuple[CommandResult, ...]) -> list[Finding]:
+    """Failed commands block, with one exception: a command of the whole plan that has never passed yet may go on
+    failing while other tasks of the plan are open. It is decided at the last task and once more at the close."""
+    store, task = work.factory.store, work.the_task
+    findings = []
+    failed = [r for r in results if not r.passed]
+    for finding, result in zip(command_findings(results), failed, strict=True):
+        own = result.command in task.spec.commands
+        others = pipeline.open_tasks(work.plan.id) > 1
+        if own or not others or ledger.passed_before(store, work.plan.id, result.command):
+            findings.append(finding)
+        else:
+            data: dict[str, Json] = {**finding.to_json(), "severity": Severity.INFO.value}
+            findings.append(Finding.from_json(data))
+    return findings
+
+
+def feedback_line(finding: Finding) -> str:
+    """What the next attempt is told of a finding."""
+    where = f"{finding.file}: " if finding.file else ""
+    return f"{where}{finding.message}\n{finding.hint}".strip()
+
+
+def _summary(results: tuple[CommandResult, ...], blocking: list[Finding]) -> str:
+    passed = sum(r.passed for r in results)
+    text = f"{passed} of {len(results)} commands passed"
+    return f"{text}; back to the coder: {blocking[0].message}" if blocking else text

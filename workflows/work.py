@@ -1,0 +1,87 @@
+"""What a phase's body gets (Work) and gives back (Outcome). Bodies never touch Huey and never meet one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lao.workspace.git import Repository
+
+from lao.core.chat import Model
+from lao.core.states import PHASE_ROLE, Role
+from lao.core.words import Json
+from lao.durable.journal import Journal
+from lao.state import ledger
+from lao.state.records import Claim, Plan, Task
+from workflows.factory import Factory
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a body produced.
+
+    Attributes:
+        apply: writes it, inside the transaction that ends the run; returns runs that became ready. Gets the time.
+        result: kept with the run, for the phases that follow.
+        text: one line for the log.
+        chain: whether the run that follows in the chain is wanted.
+    """
+
+    apply: Callable[[float], list[int]]
+    result: Json = None
+    text: str = ""
+    chain: bool = True
+
+
+@dataclass(frozen=True)
+class Work:
+    """One claimed run with everything that its body needs.
+
+    Attributes:
+        steps: the run's journal; every model call, command and edit goes through it.
+        model_name: what to call the resident model in requests, "" in phases without one.
+    """
+
+    factory: Factory
+    claim: Claim
+    plan: Plan
+    task: Task | None
+    steps: Journal
+    model_name: str = ""
+
+    @property
+    def role(self) -> Role | None:
+        return PHASE_ROLE.get(self.claim.run.phase)
+
+    @property
+    def marker(self) -> str:
+        return f"{self.factory.marker(self.claim.run.id)}{self.claim.epoch}"
+
+    @property
+    def the_task(self) -> Task:
+        assert self.task is not None, "a phase of a task"
+        return self.task
+
+    @property
+    def model(self) -> Model:
+        return self.factory.chat
+
+    @property
+    def stopping(self) -> bool:
+        return self.factory.stop.is_set()
+
+    def step_id(self, what: str) -> str:
+        """The ``LAO-Step`` trailer of a commit: the same on every redo, different for every step."""
+        run = self.claim.run
+        task = f"{run.task_id}" if run.task_id is not None else "-"
+        return f"{run.plan_id}/{task}/{what}/{run.attempt}"
+
+    def repository(self) -> Repository | None:
+        """The plan's repository, or None when git is switched off."""
+        settings = self.factory.settings
+        if not settings.git.enabled:
+            return None
+        return Repository(self.plan.workspace, settings=settings.git, state_dir=settings.paths.state_dir)
+
+    def audit(self, entry: ledger.AuditEntry) -> None:
+        ledger.add_audit(self.factory.store, self.claim.run.id, entry)
