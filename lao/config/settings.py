@@ -1,4 +1,4 @@
-"""The effective settings as frozen records. Loading and defaults are in ``load.py`` and the schema; paths are absolute."""
+"""The effective settings as frozen records; paths are absolute. Loading is in ``load.py``, defaults in the schema."""
 
 from __future__ import annotations
 

@@ -1,0 +1,77 @@
+"""The table of commands, and the group that imports a command only when it is called. Runs nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Final
+
+import click
+
+from lao.cli.global_options import attach
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One command: where it lives (``module:attribute``) and its line in the help."""
+
+    target: str
+    help: str
+    hidden: bool = False
+
+
+COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
+    {
+        "init": Entry("lao.cli.init_cmd:command", "Set up a project in this folder."),
+        "demo": Entry("lao.cli.demo_cmd:command", "Run the whole pipeline on a small plan, without a model server."),
+        "config": Entry("lao.cli.config_cmd:command", "Show the effective settings and where they come from."),
+        "health": Entry("lao.cli.health_cmd:command", "Check the model server and the configured models."),
+        "submit": Entry("lao.cli.submit_cmd:command", "Queue a plan and print its id."),
+        "run": Entry("lao.cli.run_cmd:command", "Watch the plans folder and work on what is queued."),
+        "worker": Entry("lao.cli.worker_cmd:command", "Run the plain workers, or print their commands."),
+        "status": Entry("lao.cli.status_cmd:command", "Show plans, tasks, queue and tokens."),
+        "retry-failed": Entry("lao.cli.retry_failed_cmd:command", "Queue failed tasks again."),
+        "reset-failed": Entry("lao.cli.retry_failed_cmd:command", "Old name of retry-failed.", hidden=True),
+    }
+)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are in a table and imported when called; help needs none of them."""
+
+    def __init__(self, *, table: Mapping[str, Entry], **attributes: object) -> None:
+        super().__init__(**attributes)  # type: ignore[arg-type]
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        entry = self._table.get(cmd_name)
+        if entry is None:
+            return None
+        module, attribute = entry.target.split(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return attach(command, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self._table and not args[0].startswith("-"):
+            raise click.UsageError(self._unknown(args[0]), ctx)
+        return super().resolve_command(ctx, args)
+
+    def _unknown(self, name: str) -> str:
+        import difflib
+
+        visible = [known for known, entry in self._table.items() if not entry.hidden]
+        matches = difflib.get_close_matches(name, visible, n=1, cutoff=0.5)
+        advice = f"Did you mean {matches[0]!r}?" if matches else "`lao --help` lists the commands."
+        return f"No command {name!r}. {advice}"
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        rows = [(name, entry.help) for name, entry in self._table.items() if not entry.hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)

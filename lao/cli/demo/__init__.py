@@ -1,0 +1,1 @@
+"""The demo's plan and the scenario of its simulated server, as files."""

@@ -1,0 +1,63 @@
+"""``lao health``: does the model server answer, and does it have the configured models?"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from lao.cli.context import Session, emit, emit_json, pass_session
+
+UNHEALTHY = 1
+
+
+@click.command(help="Check the model server and the configured model keys.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_session
+def command(session: Session, as_json: bool) -> None:
+    view = examine(session)
+    if as_json:
+        emit_json(view)
+    else:
+        _print(view)
+    sys.exit(0 if view["ok"] else UNHEALTHY)
+
+
+def examine(session: Session) -> dict[str, Any]:
+    """The server's kind and models, and each role's key with whether the server has it. Raises as ``connect``."""
+    from lao.core.clock import SystemClock
+    from lao.servers.detect import connect
+
+    settings = session.settings()
+    server = connect(settings, SystemClock())
+    models = {info.key: info for info in server.models()}
+    roles = []
+    for role, model in settings.models.items():
+        info = models.get(model.key)
+        needed = role.value in ("planner", "coder", "reviewer")
+        loaded = bool(info and info.loaded)
+        roles.append(
+            {"role": role.value, "key": model.key, "found": info is not None, "loaded": loaded, "needed": needed}
+        )
+    return {
+        "ok": all(r["found"] for r in roles if r["needed"]),
+        "server": settings.server.base_url,
+        "manages_memory": server.manages_memory,
+        "models": sorted(models),
+        "roles": roles,
+    }
+
+
+def _print(view: dict[str, Any]) -> None:
+    emit(f"server {view['server']}: {len(view['models'])} models")
+    if not view["manages_memory"]:
+        emit("  chat only: models are not loaded and unloaded by LAO")
+    for role in view["roles"]:
+        state = (
+            ("loaded" if role["loaded"] else "ok") if role["found"] else "MISSING" if role["needed"] else "not there"
+        )
+        emit(f"  {role['role']:9} {role['key']}: {state}")
+    if not view["ok"]:
+        emit("models of the server: " + (", ".join(view["models"]) or "none"))
+        emit("→ set models.<role>.key in factory.yaml to one of them")

@@ -1,0 +1,34 @@
+"""Opening the project for commands that read or write its state, and the exit codes of plans. Prints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lao.cli.context import Session
+
+if TYPE_CHECKING:
+    from workflows.factory import Factory
+
+SOME_FAILED, NEEDS_PERSON = 3, 4
+
+
+@contextmanager
+def open_project(session: Session) -> Iterator[Factory]:
+    """The project's factory, active for the block."""
+    from workflows.factory import Factory, active
+
+    factory = Factory(session.settings())
+    try:
+        with active.use(factory):
+            yield factory
+    finally:
+        factory.close()
+
+
+def exit_code(outcome: dict[str, int]) -> int:
+    """0 all completed, 4 when something needs a person, else 3 when something failed or was cancelled."""
+    if outcome["needs_human"]:
+        return NEEDS_PERSON
+    return SOME_FAILED if outcome["failed"] or outcome["cancelled"] else 0

@@ -1,0 +1,31 @@
+"""``lao retry-failed``: another set of attempts for failed and parked work."""
+
+from __future__ import annotations
+
+import click
+
+from lao.cli.context import Session, emit, emit_json, say
+from lao.cli.project import open_project
+
+
+@click.command(help="Give failed and parked tasks another set of attempts, of one plan (id, name or file) or of all.")
+@click.argument("plan", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(ctx: click.Context, plan: str | None, as_json: bool) -> None:
+    session = ctx.ensure_object(Session)
+    if ctx.info_name == "reset-failed":
+        say("reset-failed is deprecated: use retry-failed")
+    with open_project(session) as factory:
+        import workflows.phases  # noqa: F401  # registers the tasks that a wake-up names
+        from lao.state import plans
+        from workflows.wake import wake
+
+        plan_id = plans.find(factory.store, plan).id if plan else None
+        count, ready = plans.retry(factory.store, plan_id)
+        for run_id in ready:
+            wake(factory.store, run_id)
+    if as_json:
+        emit_json({"retried": count})
+    else:
+        emit(f"{count} set back" if count else "nothing has failed")

@@ -1,0 +1,102 @@
+"""``lao run``: supervises the workers and shows plain log lines; ends when the queue is idle on request."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lao.cli.context import Session, emit, pass_session, say
+from lao.cli.project import exit_code, open_project
+from lao.core.errors import BadInput, LaoError, ServerAway
+
+if TYPE_CHECKING:
+    from workflows.factory import Factory
+
+INTERRUPTED = 130
+
+
+@click.command(help="Watch the plans folder and work on what is queued, until interrupted.")
+@pass_session
+def command(session: Session) -> None:
+    if session.flag("pilot_only"):
+        raise BadInput("there is no Pilot in this version", "use 'lao run' and 'lao status'")
+    with open_project(session) as factory:
+        sys.exit(run(session, factory))
+
+
+def run(session: Session, factory: Factory, *, quiet: bool = False) -> int:
+    """Supervise until over; returns the exit code."""
+    from lao.state import queries
+    from workflows.supervisor import Supervisor, check_free
+
+    check_free(factory.settings)
+    plan = session.text("plan")
+    single = session.flag("single_run") or plan is not None
+    _check_server(factory, strict=single)
+    known = [p["id"] for p in queries.plans_view(factory.store) if p["state"] in ("queued", "planning", "active")]
+    taken, rejected = _take_plans(session, factory, plan)
+    store = factory.store
+
+    def over() -> bool:
+        if plan is not None:
+            return queries.plan_over(store, taken[0])
+        return single and queries.is_idle(store)
+
+    supervisor = Supervisor(factory.settings, session.worker_env(), quiet=quiet)
+    if not single:
+        say("watching the plans folder; Ctrl-C stops, the next 'lao run' goes on from there")
+    supervisor.run(over)
+    outcome = queries.outcome(store, None if not single else [*known, *taken])
+    if not quiet:
+        _summary(factory, outcome)
+    if supervisor.interrupted:
+        return INTERRUPTED
+    return exit_code(outcome) or rejected
+
+
+def _check_server(factory: Factory, *, strict: bool) -> None:
+    """Say at once that no server answers; a watching run waits for it, a single run ends."""
+    try:
+        factory.server.models()
+    except ServerAway as error:
+        if strict:
+            raise
+        say(f"warning: {error}\n  LAO waits for it.")
+
+
+def _take_plans(session: Session, factory: Factory, plan: str | None) -> tuple[list[str], int]:
+    """Hand in ``--plan``, or for a single run all files of the plans folder. Returns (plan ids, exit code so far)."""
+    import workflows.phases  # noqa: F401  # registers the tasks that a wake-up names
+    from workflows.submission import is_plan_file, submit_file
+
+    if plan is not None:
+        return [submit_file(factory, (session.cwd or Path.cwd()) / plan).plan.id], 0
+    taken, code = [], 0
+    folder = factory.settings.paths.plans
+    files = sorted(folder.glob("*.md")) if folder.is_dir() and session.flag("single_run") else []
+    for path in filter(is_plan_file, files):
+        try:
+            submission = submit_file(factory, path)
+        except LaoError as error:
+            say(f"plan not taken: {error}")
+            code = error.exit_code
+        else:
+            taken += [submission.plan.id] if submission.created else []
+    return taken, code
+
+
+def _summary(factory: Factory, outcome: dict[str, int]) -> None:
+    from lao.state import queries
+
+    models = queries.models_view(factory.store)
+    tokens, calls = queries.usage_view(factory.store)
+    plans = ", ".join(f"{number} {name}" for name, number in outcome.items() if number) or "none"
+    emit(f"plans: {plans}")
+    emit(
+        f"models: {models['loads']} loads, {models['unloads']} unloads, {models['swaps']} swaps; "
+        f"role changes: {models['role_changes']}"
+    )
+    emit(f"tokens: prompt {tokens['prompt']}, completion {tokens['completion']}; calls: {calls['model']}")

@@ -1,0 +1,106 @@
+"""``lao status``: plans, tasks, queues, workers, models and tokens, read from the record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lao.cli.context import Session, emit, emit_json, pass_session
+from lao.cli.project import open_project
+
+_MARKS = {"completed": "✓", "failed": "✗", "needs_human": "!", "cancelled": "-"}
+
+
+@click.command(help="Show plans, tasks, queue, workers, models and tokens.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_session
+def command(session: Session, as_json: bool) -> None:
+    if not session.settings().paths.database.exists():
+        view = empty_view()
+    else:
+        with open_project(session) as factory:
+            view = collect(factory)
+    if as_json:
+        emit_json(view)
+    else:
+        _print(view)
+
+
+def empty_view() -> dict[str, Any]:
+    """What a project without any state shows; looking creates nothing."""
+    models = {"resident": [], "loads": 0, "unloads": 0, "swaps": 0, "role_changes": 0}
+    return {
+        "plans": [],
+        "tasks": [],
+        "running": [],
+        "queue": {"cpu": 0, "gpu": 0, "scheduled": 0},
+        "workers": [],
+        "models": models,
+        "tokens": {"prompt": 0, "completion": 0, "cached": None},
+        "calls": {"model": 0, "replayed": 0},
+        "rejected": [],
+        "dead_letters": 0,
+    }
+
+
+def collect(factory: Any) -> dict[str, Any]:
+    """The view that ``--json`` prints; see docs/operating.md for its fields."""
+    from lao.state import plans, queries
+    from workflows.queues import live_workers, sizes
+
+    store = factory.store
+    tokens, calls = queries.usage_view(store)
+    rejected = [{"file": file, "reason": reason} for file, _, reason in plans.rejections(store)]
+    return {
+        "plans": queries.plans_view(store),
+        "tasks": queries.tasks_view(store),
+        "running": queries.running_view(store),
+        "queue": sizes(),
+        "workers": live_workers(),
+        "models": queries.models_view(store),
+        "tokens": tokens,
+        "calls": calls,
+        "rejected": rejected,
+        "dead_letters": queries.counts(store)["dead_letters"],
+    }
+
+
+def _print(view: dict[str, Any]) -> None:
+    if not view["plans"]:
+        emit("no plans yet: drop a Markdown file into the plans folder, or 'lao submit PLAN'")
+    for plan in view["plans"]:
+        counts = plan["tasks"]
+        emit(
+            f"{plan['id']}  {plan['name']}: {plan['state']}, {counts['completed']} of {counts['total']} tasks completed"
+        )
+        if plan["reason"]:
+            emit(f"    {plan['reason']}")
+        for task in (t for t in view["tasks"] if t["plan"] == plan["id"]):
+            _print_task(task)
+    for run in view["running"]:
+        wait = f", waits {run['wait_s']} s: {run['reason']}" if run["wait_s"] else ""
+        emit(f"{run['phase']} of {run['plan']}{f' task {run_task}' if (run_task := run['task']) else ''}{wait}")
+    for item in view["rejected"]:
+        emit(f"not taken: {item['file']}: {item['reason']}")
+    queue, models, tokens, calls = view["queue"], view["models"], view["tokens"], view["calls"]
+    workers = ", ".join(f"{w['queue']} (pid {w['pid']})" for w in view["workers"]) or "none"
+    emit(f"workers: {workers}; queue: cpu {queue['cpu']}, gpu {queue['gpu']}, scheduled {queue['scheduled']}")
+    emit(
+        f"models: {', '.join(models['resident']) or 'none'} loaded; "
+        f"{models['loads']} loads, {models['unloads']} unloads, "
+        f"{models['swaps']} swaps, {models['role_changes']} role changes"
+    )
+    cached = "unknown" if tokens["cached"] is None else tokens["cached"]
+    emit(
+        f"tokens: prompt {tokens['prompt']} (cached: {cached}), completion {tokens['completion']}; "
+        f"calls: {calls['model']}, replayed {calls['replayed']}"
+    )
+
+
+def _print_task(task: dict[str, Any]) -> None:
+    mark = _MARKS.get(task["state"], "·")
+    commit = f" {task['commit'][:10]}" if task["commit"] else ""
+    emit(f"  {mark} {task['id']} {task['title']}: {task['state']} (attempt {task['attempts']}){commit}")
+    if task["reason"]:
+        emit(f"      {task['reason'].splitlines()[0]}")

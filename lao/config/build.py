@@ -1,0 +1,118 @@
+"""From a checked draft to ``Settings``: defaults, absolute paths, provenance of every key. Checks only paths."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from lao.config.draft import Draft, lookup
+from lao.config.overrides import expand_home
+from lao.config.schema import Schema, dotted
+from lao.config.settings import (
+    GitSettings,
+    MemoryGateSettings,
+    ModelSettings,
+    OrchestrationSettings,
+    PathSettings,
+    ServerSettings,
+    Settings,
+)
+from lao.core.errors import ConfigError
+from lao.core.states import Role
+
+DEFAULT_SOURCE = "default"
+
+
+def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) -> Settings:
+    """The effective settings of a draft that passed ``validate.check``.
+
+    Raises:
+        ConfigError: a path is of the wrong kind (a folder where a file belongs).
+    """
+    sources = _sources(draft, schema)
+    filled = schema.fill(draft.data)
+    _forget_size_of_other_model(draft, filled, sources)
+    paths = _paths(draft, schema, config_file, root)
+    for name in ("workspace", "plans", "database"):
+        filled["paths"][name] = str(getattr(paths, name))
+    orchestration = dict(filled["orchestration"])
+    allowed = tuple(orchestration.pop("strict_closure_allowed_statuses"))
+    return Settings(
+        server=ServerSettings(
+            base_url=_bare_url(filled["lm_studio_base_url"]),
+            api_key=filled["openai_api_key"],
+            kind=filled["server"]["kind"],
+        ),
+        paths=paths,
+        memory_gate=MemoryGateSettings(**filled["memory_gate"]),
+        orchestration=OrchestrationSettings(**orchestration, strict_closure_allowed_statuses=allowed),
+        git=GitSettings(**filled["git"]),
+        models=MappingProxyType({role: ModelSettings(role=role, **filled["models"][role.value]) for role in Role}),
+        permission_mode=filled["permissions"]["mode"],
+        output_style=filled["output_style"],
+        total_ram_gb=filled["total_ram_gb"],
+        raw=MappingProxyType(filled),
+        sources=MappingProxyType(sources),
+    )
+
+
+def state_dir(draft: Draft, schema: Schema, root: Path) -> Path | None:
+    """The folder of the state database, also of a draft that is not checked yet; None when it makes no sense."""
+    given = lookup(draft.data, ("paths", "database"))
+    if given is not None and (not isinstance(given, str) or not given or "\0" in given):
+        return None
+    return _path(draft, schema, "database", root).parent
+
+
+def _sources(draft: Draft, schema: Schema) -> dict[str, str]:
+    return {leaf.key: draft.source(tuple(leaf.key.split("."))) or DEFAULT_SOURCE for leaf in schema.leaves()}
+
+
+def _forget_size_of_other_model(draft: Draft, filled: dict[str, Any], sources: dict[str, str]) -> None:
+    """A size belongs to one model: another key without a size of its own has an unknown one."""
+    for role in Role:
+        key, size, note = (("models", role.value, name) for name in ("key", "size_bytes", "description"))
+        if key in draft.overrides:
+            stale = [size, note]
+        elif draft.given(key):
+            stale = [path for path in (size, note) if not draft.given(path)]
+        else:
+            continue
+        model = filled["models"][role.value]
+        for path in stale:
+            model[path[-1]] = 0 if path is size else ""
+            sources[dotted(path)] = draft.overrides.get(key, DEFAULT_SOURCE)
+
+
+def _paths(draft: Draft, schema: Schema, config_file: Path | None, root: Path) -> PathSettings:
+    workspace, plans, database = (_path(draft, schema, name, root) for name in ("workspace", "plans", "database"))
+    for name, path in (("workspace", workspace), ("plans", plans)):
+        if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises on odd names
+            raise ConfigError(f"{_place(draft, name)}: {str(path)!r} is not a folder", "Name a folder there.")
+    if os.path.isdir(database):  # noqa: PTH112
+        hint = f"Name a file in it, for example {str(database / 'state.db')!r}."
+        raise ConfigError(f"{_place(draft, 'database')}: {str(database)!r} is a folder", hint)
+    return PathSettings(config_file=config_file, root=root, workspace=workspace, plans=plans, database=database)
+
+
+def _place(draft: Draft, name: str) -> str:
+    return f"{draft.where(('paths', name))}: paths.{name}"
+
+
+def _path(draft: Draft, schema: Schema, name: str, root: Path) -> Path:
+    text = lookup(draft.data, ("paths", name))
+    if text is None:
+        node = schema.at(("paths", name)) or {}
+        text = node["default"]
+    path = root / expand_home(text, _place(draft, name))
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(f"{_place(draft, name)}: {text!r} is no usable path: {error}") from error
+
+
+def _bare_url(url: str) -> str:
+    """Without a slash at the end and without the /v1 that OpenAI clients are used to write."""
+    return url.rstrip("/").removesuffix("/v1").rstrip("/")

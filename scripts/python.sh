@@ -1,0 +1,28 @@
+# Sourced: finds Pythons that LAO supports (3.10 and newer). Prints nothing by itself.
+
+# supported_pythons: the path of each, oldest first, one of each minor version.
+supported_pythons() {
+  local candidate
+  for candidate in python3.10 python3.11 python3.12 python3.13 python3.14 python3 \
+    "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python3; do
+    "$candidate" -c 'import sys
+if sys.version_info >= (3, 10) and sys.version_info.releaselevel == "final":
+    print("%d.%02d" % sys.version_info[:2], sys.executable)' 2>/dev/null || true
+  done | sort -u -k1,1
+}
+
+# ensure_git: git is needed by LAO and by its tests; as root on Debian it is installed when missing.
+ensure_git() {
+  command -v git >/dev/null && return 0
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq git
+  else
+    echo "git is not on PATH: install it and run this again" >&2
+    return 1
+  fi
+}
+
+# make_venv DIR PYTHON
+make_venv() {
+  [ -x "$1/bin/python" ] || "$2" -m venv "$1"
+}
