@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from lao.quality.commands import command_findings, plan_commands_of, run_checks
-
 from lao.core.states import PlanState, TaskState
 from lao.core.words import CommandResult
+from lao.quality.commands import command_findings, run_checks, validation_commands
 from lao.state import ledger, pipeline, plans
 from workflows.work import Outcome, Work
 
@@ -15,10 +14,11 @@ def body(work: Work) -> Outcome:
     factory, plan = work.factory, work.plan
     tasks = plans.tasks_of(factory.store, plan.id)
     completed = [task for task in tasks if task.state is TaskState.COMPLETED]
-    own = [("task", command) for task in completed for command in task.spec.commands]
-    commands = tuple(dict.fromkeys([*plan_commands_of(factory.settings, plan.options, plan.workspace), *own]))
+    own = [("test", command) for task in completed for command in task.spec.commands]
+    whole = validation_commands(factory.settings.orchestration, plan.options, None, plan.workspace)
+    commands = {command: kind for kind, command in (*own, *whole)}
     results = run_checks(
-        commands,
+        [(kind, command) for command, kind in commands.items()],
         cwd=plan.workspace,
         steps=work.steps,
         marker=work.marker,

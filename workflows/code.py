@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lao.agents.coder import CoderBrief, write_code
-from lao.quality.commands import task_commands
-from lao.workspace.tree import listing, read_text_files
-
 from lao.config.settings import ModelSettings
 from lao.core.states import Role
 from lao.core.steps import StepKind
 from lao.core.words import Json
+from lao.quality.commands import validation_commands
 from lao.state import ledger, pipeline
-from lao.tools.toolbox import Toolbox, ToolContext
+from lao.tools.context import ToolContext
+from lao.tools.toolbox import Toolbox
+from lao.workspace.tree import listing, read_text_files
 from workflows.traces import commit
 from workflows.work import Outcome, Work
 
@@ -35,14 +35,13 @@ temperature gives a weak model's same mistake again; fresh samples do better tha
 
 def body(work: Work) -> Outcome:
     """Let the coder work, then commit."""
-    factory, plan, task = work.factory, work.plan, work.the_task
+    factory, task = work.factory, work.the_task
     repository = work.repository()
     start = work.steps.run(StepKind.READ, "context", lambda: _context(work))
     result = write_code(
         _brief(work, start),
         model=work.model,
-        settings=attempt_settings(factory.model_settings(Role.CODER), work.claim.run.attempt),
-        model_name=work.model_name,
+        settings=attempt_settings(work.model_settings(Role.CODER), work.claim.run.attempt),
         steps=work.steps,
         toolbox=_toolbox(work),
         max_turns=factory.settings.orchestration.coder_max_turns,
@@ -54,7 +53,6 @@ def body(work: Work) -> Outcome:
             repository,
             message=f"lao(coder): task #{task.id} {task.spec.title}",
             what="coder",
-            baseline=plan.baseline,
         )
     base = start["head"]
     found = work.steps.run(
@@ -96,6 +94,7 @@ def _context(work: Work) -> dict[str, Json]:
 
 def _brief(work: Work, start: dict[str, Json]) -> CoderBrief:
     task, plan = work.the_task, work.plan
+    checks = validation_commands(work.factory.settings.orchestration, plan.options, task.spec, plan.workspace)
     return CoderBrief(
         plan_title=plan.name,
         plan_text=plan.text,
@@ -103,7 +102,7 @@ def _brief(work: Work, start: dict[str, Json]) -> CoderBrief:
         context_files=tuple((path, content) for path, content in start["files"]),
         tree=start["tree"],
         feedback=task.feedback,
-        commands=tuple(c for _, c in task_commands(work.factory.settings, plan.options, task.spec, plan.workspace)),
+        commands=tuple(command for _, command in checks),
     )
 
 

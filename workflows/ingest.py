@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from lao.quality.commands import plan_commands_of, run_checks
-from lao.workspace.traces import plan_trace
+import os
 
-from lao import __version__
 from lao.core.states import Phase
 from lao.core.steps import StepKind
+from lao.quality.commands import run_checks, validation_commands
 from lao.state import ledger, pipeline, plans
+from lao.workspace.traces import plan_text
 from workflows.traces import commit_file
 from workflows.work import Outcome, Work
 
@@ -18,7 +18,7 @@ def body(work: Work) -> Outcome:
     settings, plan = work.factory.settings, work.plan
     plan.workspace.mkdir(parents=True, exist_ok=True)
     repository = work.repository()
-    baseline: list[list[str]] = []
+    baseline: list[list[str | None]] = []
     base = None
     if repository is not None:
         repository.ensure()
@@ -26,17 +26,16 @@ def body(work: Work) -> Outcome:
             StepKind.READ, "baseline", lambda: {"head": repository.head(), "dirty": list(repository.dirty_paths())}
         )
         base, baseline = found["head"], [list(entry) for entry in found["dirty"]]
-        text = plan_trace(plan.text, source=plan.file, plan_id=plan.id, version=__version__)
+        source = os.path.relpath(plan.file, settings.paths.root)
         commit_file(
             work,
             repository,
             path=settings.git.plan_file_name,
-            content=text,
+            content=plan_text(plan.text, source),
             message=f"lao(plan): {plan.name}",
             what="plan",
-            baseline=baseline,
         )
-    commands = plan_commands_of(settings, plan.options, plan.workspace)
+    commands = validation_commands(settings.orchestration, plan.options, None, plan.workspace)
     results = run_checks(
         commands,
         cwd=plan.workspace,

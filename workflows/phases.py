@@ -68,7 +68,9 @@ def memory_gate(task: Any) -> None:
             name = outcome.instance.instance_id if outcome.instance else factory.model_settings(role).key
             task.lao_prepared = Prepared(model_name=name)
         else:
-            problem = outcome.error or Transient(outcome.reason, delay_s=outcome.delay_s or None)
+            problem = outcome.error or Transient(f"the memory gate said {outcome.reason}")
+            if isinstance(problem, Transient):
+                problem = Transient(problem.message, problem.hint, delay_s=outcome.delay_s or None)
             task.lao_prepared = Prepared(problem=problem)
     except LaoError as error:
         task.lao_prepared = Prepared(problem=error)

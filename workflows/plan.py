@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from lao.agents.planner import make_plan
-from lao.workspace.traces import tasks_trace
-
+from lao.agents.planner import ChunkDone, make_plan
 from lao.core.states import Role
-from lao.core.words import TaskSpec
 from lao.state import ledger, pipeline
+from lao.workspace.traces import TASKS_FILE, tasks_text
 from workflows.traces import commit_file
 from workflows.work import Outcome, Work
 
@@ -17,14 +15,13 @@ def body(work: Work) -> Outcome:
     factory, plan = work.factory, work.plan
     limits = factory.settings.orchestration
 
-    def keep_chunk(seq: int, tasks: tuple[TaskSpec, ...]) -> None:
-        ledger.note_chunk(factory.store, plan.id, seq, [task.to_json() for task in tasks])
+    def keep_chunk(done: ChunkDone) -> None:
+        ledger.note_chunk(factory.store, plan.id, done.number, [task.to_json() for task in done.tasks])
 
     specs = make_plan(
         plan.text,
         model=work.model,
-        settings=factory.model_settings(Role.PLANNER),
-        model_name=work.model_name,
+        settings=work.model_settings(Role.PLANNER),
         steps=work.steps,
         utilization=limits.max_context_utilization,
         reserved_tokens=limits.preflight_reserved_tokens,
@@ -35,11 +32,10 @@ def body(work: Work) -> Outcome:
         commit_file(
             work,
             repository,
-            path="LAO_TASKS.json",
-            content=tasks_trace(specs, plan_id=plan.id),
+            path=TASKS_FILE,
+            content=tasks_text(plan.id, [(str(number), spec) for number, spec in enumerate(specs, 1)]),
             message=f"lao(architect): {len(specs)} tasks for {plan.name}",
             what="architect",
-            baseline=[list(entry) for entry in plan.baseline],
         )
     return Outcome(
         lambda now: pipeline.add_tasks(plan.id, specs, now),

@@ -33,7 +33,7 @@ class FactoryHuey(Huey):  # type: ignore[misc]  # huey ships no types
 
     def enqueue(self, task: Any) -> Any:
         """Route by the task's ``queue`` setting."""
-        peer = self._peers[getattr(task, "queue", self.queue.value)]
+        peer = self._peers[_route(task, self.queue.value)]
         return super(FactoryHuey, peer).enqueue(task)
 
     def deserialize_task(self, data: bytes) -> Any:
@@ -48,6 +48,14 @@ class FactoryHuey(Huey):  # type: ignore[misc]  # huey ships no types
         """The consumer that owns the project's queue (``services.make_consumer``), for ``huey_consumer`` too."""
         maker = self.consumer_maker or super().create_consumer
         return maker(self, **options) if self.consumer_maker else maker(**options)
+
+
+def _route(task: Any, default: str) -> str:
+    """The queue of a task. Without git there is no checkout to verify on, so verification waits its turn on the gpu
+    queue, where the live folder has one writer at a time."""
+    if type(task).__name__ == Phase.VERIFY.value and not active.get().settings.git.enabled:
+        return Queue.GPU.value
+    return str(getattr(task, "queue", default))
 
 
 def _queue_file() -> Path:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from lao.agents.reviewer import ReviewBrief, review
-from lao.workspace.traces import review_line
-from lao.workspace.tree import read_text_files
-
 from lao.core.errors import AttemptFailed
 from lao.core.states import Role
 from lao.core.steps import StepKind
 from lao.core.words import CommandResult, Finding, Json, Severity, Verdict
 from lao.state import ledger, pipeline, runs
+from lao.workspace.traces import REVIEW_FILE, review_line
+from lao.workspace.tree import read_text_files
 from workflows.traces import commit_file
-from workflows.verify import feedback_line
 from workflows.work import Outcome, Work
 
 DIFF_CHARACTERS = 12_000
@@ -36,7 +34,7 @@ def body(work: Work) -> Outcome:
             now,
             counter="rejections",
             cap=min(limits.retry_cap_reviewer, limits.max_task_attempts),
-            feedback=[verdict.summary, *(feedback_line(f) for f in verdict.findings if f.blocks)],
+            feedback=[verdict.summary, *(f.feedback for f in verdict.findings if f.blocks)],
             reason=verdict.summary or "rejected by the reviewer",
             cooldown_s=limits.retry_cooldown_base_s,
         )
@@ -51,12 +49,10 @@ def _ask(work: Work, checked: dict[str, Json], evidence: tuple[CommandResult, ..
         task=work.the_task.spec,
         plan_title=work.plan.name,
         diff=diff,
-        files=tuple(checked.get("changed") or ()),
         evidence=evidence,
     )
-    settings = work.factory.model_settings(Role.REVIEWER)
     try:
-        return review(brief, model=work.model, settings=settings, model_name=work.model_name, steps=work.steps)
+        return review(brief, model=work.model, settings=work.model_settings(Role.REVIEWER), steps=work.steps)
     except AttemptFailed as error:
         if not any(result.passed for result in evidence):
             raise
@@ -71,15 +67,15 @@ def _diff(work: Work, checked: dict[str, Json]) -> str:
         files = read_text_files(work.plan.workspace, tuple(checked.get("changed") or ()), DIFF_CHARACTERS)
         return "\n".join(f"--- {path}\n{content}" for path, content in files)
     paths = sorted({*work.the_task.files, *(checked.get("changed") or ())})
-    return repository.diff(work.plan.base_commit, checked["commit"], DIFF_CHARACTERS, paths=paths)
+    return repository.diff(work.plan.base_commit, checked["commit"], DIFF_CHARACTERS, tuple(paths))
 
 
 def _log_verdict(work: Work, verdict: Verdict) -> None:
     repository = work.repository()
     if repository is None:
         return
-    line = review_line(work.claim.run.created_at, work.the_task.id, work.the_task.spec.title, verdict)
-    path = work.plan.workspace / "LAO_REVIEW.log"
+    line = review_line(work.claim.run.created_at, f"#{work.the_task.id}", verdict)
+    path = work.plan.workspace / REVIEW_FILE
     before = work.steps.run(StepKind.READ, "review-log", lambda: path.read_text("utf-8") if path.exists() else "")
     commit_file(
         work,
@@ -88,5 +84,4 @@ def _log_verdict(work: Work, verdict: Verdict) -> None:
         content=before + line,
         message=f"lao(reviewer): task #{work.the_task.id} {'approved' if verdict.approved else 'rejected'}",
         what="reviewer",
-        baseline=[list(entry) for entry in work.plan.baseline],
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lao.workspace.folders import workspace_for
-from lao.workspace.front_matter import split
-
 from lao.core.errors import BadInput
+from lao.quality.commands import validation_commands
 from lao.state import plans
 from lao.state.plans import Submission
+from lao.workspace.folders import workspace_for
+from lao.workspace.front_matter import split
 from workflows.factory import Factory
 from workflows.wake import wake
 
@@ -65,7 +65,8 @@ def submit_file(factory: Factory, path: Path) -> Submission:
     options, body = split(text)
     if not any(character.isalnum() for character in body):
         raise BadInput(f"plan {str(path)!r} is empty", "write what is to be built, as Markdown")
-    workspace = workspace_for(path, factory.settings)
+    validation_commands(factory.settings.orchestration, options, None, factory.settings.paths.root)
+    workspace = workspace_for(path, factory.settings.paths)
     submission = plans.submit(factory.store, file=path, text=text, options=options, workspace=workspace)
     for run_id in submission.ready:
         wake(factory.store, run_id)

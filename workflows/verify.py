@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lao.quality.commands import command_findings, run_checks, task_commands
-from lao.quality.verifier import verify_files
-
 from lao.core.words import CommandResult, Finding, Json, Severity
+from lao.quality.commands import command_findings, run_checks, validation_commands
+from lao.quality.placeholders import PlaceholderLimits
+from lao.quality.verifier import verify_files
 from lao.state import ledger, pipeline, runs
 from workflows.work import Outcome, Work
 
@@ -22,7 +22,7 @@ def body(work: Work) -> Outcome:
     commit = coded.get("commit") or task.commit
     with _checkout(work, commit) as folder:
         findings = list(_mechanical(work, folder, tuple(coded.get("changed") or ())))
-        commands = task_commands(factory.settings, work.plan.options, task.spec, folder)
+        commands = validation_commands(limits, work.plan.options, task.spec, folder)
         results = run_checks(
             commands,
             cwd=folder,
@@ -45,7 +45,7 @@ def body(work: Work) -> Outcome:
             now,
             counter="verify_failures",
             cap=limits.retry_cap_validation,
-            feedback=[feedback_line(f) for f in blocking],
+            feedback=[f.feedback for f in blocking],
             reason=blocking[0].message,
         )
 
@@ -73,7 +73,8 @@ def _mechanical(work: Work, folder: Path, changed: tuple[str, ...]) -> tuple[Fin
     if not work.factory.settings.orchestration.verifier_enabled:
         return ()
     todos = ledger.open_todos(work.factory.store, work.the_task.id)
-    limits = work.factory.settings.orchestration
+    told = work.factory.settings.orchestration
+    limits = PlaceholderLimits(told.placeholder_max_markers_per_kloc, told.placeholder_max_ratio)
     return verify_files(folder, work.the_task.spec, changed, open_todos=todos, limits=limits)
 
 
@@ -92,12 +93,6 @@ def _judge(work: Work, results: tuple[CommandResult, ...]) -> list[Finding]:
             data: dict[str, Json] = {**finding.to_json(), "severity": Severity.INFO.value}
             findings.append(Finding.from_json(data))
     return findings
-
-
-def feedback_line(finding: Finding) -> str:
-    """What the next attempt is told of a finding."""
-    where = f"{finding.file}: " if finding.file else ""
-    return f"{where}{finding.message}\n{finding.hint}".strip()
 
 
 def _summary(results: tuple[CommandResult, ...], blocking: list[Finding]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
 
 from lao.core.errors import LaoError
 from lao.state import plans
@@ -130,7 +131,7 @@ def watch_forever(factory: Factory) -> None:
         factory.store.close()
 
 
-def _observe(folder: Path, handler: FileSystemEventHandler) -> object | None:
+def _observe(folder: Path, handler: FileSystemEventHandler) -> BaseObserver | None:
     """A running observer; None (polling alone) when the system has no watches left or the folder is missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

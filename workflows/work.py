@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lao.workspace.git import Repository
-
+from lao.config.settings import ModelSettings
 from lao.core.chat import Model
 from lao.core.states import PHASE_ROLE, Role
 from lao.core.words import Json
 from lao.durable.journal import Journal
 from lao.state import ledger
 from lao.state.records import Claim, Plan, Task
+from lao.tools.context import ToolAudit
+from lao.workspace.git import Repository
 from workflows.factory import Factory
 
 
@@ -81,7 +82,22 @@ class Work:
         settings = self.factory.settings
         if not settings.git.enabled:
             return None
-        return Repository(self.plan.workspace, settings=settings.git, state_dir=settings.paths.state_dir)
+        return Repository(
+            self.plan.workspace,
+            settings=settings.git,
+            state_dir=settings.paths.state_dir,
+            marker=self.marker,
+            baseline_dirty=self.plan.baseline,
+        )
 
-    def audit(self, entry: ledger.AuditEntry) -> None:
+    def model_settings(self, role: Role) -> ModelSettings:
+        """The role's settings, with the name that the resident instance answers to."""
+        settings = self.factory.model_settings(role)
+        return replace(settings, key=self.model_name) if self.model_name else settings
+
+    def audit(self, call: ToolAudit) -> None:
+        """Keep a tool call of this run."""
+        entry = ledger.AuditEntry(
+            call.tool, dict(call.arguments), call.granted, call.reason, call.ok, round(call.seconds, 3)
+        )
         ledger.add_audit(self.factory.store, self.claim.run.id, entry)

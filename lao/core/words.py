@@ -80,6 +80,12 @@ class Finding:
     def blocks(self) -> bool:
         return self.severity in (Severity.CRITICAL, Severity.MAJOR)
 
+    @property
+    def feedback(self) -> str:
+        """What the next attempt is told of it."""
+        where = f"{self.file}: " if self.file else ""
+        return f"{where}{self.message}\n{self.hint}".strip()
+
     def to_json(self) -> dict[str, Json]:
         return {**asdict(self), "severity": self.severity.value}
 

@@ -116,13 +116,14 @@ def clean_temporaries(folder: Path) -> int:
     removed = 0
     for entry in folder.glob(TEMPORARY_GLOB):
         match = TEMPORARY.match(entry.name)
-        if match and not _pid_exists(int(match.group(1))):
+        if match and not pid_exists(int(match.group(1))):
             entry.unlink(missing_ok=True)
             removed += 1
     return removed
 
 
-def _pid_exists(pid: int) -> bool:
+def pid_exists(pid: int) -> bool:
+    """Whether some process has this number now; it may be another one than was meant."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

@@ -325,8 +325,8 @@ class FileLock:
         self.what = what or str(path)
         self._handle: int | None = None
 
-    def acquire(self) -> None:
-        """Take the lock or fail at once.
+    def acquire(self, wait_s: float = 0.0) -> None:
+        """Take the lock, waiting at most ``wait_s`` for it.
 
         Raises:
             Refused: somebody else, or this process by another ``FileLock``, has it.
@@ -340,8 +340,16 @@ class FileLock:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        deadline = time.monotonic() + wait_s
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= deadline:
+                        raise
+                    threading.Event().wait(0.01)
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()}\n{' '.join(sys.argv)[:300]}\n".encode("utf-8", "replace"), 0)
         except OSError as exc:

@@ -1,1 +1,1 @@
-
+"""Mechanical judgement: what is checked without a model, and which commands decide."""

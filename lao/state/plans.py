@@ -110,7 +110,7 @@ def retry(store: Store, plan_id: str | None) -> tuple[int, tuple[int, ...]]:
     return count, tuple(ready)
 
 
-def remember_base(store: Store, plan_id: str, commit: str | None, baseline: list[list[str]]) -> None:
+def remember_base(store: Store, plan_id: str, commit: str | None, baseline: list[list[str | None]]) -> None:
     """Inside a transaction: where the plan's repository stood before LAO's first commit."""
     PlanRow.update(base_commit=commit, baseline=baseline, updated_at=store.now()).where(PlanRow.id == plan_id).execute()
 

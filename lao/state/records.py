@@ -25,7 +25,7 @@ class Plan:
     workspace: Path
     supersedes: str | None
     base_commit: str | None
-    baseline: tuple[tuple[str, str], ...]
+    baseline: tuple[tuple[str, str | None], ...]
     created_at: float
 
 

@@ -1,1 +1,1 @@
-
+"""Plan folders, git, the trees and traces that LAO reads and leaves in them."""

@@ -1,0 +1,92 @@
+"""The coder: one task in, changed files out, by tools or by the text protocol. Verifies nothing itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lao.agents import coder_text, coder_tools
+from lao.agents.ask import JournaledModel, completion_limit, prompt_limit
+from lao.agents.coder_brief import CoderBrief, user_message
+from lao.agents.coder_session import Session
+from lao.agents.prompt import load
+from lao.agents.toolbox import Toolbox
+from lao.config.settings import ModelSettings
+from lao.core.chat import Model
+from lao.core.steps import Steps
+from lao.llm.conversation import Conversation
+from lao.llm.faults import ContextOverflow
+from lao.llm.tokens import estimate, estimate_messages
+
+__all__ = ["CoderBrief", "CoderResult", "write_code"]
+
+
+@dataclass(frozen=True)
+class CoderResult:
+    """What an attempt did.
+
+    Attributes:
+        summary: the model's closing words, or a line about the files.
+        files: changed paths in the order of their first change.
+        turns: model calls.
+        protocol: "tools" or "text".
+    """
+
+    summary: str
+    files: tuple[str, ...]
+    turns: int
+    protocol: str
+
+
+def write_code(
+    brief: CoderBrief,
+    *,
+    model: Model,
+    settings: ModelSettings,
+    steps: Steps,
+    toolbox: Toolbox,
+    max_turns: int,
+) -> CoderResult:
+    """Let the model do the task of ``brief``.
+
+    Raises:
+        AttemptFailed: kinds "no_edit", "turn_limit", "loop", "truncated", "empty_answer", "context_overflow", or what
+            the model raises.
+        Transient, Terminal: what the model raises.
+    """
+    asked = JournaledModel(model, steps, "turn")
+    limit = prompt_limit(settings)
+    try:
+        return _attempt(brief, asked, settings, steps, toolbox, max_turns, limit)
+    except ContextOverflow as error:
+        # The window is smaller than configured. Once, with what the server says it has; nothing is written yet then.
+        smaller = _real_limit(error, settings, limit)
+        if asked.answered or smaller >= limit:
+            raise
+        return _attempt(brief, asked, settings, steps, toolbox, max_turns, smaller)
+
+
+def _real_limit(error: ContextOverflow, settings: ModelSettings, limit: int) -> int:
+    if error.context:
+        return error.context - min(completion_limit(settings), error.context // 2)
+    return int(limit * 0.6)
+
+
+def _attempt(
+    brief: CoderBrief,
+    model: JournaledModel,
+    settings: ModelSettings,
+    steps: Steps,
+    toolbox: Toolbox,
+    max_turns: int,
+    limit: int,
+) -> CoderResult:
+    tools = toolbox.openai_specs() if settings.supports_tools else ()
+    protocol = "tools" if tools else "text"
+    system = load(f"coder_{protocol}")
+    conversation = Conversation(system)
+    used = estimate(system) + estimate_messages((), tools)
+    conversation.user(user_message(brief, budget=int((limit - used) * 0.9), protocol=protocol))
+    session = Session(brief, model, settings, steps, toolbox, conversation, tools, limit)
+    summary = coder_tools.run(session, max_turns) if tools else coder_text.run(session, max_turns)
+    files = tuple(session.changed)
+    return CoderResult(summary or f"wrote {', '.join(files)}", files, session.turns, protocol)

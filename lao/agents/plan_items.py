@@ -1,0 +1,225 @@
+"""A planner's answer read with tolerance: tasks, titles, paths and dependencies. Asks no model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from lao.core.words import Json, TaskSpec
+
+_LISTS = ("tasks", "plan", "steps", "micro_tasks", "microtasks", "subtasks")
+_TITLES = ("title", "name", "task", "summary")
+_DESCRIPTIONS = ("description", "details", "instructions", "goal", "body", "content")
+_FILES = ("file_paths", "files", "file", "paths", "path", "filename", "file_path")
+_DEPENDENCIES = ("dependencies", "depends_on", "dependsOn", "deps", "after", "requires")
+_COMMANDS = ("commands", "acceptance", "tests", "test", "verify", "command", "test_command", "acceptance_criteria")
+_NOTHING = frozenset({"", "none", "na", "null", "nothing"})
+_TITLE_CHARS = 120
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A task as read; ``needs`` are dependencies as the model wrote them."""
+
+    title: str
+    description: str
+    file_paths: tuple[str, ...]
+    needs: tuple[str, ...]
+    commands: tuple[str, ...]
+    ident: str = ""
+
+
+def read_drafts(value: Json, plan_text: str) -> list[Draft]:
+    """The tasks in a planner's answer: an array, ``{"tasks": [...]}`` or one task; items may miss fields.
+
+    Raises:
+        ValueError: the value has no such shape; the message can go back to the model.
+    """
+    found = _task_list(value)
+    if found is None:
+        raise ValueError('the JSON has no list of tasks; it must look like {"tasks": [...]}')
+    drafts = [d for d in (_draft(item, plan_text) for item in found) if d]
+    if found and not drafts:
+        raise ValueError("the tasks have no title")
+    return drafts
+
+
+def _task_list(value: Json) -> list[Json] | None:
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, dict):
+        return None
+    for key in _LISTS:
+        inner = value.get(key)
+        if isinstance(inner, list):
+            return inner
+        if isinstance(inner, dict) and (nested := _task_list(inner)) is not None:
+            return nested
+    if _first(value, _TITLES):
+        return [value]
+    if value and all(isinstance(v, dict) for v in value.values()):
+        return [{"title": k, **v} for k, v in value.items()]
+    return None
+
+
+def _draft(item: Json, plan_text: str) -> Draft | None:
+    item = {"title": item} if isinstance(item, str) else item
+    if not isinstance(item, dict):
+        return None
+    description = str(_first(item, _DESCRIPTIONS) or "").strip()
+    title = " ".join(str(_first(item, _TITLES) or description).split())[:_TITLE_CHARS].strip()
+    if not title:
+        return None
+    paths = [clean_path(p, plan_text) for p in _strings(_first(item, _FILES))]
+    files = tuple(dict.fromkeys(p for p in paths if p)) or _only_path(title + "\n" + description)
+    return Draft(
+        title=title,
+        description=description or title,
+        file_paths=files,
+        needs=tuple(n for n in _strings(_first(item, _DEPENDENCIES)) if fold(n) not in _NOTHING),
+        commands=tuple(dict.fromkeys(c.strip() for c in _strings(_first(item, _COMMANDS)) if c.strip())),
+        ident=str(item.get("id") or "").strip(),
+    )
+
+
+def _first(item: Mapping[str, Json], keys: Sequence[str]) -> Json:
+    return next((item[k] for k in keys if item.get(k)), None)
+
+
+def _strings(value: Json) -> list[str]:
+    if isinstance(value, dict):
+        inner = _first(value, (*_COMMANDS, *_FILES, *_TITLES, "id"))
+        return _strings(inner)
+    if isinstance(value, list):
+        return [s for v in value for s in _strings(v)]
+    return [] if value is None or isinstance(value, bool) else [str(value).strip()]
+
+
+def clean_path(path: str, plan_text: str) -> str:
+    """A relative POSIX path inside the workspace, or "" for anything else."""
+    path = path.strip().strip("`'\"").replace("\\", "/")
+    path = re.sub(r"^(?:\./)+", "", path)
+    if path.startswith("/") and path.lstrip("/") in plan_text:
+        path = path.lstrip("/")  # models write /a.py for the plan's a.py
+    parts = PurePosixPath(path).parts
+    bad = not parts or path.startswith(("/", "~")) or path.endswith("/") or ":" in path or any(c < " " for c in path)
+    if bad or ".." in parts or parts[0] in (".git", ".lao") or "*" in path or len(path) > 200:
+        return ""
+    return str(PurePosixPath(path))
+
+
+def _only_path(text: str) -> tuple[str, ...]:
+    found = {m.group(0).removeprefix("./") for m in re.finditer(r"(?<![\w/.])[\w./-]*\w\.[a-z]{1,5}\b(?![\w(/])", text)}
+    sources = {p for p in found if clean_path(p, text) and PurePosixPath(p).suffix in _SOURCE}
+    return tuple(sources) if len(sources) == 1 else ()
+
+
+_SOURCE = frozenset(
+    {".py", ".js", ".ts", ".go", ".rs", ".java", ".rb", ".sh", ".md", ".html", ".css", ".json", ".yaml"}
+)
+
+
+def fold(text: str) -> str:
+    """Letters and digits only, lower case."""
+    return re.sub(r"[\W_]+", "", text).lower()
+
+
+def merge(earlier: Sequence[TaskSpec], drafts: Sequence[Draft]) -> list[TaskSpec]:
+    """The drafts of one answer as tasks after ``earlier`` ones: titles unique, dependencies by title where known.
+
+    A draft that repeats an earlier task (same title, same files) is dropped. Unknown dependencies stay as written.
+    """
+    taken = {fold(t.title): t for t in earlier}
+    fresh: list[tuple[Draft, str]] = []
+    names: dict[str, str] = {}
+    for n, draft in enumerate(drafts, 1):
+        old = taken.get(fold(draft.title))
+        if old is not None and set(old.file_paths) == set(draft.file_paths):
+            names.setdefault(fold(draft.title), old.title)
+            continue
+        title = draft.title
+        count = 2
+        while fold(title) in taken:
+            title, count = f"{draft.title} ({count})", count + 1
+        task = TaskSpec(title, draft.description, draft.file_paths, (), draft.commands)
+        taken[fold(title)] = task
+        fresh.append((draft, title))
+        names.setdefault(fold(draft.title), title)
+        names.setdefault(f"#{n}", title)
+        if draft.ident:
+            names.setdefault(fold(draft.ident), title)
+    known = {fold(t.title): t.title for t in earlier} | names
+    tasks = [replace(taken[fold(title)], dependencies=_needs(draft, title, known)) for draft, title in fresh]
+    return _by_file(earlier, tasks)
+
+
+def _needs(draft: Draft, title: str, known: Mapping[str, str]) -> tuple[str, ...]:
+    found = []
+    for need in draft.needs:
+        number = re.fullmatch(r"(?:(?:task|step|t)?\s*[#_-]?\s*)(\d+)\.?", need.strip(), re.IGNORECASE)
+        unnumbered = re.sub(r"^(?:(?:task|step)\s*)?#?\d+\s*[.:)\-]\s*", "", need, flags=re.IGNORECASE)
+        target = (
+            known.get(fold(need)) or (known.get(f"#{number[1]}") if number else None) or known.get(fold(unnumbered))
+        )
+        found.append(target or need)
+    return tuple(dict.fromkeys(f for f in found if f != title))
+
+
+def _by_file(earlier: Sequence[TaskSpec], tasks: list[TaskSpec]) -> list[TaskSpec]:
+    """Dependencies that name a file (path, bare name or stem) become the one task that makes it."""
+    every = (*earlier, *tasks)
+    titles = {t.title for t in every}
+    done = []
+    for task in tasks:
+        needs = []
+        for need in task.dependencies:
+            makers = [] if need in titles else [t.title for t in every if _makes(t, need)]
+            needs.append(makers[0] if len(makers) == 1 else need)
+        done.append(replace(task, dependencies=tuple(dict.fromkeys(n for n in needs if n != task.title))))
+    return done
+
+
+def _makes(task: TaskSpec, name: str) -> bool:
+    return any(name in (p, PurePosixPath(p).name, PurePosixPath(p).stem) for p in task.file_paths)
+
+
+def without_given_files(tasks: Sequence[TaskSpec], plan_text: str) -> list[TaskSpec]:
+    """Drop dependencies that cannot be ones: of a lone task, and on files that the plan names but no task makes."""
+    if len(tasks) == 1:
+        return [replace(tasks[0], dependencies=())]
+    titles = {t.title for t in tasks}
+
+    def given(need: str) -> bool:
+        return need not in titles and "." in need and clean_path(need, plan_text) == need and need in plan_text
+
+    return [replace(t, dependencies=tuple(n for n in t.dependencies if not given(n))) for t in tasks]
+
+
+def dependency_problem(tasks: Sequence[TaskSpec]) -> str:
+    """What is wrong with the dependencies, naming the tasks; "" when they can be ordered."""
+    titles = {t.title for t in tasks}
+    for task in tasks:
+        for need in task.dependencies:
+            if need not in titles:
+                return f"The task {task.title!r} depends on {need!r}, but no task has that title."
+    left = {t.title: set(t.dependencies) for t in tasks}
+    while ready := [title for title, needs in left.items() if not needs & left.keys()]:
+        for title in ready:
+            del left[title]
+    if left:
+        return f"These tasks depend on each other in a circle: {', '.join(map(repr, left))}."
+    return ""
+
+
+def in_order(tasks: Sequence[TaskSpec]) -> list[TaskSpec]:
+    """Tasks in dependency order, otherwise as given. The dependencies must be sound."""
+    done: list[TaskSpec] = []
+    waiting = list(tasks)
+    while waiting:
+        titles = {t.title for t in done}
+        following = next(t for t in waiting if titles.issuperset(t.dependencies))
+        waiting.remove(following)
+        done.append(following)
+    return done

@@ -1,0 +1,1 @@
+"""Prompts and answer schemas, one file each; ``lao.agents.prompt`` loads them."""

@@ -1,0 +1,308 @@
+"""The chat client: one streamed request at a time, with deadlines, retries and hang-up. Judges no answer's content."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from lao.core.chat import ChatAnswer, ChatRequest
+from lao.core.clock import Clock
+from lao.core.errors import AttemptFailed, Interrupted, LaoError, ServerAway
+from lao.core.words import Event, Json
+from lao.llm import faults
+from lao.llm.exchange import Exchange, Silence, Wire
+from lao.llm.sse import read_events
+from lao.llm.stream import Answer
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+MAX_BACKOFF_S = 120.0
+_WRITE_TIMEOUT_S = 60.0
+_DONE = "[DONE]"
+
+
+class OpenAIModel:
+    """``lao.core.chat.Model`` over any OpenAI-compatible ``/chat/completions``.
+
+    Always streamed: a server goes on with an abandoned plain request to its end, and frees a streamed one at once.
+
+    Args:
+        first_token_timeout_s: until the first generated token; prompt processing may take minutes.
+        idle_timeout_s: between two signs of life after that.
+        retry_attempts: tries in all for faults that pass (server away, loading, stream cut).
+        retry_backoff_base_s: wait before the second try; it doubles, with jitter, up to two minutes.
+        report: gets a ``model.retry`` event before each wait.
+        stopping: asked several times a second; when true the request is hung up and Interrupted raised.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        connect_timeout_s: float,
+        first_token_timeout_s: float,
+        idle_timeout_s: float,
+        retry_attempts: int,
+        retry_backoff_base_s: float,
+        clock: Clock,
+        report: Callable[[Event], None],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._url = base_url.rstrip("/")
+        self._key = api_key
+        self._connect_s = connect_timeout_s
+        self._first_s = first_token_timeout_s
+        self._idle_s = idle_timeout_s
+        self._attempts = max(1, retry_attempts)
+        self._backoff_s = retry_backoff_base_s
+        self._clock = clock
+        self._report = report
+        self._stopping = stopping
+        self._random = random.Random()  # noqa: S311 - jitter
+        self._sdk: OpenAI | None = None
+        self._local = threading.local()
+        self._opening = threading.Lock()
+
+    def complete(self, request: ChatRequest) -> ChatAnswer:
+        """Answer the request (see ``lao.core.chat.Model``).
+
+        Raises:
+            AttemptFailed: kinds "context_overflow" (``faults.ContextOverflow``), "server_parse", "schema_refused",
+                "template", "wrong_model".
+            ConfigError: the API key or the tool setting is wrong.
+            Interrupted: ``stopping`` turned true.
+        """
+        parse_faults = 0
+        for attempt in range(1, self._attempts + 1):
+            try:
+                return self._once(request)
+            except ServerAway as error:
+                if attempt == self._attempts:
+                    raise self._gave_up(request, error) from error
+                self._back_off(attempt, request, error, error.delay_s)
+            except AttemptFailed as error:
+                parse_faults += error.kind == "server_parse"
+                if error.kind != "server_parse" or parse_faults > 1 or attempt == self._attempts:
+                    raise
+                self._back_off(attempt, request, error, 0.0)
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Close the connections. The client opens new ones when used again."""
+        if self._sdk is not None:
+            self._sdk.close()
+            self._sdk = None
+
+    def _gave_up(self, request: ChatRequest, error: ServerAway) -> ServerAway:
+        return ServerAway(
+            f"{error.message} ({self._attempts} tries for model {request.model!r})",
+            error.hint or f"Check that the model server at {self._url} runs, with `lao health`.",
+            delay_s=error.delay_s,
+        )
+
+    def _back_off(self, attempt: int, request: ChatRequest, error: LaoError, delay_s: float | None) -> None:
+        if delay_s is None:
+            delay_s = self._backoff_s * 2 ** (attempt - 1) * self._random.uniform(0.75, 1.25)
+        delay_s = min(delay_s, MAX_BACKOFF_S)
+        self._report(
+            Event(
+                "model.retry",
+                f"{error.message}; try {attempt + 1} of {self._attempts} in {delay_s:.1f} s",
+                {"model": request.model, "attempt": attempt, "delay_s": round(delay_s, 2)},
+            )
+        )
+        left = delay_s
+        while left > 0 and not self._stopping():
+            self._clock.wait(min(left, 0.5))
+            left -= 0.5
+        self._check_stopping(request)
+
+    def _check_stopping(self, request: ChatRequest) -> None:
+        if self._stopping():
+            raise Interrupted(f"the worker is stopping; the call to model {request.model!r} was abandoned")
+
+    def _once(self, request: ChatRequest) -> ChatAnswer:
+        answer = Answer()
+        begun = self._clock.monotonic()
+        first_s = 0.0
+        exchange = Exchange(lambda wire: self._read(wire, request))
+        try:
+            done = False
+            while True:
+                arrival = self._next(exchange, request, answer)
+                if arrival.error is not None:
+                    raise self._translate(arrival.error, request)
+                if arrival.ended:
+                    break
+                done = done or arrival.item == _DONE
+                self._take(answer, arrival.item, request)
+                first_s = first_s or (self._clock.monotonic() - begun if answer.started else 0.0)
+                if answer.runaway:
+                    break
+            if not (answer.finish_reason or done or answer.runaway):
+                raise ServerAway(f"the stream of model {request.model!r} at {self._url} ended without a finish reason")
+        finally:
+            exchange.close()
+        return answer.finish(request, seconds=self._clock.monotonic() - begun, first_token_s=first_s)
+
+    def _next(self, exchange: Exchange, request: ChatRequest, answer: Answer) -> Any:
+        limit = self._idle_s if answer.started else self._first_s
+        try:
+            arrival = exchange.next(limit, self._stopping)
+        except Silence:
+            stage = "between tokens" if answer.started else "before the first token"
+            raise ServerAway(
+                f"model {request.model!r} at {self._url} was silent for {limit:g} s {stage}",
+                "Raise orchestration.llm_idle_timeout_s or llm_request_timeout_s if the machine is only slow.",
+            ) from None
+        if arrival is None:
+            self._check_stopping(request)
+        return arrival
+
+    def _take(self, answer: Answer, item: Json, request: ChatRequest) -> None:
+        if not isinstance(item, dict):
+            return
+        if item.get("error"):
+            raise faults.classify(faults.error_text(item), None, model=request.model, url=self._url)
+        answer.feed(item)
+        if not faults.same_model(request.model, answer.model):
+            raise AttemptFailed(
+                f"model {answer.model!r} answered instead of {request.model!r} at {self._url}",
+                "Another client may have loaded it; check the server's loaded models.",
+                kind="wrong_model",
+            )
+
+    def _read(self, wire: Wire, request: ChatRequest) -> Iterator[Json]:
+        """Runs on the exchange's thread. Yields chunks (dicts), None for a sign of life, and ``[DONE]``."""
+        self._local.wire = wire
+        with self._client().chat.completions.with_streaming_response.create(**self._body(request)) as response:
+            kind = response.headers.get("content-type", "")
+            if "text/event-stream" not in kind:
+                yield self._plain(response.read(), kind)
+                return
+            for event in read_events(response.iter_bytes()):
+                if event.data.startswith(_DONE):
+                    yield _DONE
+                    return
+                yield _decoded(event.name, event.data) if event.data else None
+
+    def _plain(self, body: bytes, kind: str) -> Json:
+        """A body that is no stream: an error that came with status 200, or the answer of a server that cannot do it."""
+        try:
+            value = json.loads(body)
+        except ValueError:
+            value = None
+        if isinstance(value, dict) and (value.get("choices") or value.get("error")):
+            return value
+        raise faults.not_compatible(
+            self._url, f"{kind or 'no content type'}: {body[:120].decode('utf-8', 'replace')!r}"
+        )
+
+    def _client(self) -> OpenAI:
+        with self._opening:
+            self._sdk = self._sdk or self._open()
+            return self._sdk
+
+    def _open(self) -> OpenAI:
+        from openai import DefaultHttpxClient, OpenAI, Timeout
+
+        backstop_s = max(self._first_s, self._idle_s) + 30.0  # the exchange's own deadlines come first
+        timeout = Timeout(backstop_s, connect=self._connect_s, write=_WRITE_TIMEOUT_S)
+        http = DefaultHttpxClient(
+            timeout=timeout,
+            trust_env=not _is_local(self._url),  # a proxy cannot reach a server on this machine
+            event_hooks={"request": [self._watch_wire]},
+        )
+        return OpenAI(
+            base_url=self._url,
+            api_key=self._key or "none",
+            max_retries=0,
+            timeout=timeout,
+            http_client=http,
+            default_headers={"Connection": "close"},  # a new socket for each call, known from its first byte
+        )
+
+    def _watch_wire(self, request: Any) -> None:
+        request.extensions["trace"] = self._local.wire.trace
+
+    def _body(self, request: ChatRequest) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": request.model,
+            "messages": list(request.messages),
+            "max_tokens": request.max_tokens,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        for name in ("temperature", "top_p", "seed"):
+            if (value := getattr(request, name)) is not None:
+                body[name] = value
+        if request.tools:
+            body |= {"tools": list(request.tools), "parallel_tool_calls": False}
+        if request.schema is not None:
+            schema = {"name": str(request.schema.get("title") or "answer"), "strict": True, "schema": request.schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if request.repetition_penalty is not None:
+            body["extra_body"] = {"repeat_penalty": request.repetition_penalty}
+        return body
+
+    def _translate(self, error: Exception, request: ChatRequest) -> LaoError:
+        """The error of our tree for what the SDK or the network raised on the reader's thread."""
+        from openai import APIConnectionError, APIError, APIStatusError
+
+        if isinstance(error, LaoError):
+            return error
+        if isinstance(error, APIStatusError):
+            kind = error.response.headers.get("content-type", "")
+            text = faults.error_text(error.body) or error.message
+            if "html" in kind and error.status_code < 500:
+                return faults.not_compatible(self._url, f"{kind} (HTTP {error.status_code})")
+            return faults.classify(
+                text,
+                error.status_code,
+                model=request.model,
+                url=self._url,
+                delay_s=_retry_after(error.response.headers),
+            )
+        if isinstance(error, APIConnectionError):
+            cause = error.__cause__ or error
+            return ServerAway(f"cannot reach the model server at {self._url}: {str(cause) or type(cause).__name__}")
+        if isinstance(error, APIError):
+            return faults.classify(error.message, None, model=request.model, url=self._url)
+        if type(error).__module__.split(".")[0] in ("httpx", "httpx2", "httpcore", "httpcore2") or isinstance(
+            error, OSError
+        ):
+            return ServerAway(f"the stream of model {request.model!r} at {self._url} broke off: {error}")
+        raise error  # a defect of ours, not of the server
+
+
+def _decoded(name: str, data: str) -> Json:
+    try:
+        value = json.loads(data)
+    except ValueError:
+        # Half an event: the sender died in the middle of it.
+        return {"error": data} if name == "error" else None
+    if name == "error" and not (isinstance(value, dict) and value.get("error")):
+        return {"error": value}
+    return value
+
+
+def _retry_after(headers: Any) -> float | None:
+    with contextlib.suppress(TypeError, ValueError):
+        return max(0.0, float(headers.get("retry-after")))
+    return None
+
+
+def _is_local(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return host == "localhost" or host.endswith(".local")

@@ -1,0 +1,164 @@
+"""Which commands decide about a task, running them as journal steps, and their failures as findings."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from lao.config.settings import OrchestrationSettings
+from lao.core.errors import BadInput
+from lao.core.steps import StepKind, Steps
+from lao.core.words import CommandResult, Finding, Json, Severity, TaskSpec
+from lao.durable.processes import run_command
+
+Commands = tuple[tuple[str, str], ...]
+"""(kind, command line): kind is build, lint, test or check."""
+
+_KINDS: Final = ("build", "lint", "test", "check")
+_TAIL: Final = 3_000
+
+
+def validation_commands(
+    settings: OrchestrationSettings, front_matter: Mapping[str, Any], task: TaskSpec | None, root: Path
+) -> Commands:
+    """The commands that apply, each once: the plan's, the factory's, the profile's, the task's; else inferred ones.
+
+    Args:
+        front_matter: of the plan; ``validation`` is a command, a list, or ``{build, lint, test: command or list}``.
+        task: None for the plan as a whole.
+        root: where manifests are looked for when nothing is said explicitly.
+
+    Raises:
+        BadInput: ``validation`` has another form.
+    """
+    found = [*_from_front_matter(front_matter.get("validation"))]
+    found += [("build", c) for c in _texts(settings.validation_build_cmd)]
+    found += [("lint", c) for c in _texts(settings.validation_lint_cmd)]
+    profile = settings.validation_profiles.get(settings.validation_profile) or {}
+    found += [(str(c.get("kind", "check")), str(c["command"])) for c in profile.get("commands") or ()]
+    found += [("test", c) for c in (task.commands if task else ())]
+    if not found and settings.infer_validation_commands:
+        found = [*infer(root)]
+    unique: dict[str, str] = {}
+    for kind, command in found:
+        if command.strip():
+            unique.setdefault(command.strip(), kind)
+    return tuple((kind, command) for command, kind in unique.items())
+
+
+def _from_front_matter(value: Any) -> Commands:
+    if isinstance(value, Mapping):
+        unknown = sorted(str(k) for k in value if k not in _KINDS)
+        if unknown:
+            raise BadInput(f"the plan's validation has the unknown key {unknown[0]!r}", f"known: {', '.join(_KINDS)}")
+        return tuple((kind, c) for kind in _KINDS for c in _texts(value.get(kind)))
+    return tuple(("test", c) for c in _texts(value))
+
+
+def _texts(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
+        return list(value)
+    raise BadInput(f"validation commands must be text or a list of texts, not {value!r}", "for example 'pytest -q'")
+
+
+def infer(root: Path) -> Commands:
+    """What the manifests in ``root`` ask for, as far as the tools for it are on this machine."""
+    found: list[tuple[str, str]] = []
+    found += _of_node(root)
+    if _has_python_tests(root):
+        found.append(("test", f"{_python()} -m pytest -q"))
+    if (root / "go.mod").is_file() and shutil.which("go"):
+        found.append(("build", "go build ./..."))
+    if (root / "Cargo.toml").is_file() and shutil.which("cargo"):
+        found.append(("build", "cargo check"))
+    return tuple(found)
+
+
+def _of_node(root: Path) -> list[tuple[str, str]]:
+    manifest = root / "package.json"
+    if not (manifest.is_file() and (root / "node_modules").is_dir() and shutil.which("npm")):
+        return []
+    try:
+        scripts = json.loads(manifest.read_bytes()).get("scripts", {})
+    except (ValueError, AttributeError):
+        return []  # the verifier says that it does not parse
+    if not isinstance(scripts, dict):
+        return []
+    found = [("build", "npm run --silent build")] if scripts.get("build") else []
+    test = str(scripts.get("test") or "")
+    # npm init writes a test script that only fails; a watcher would never end
+    if test and "no test specified" not in test and "--watch" not in test:
+        found.append(("test", "npm test --silent"))
+    return found
+
+
+def _has_python_tests(root: Path) -> bool:
+    if importlib.util.find_spec("pytest") is None:
+        return False
+    folders = [root, *(f for f in (root / "tests", root / "test") if f.is_dir())]
+    names = (p.name for n, folder in enumerate(folders) for p in (folder.rglob("*.py") if n else folder.glob("*.py")))
+    return any(re.fullmatch(r"test_.*\.py|.*_test\.py", name) for name in names)
+
+
+def _python() -> str:
+    import shlex
+
+    return shlex.quote(sys.executable)
+
+
+def run_checks(
+    commands: Iterable[tuple[str, str]],
+    cwd: Path,
+    steps: Steps,
+    *,
+    marker: str,
+    timeout_s: float,
+    stop: Callable[[], bool] | None = None,
+    output_limit: int = 60_000,
+) -> tuple[CommandResult, ...]:
+    """Run all of them in order, each as one repeatable step; a failure does not keep the others from running.
+
+    Raises:
+        Interrupted: the worker is stopping.
+    """
+    results = []
+    for number, (kind, command) in enumerate(commands):
+
+        def run(command: str = command) -> Json:
+            result = run_command(
+                command, cwd=cwd, marker=marker, timeout_s=timeout_s, stop=stop, output_limit=output_limit
+            )
+            return result.to_json()
+
+        results.append(CommandResult.from_json(steps.run(StepKind.REPEATABLE, f"check:{kind}:{number}", run)))
+    return tuple(results)
+
+
+def command_findings(results: Iterable[CommandResult]) -> tuple[Finding, ...]:
+    """One major finding for each command that did not pass, with the end of its real output as evidence."""
+    found = []
+    for result in results:
+        if result.passed:
+            continue
+        if result.timed_out:
+            kind, what = "command_timeout", f"was killed after {result.seconds:.0f} s"
+        elif result.exit_code in (126, 127):
+            kind, what = "command_not_found", f"could not be started (exit status {result.exit_code})"
+        else:
+            kind, what = "command_failed", f"ended with exit status {result.exit_code}"
+        tail = result.output.strip()
+        if len(tail) > _TAIL:
+            tail = f"[… {len(tail) - _TAIL} characters before]\n{tail[-_TAIL:]}"
+        message = f"{result.command!r} {what}"
+        found.append(Finding(Severity.MAJOR, kind, message, "", tail or "it wrote nothing", "command"))
+    return tuple(found)

@@ -1,0 +1,101 @@
+"""The seam to a model server: what it lists, loads and unloads. Adapters and the gate are elsewhere; so is chat."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from lao.core.errors import Terminal
+
+ModelKind: TypeAlias = Literal["llm", "embedding"]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """One instance in memory. ``context_length`` is None when the server does not tell."""
+
+    instance_id: str
+    key: str
+    context_length: int | None
+
+    def holds(self, context_length: int | None) -> bool:
+        """Whether the context is at least the asked one; an untold context counts as enough."""
+        return not context_length or self.context_length is None or self.context_length >= context_length
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model that the server knows; ``size_bytes`` is 0 when the server does not tell."""
+
+    key: str
+    kind: ModelKind
+    size_bytes: int
+    loaded: tuple[LoadedModel, ...]
+    max_context_length: int | None
+
+
+class ResidencyServer(Protocol):
+    """A server whose models LAO can see, load and unload.
+
+    All methods raise ServerAway (no connection, loading), ConfigError (not such a server, token refused), Terminal
+    (the request can never succeed) and OutOfMemory (the server refused for lack of memory).
+    """
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        """All models that the server knows, each with its loaded instances."""
+        ...
+
+    def load(self, key: str, context_length: int | None) -> LoadedModel:
+        """Make one instance of ``key`` with at least this context resident; a loaded one is returned as it is."""
+        ...
+
+    def unload(self, instance_id: str) -> None:
+        """Remove an instance by the id of the list; no error when it is gone already."""
+        ...
+
+    @property
+    def manages_memory(self) -> bool:
+        """False when loading and unloading are not ours to do (chat-only servers)."""
+        ...
+
+    @property
+    def chat_base_url(self) -> str:
+        """The URL that ends in ``/v1``, for the openai SDK."""
+        ...
+
+
+def find_model(models: Iterable[ModelInfo], key: str) -> ModelInfo:
+    """The model with this key.
+
+    Raises:
+        Terminal: the server has no such model; the message names the nearest keys.
+    """
+    known = tuple(models)
+    for info in known:
+        if info.key == key:
+            return info
+    raise unknown_model(key, [info.key for info in known])
+
+
+def unknown_model(key: str, known: list[str]) -> Terminal:
+    """The error for a key that the server does not have."""
+    near = nearest(key, known)
+    if not known:
+        hint = "the server lists no models at all: download one there"
+    elif near:
+        hint = f"nearest: {', '.join(repr(k) for k in near)}; set models.<role>.key in factory.yaml"
+    else:
+        hint = f"the server has {', '.join(repr(k) for k in known[:8])}; set models.<role>.key in factory.yaml"
+    return Terminal(f"the model server has no model {key!r}", hint)
+
+
+def nearest(key: str, known: list[str]) -> list[str]:
+    """At most three keys that look like ``key``, publisher and case left aside."""
+    short = {k: k.rsplit("/", 1)[-1].lower() for k in known}
+    wanted = key.rsplit("/", 1)[-1].lower()
+    inside = [k for k in known if wanted and (wanted in short[k] or short[k] in wanted)]
+    close = difflib.get_close_matches(wanted, list(short.values()), n=3, cutoff=0.5)
+    ranked = inside + [k for name in close for k in known if short[k] == name]
+    return list(dict.fromkeys(ranked))[:3]

@@ -1,0 +1,125 @@
+"""The simulated server as a context manager: one thread accepts, one per connection answers, all end with it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from socketserver import TCPServer, ThreadingMixIn
+from types import TracebackType
+from typing import Any
+
+from lao.core.clock import Clock, SystemClock
+from lao.core.errors import BadInput
+from lao.core.words import Json
+from lao.servers.simulated.answers import Script
+from lao.servers.simulated.handler import Handler
+from lao.servers.simulated.scenario import Scenario
+from lao.servers.simulated.vram import Vram
+
+_ACCEPT_POLL_S = 0.02
+"""How long ``stop`` may have to wait for the accepting thread."""
+
+
+class _Listener(ThreadingMixIn, TCPServer):
+    """Accepts; knows the open connections so that the end of the server is the end of all of them."""
+
+    allow_reuse_address = True
+    request_queue_size = 128
+    daemon_threads = False
+    block_on_close = True
+
+    def __init__(self, address: tuple[str, int], scenario: Scenario, vram: Vram, clock: Clock) -> None:
+        self.scenario = scenario
+        self.vram = vram
+        self.script = Script(scenario.responses)
+        self.clock = clock
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        super().__init__(address, Handler)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        with self._open_lock:
+            self._open.add(request)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._open_lock:
+                self._open.discard(request)
+
+    def hang_up(self) -> None:
+        """Shut all connections; whoever waits on one of them wakes up."""
+        with self._open_lock:
+            for connection in self._open:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue  # the client was quicker
+
+
+class SimulatedServer:
+    """A scripted LM Studio on 127.0.0.1.
+
+    Args:
+        port: 0 takes a free one.
+        clock: times loads and releases of memory; a FakeClock shared with the gate makes both instant.
+    """
+
+    def __init__(self, scenario: Scenario | None = None, port: int = 0, clock: Clock | None = None) -> None:
+        self._scenario = scenario or Scenario()
+        self._port = port
+        self._clock: Clock = clock or SystemClock()
+        self._vram = Vram(self._scenario, self._clock)
+        self._listener: _Listener | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The root, without ``/v1``; known once started, and the same after a restart."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def log(self) -> list[dict[str, Json]]:
+        """Every load, unload and completion, oldest first."""
+        return self._vram.log()
+
+    @property
+    def stats(self) -> dict[str, Json]:
+        """Totals and memory figures."""
+        return self._vram.stats()
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            BadInput: the port is taken.
+        """
+        try:
+            self._listener = _Listener(("127.0.0.1", self._port), self._scenario, self._vram, self._clock)
+        except OSError as error:
+            raise BadInput(
+                f"the simulated server cannot listen on port {self._port}: {error.strerror}", "choose another --port"
+            ) from error
+        self._port = int(self._listener.server_address[1])
+        self._thread = threading.Thread(
+            target=self._listener.serve_forever, args=(_ACCEPT_POLL_S,), name="simulated-server", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the port and all connections, and wait for their threads. May be started again."""
+        if self._listener is None or self._thread is None:
+            return
+        self._listener.shutdown()
+        self._thread.join()
+        self._listener.hang_up()
+        self._listener.server_close()
+        self._listener = self._thread = None
+
+    def __enter__(self) -> SimulatedServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,183 @@
+"""The simulated server's memory: instances, loads, unloads, what is free when, and the log. Knows no HTTP."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from lao.core.clock import Clock
+from lao.core.words import Json
+from lao.servers.simulated.scenario import Scenario, SimModel
+
+GUARDRAIL = (
+    "Model loading was stopped due to insufficient system resources. Under the current settings, this model requires "
+    "approximately {size:.2f} GB of memory, and continuing to load it would likely overload your system and cause it "
+    "to freeze. If you think this is incorrect, you can adjust the model loading guardrails in settings."
+)
+
+
+@dataclass
+class Instance:
+    """A model in memory. ``loaded`` is False while it loads."""
+
+    id: str
+    model: SimModel
+    context_length: int
+    jit: bool
+    loaded: bool = False
+
+
+class Refusal(Exception):
+    """A request that the server answers with an error object."""
+
+    def __init__(self, status: int, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.message = message
+
+
+class Vram:
+    """Accounting of loads and unloads. Thread-safe."""
+
+    def __init__(self, scenario: Scenario, clock: Clock) -> None:
+        self._scenario = scenario
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._instances: list[Instance] = []
+        self._releasing: list[tuple[float, int]] = []  # (free from, bytes)
+        self._log: list[dict[str, Json]] = []
+        self._counts = dict.fromkeys(("loads", "jit_loads", "unloads", "swaps", "completions"), 0)
+        self._most_large = 0
+        self._peak = 0
+        self._last_large = ""
+
+    def listing(self) -> list[tuple[SimModel, list[Instance]]]:
+        """All models with their finished instances."""
+        with self._lock:
+            return [
+                (m, [i for i in self._instances if i.loaded and i.model.key == m.key]) for m in self._scenario.models
+            ]
+
+    def load(self, key: str, context_length: int | None) -> Instance:
+        """Load an instance, a second one when the model is loaded already, as LM Studio does.
+
+        Raises:
+            Refusal: unknown model, or not enough memory.
+        """
+        return self._load(self._model(key), context_length or self._scenario.jit_context_length, jit=False)
+
+    def unload(self, instance_id: str) -> None:
+        """Remove an instance; its memory comes back after the scenario's delay.
+
+        Raises:
+            Refusal: no such instance.
+        """
+        with self._lock:
+            instance = next((i for i in self._instances if i.loaded and i.id == instance_id), None)
+            if instance is None:
+                raise Refusal(404, "model_not_found", f"No loaded model instance with id '{instance_id}'.")
+            self._remove(instance)
+
+    def use(self, name: str) -> Instance:
+        """The instance that answers a chat for ``name`` (a key or an instance id); loads it just in time.
+
+        Raises:
+            Refusal: unknown model, or not enough memory.
+        """
+        with self._lock:
+            loaded = [i for i in self._instances if i.loaded]
+            found = [i for i in loaded if i.id == name] or [i for i in loaded if i.model.key == name]
+            if found:
+                return found[0]
+            model = self._model(name)
+            for old in [i for i in loaded if i.jit and model.type == "llm"]:
+                self._remove(old)  # LM Studio keeps the last just-in-time model only
+        return self._load(model, self._scenario.jit_context_length, jit=True)
+
+    def note_completion(self, **fields: Json) -> dict[str, Json]:
+        """Log a chat request; the entry's ``status`` may be changed through ``finish``."""
+        with self._lock:
+            self._counts["completions"] += 1
+            return self._note("completion", number=self._counts["completions"], **fields)
+
+    def finish(self, entry: dict[str, Json], status: Json) -> None:
+        with self._lock:
+            entry["status"] = status
+
+    def log(self) -> list[dict[str, Json]]:
+        """A copy of all entries, oldest first."""
+        with self._lock:
+            return [dict(entry) for entry in self._log]
+
+    def stats(self) -> dict[str, Json]:
+        """Totals; ``max_large_resident`` is the most large models that ever were resident at once."""
+        with self._lock:
+            return {
+                **self._counts,
+                "resident": [i.id for i in self._instances if i.loaded],
+                "max_large_resident": self._most_large,
+                "vram_used": self._used(),
+                "vram_peak": self._peak,
+                "vram_total": self._scenario.vram_total_bytes,
+            }
+
+    def _load(self, model: SimModel, context_length: int, *, jit: bool) -> Instance:
+        with self._lock:
+            if model.size_bytes > self._scenario.vram_total_bytes - self._used():
+                raise Refusal(500, "model_load_failed", GUARDRAIL.format(size=model.size_bytes / 1e9))
+            instance = Instance(self._free_id(model.key), model, self._granted(model, context_length), jit)
+            self._instances.append(instance)
+            self._peak = max(self._peak, self._used())
+        self._clock.wait(self._load_seconds(model))
+        with self._lock:
+            instance.loaded = True
+            self._count_load(instance)
+            self._note("load", model=model.key, instance=instance.id, context_length=instance.context_length, jit=jit)
+        return instance
+
+    def _count_load(self, instance: Instance) -> None:
+        self._counts["loads"] += 1
+        self._counts["jit_loads"] += int(instance.jit)
+        if instance.model.large:
+            self._counts["swaps"] += int(self._last_large not in ("", instance.model.key))
+            self._last_large = instance.model.key
+        self._most_large = max(self._most_large, sum(i.model.large for i in self._instances))
+
+    def _remove(self, instance: Instance) -> None:
+        self._instances.remove(instance)
+        if self._scenario.release_delay > 0:
+            self._releasing.append((self._clock.monotonic() + self._scenario.release_delay, instance.model.size_bytes))
+        self._counts["unloads"] += 1
+        self._note("unload", model=instance.model.key, instance=instance.id)
+
+    def _note(self, kind: str, **fields: Json) -> dict[str, Json]:
+        resident = [i.id for i in self._instances if i.loaded]
+        entry = {"t": round(self._clock.now(), 3), "kind": kind, **fields, "resident": resident}
+        self._log.append(entry)
+        return entry
+
+    def _used(self) -> int:
+        now = self._clock.monotonic()
+        self._releasing = [(until, size) for until, size in self._releasing if until > now]
+        return sum(i.model.size_bytes for i in self._instances) + sum(size for _, size in self._releasing)
+
+    def _free_id(self, key: str) -> str:
+        taken = {i.id for i in self._instances}
+        number = 2
+        name = key
+        while name in taken:
+            name, number = f"{key}:{number}", number + 1
+        return name
+
+    def _granted(self, model: SimModel, asked: int) -> int:
+        return min(asked, model.max_context_length, self._scenario.context_cap or asked)
+
+    def _load_seconds(self, model: SimModel) -> float:
+        return self._scenario.load_seconds if model.load_seconds is None else model.load_seconds
+
+    def _model(self, key: str) -> SimModel:
+        found = next((m for m in self._scenario.models if m.key == key), None)
+        if found is None:
+            raise Refusal(404, "model_not_found", f"Model '{key}' not found")
+        return found

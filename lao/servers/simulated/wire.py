@@ -1,0 +1,138 @@
+"""Answers as bytes: chat completions, stream events, HTTP frames. Decides nothing and sends nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from lao.core.words import Json
+from lao.servers.detect import SIMULATED
+from lao.servers.simulated.request import tokens
+from lao.servers.simulated.scenario import Answer
+
+LAST_FRAME = b"0\r\n\r\n"
+_MOST_PIECES = 24  # a client parses each chunk; more would make its time the test's time
+_SMALLEST_PIECE = 16
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What is the same in all chunks of one completion."""
+
+    number: int
+    model: str
+    created: int
+    prompt_tokens: int
+
+    @property
+    def id(self) -> str:
+        return f"chatcmpl-{self.number:08d}"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One stream event and the generated tokens in it."""
+
+    data: bytes
+    tokens: int = 0
+
+
+def completion(answer: Answer, envelope: Envelope) -> dict[str, Json]:
+    """The body of a plain completion."""
+    message: dict[str, Json] = {"role": "assistant", "content": answer.text}
+    if answer.reasoning:
+        message["reasoning_content"] = answer.reasoning
+    if answer.tool_calls:
+        message["tool_calls"] = [
+            {"id": call_id(envelope, i), "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            for i, c in enumerate(answer.tool_calls)
+        ]
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(answer)}
+    return {
+        "id": envelope.id,
+        "object": "chat.completion",
+        "created": envelope.created,
+        "model": envelope.model,
+        "choices": [choice],
+        "usage": usage(answer, envelope),
+    }
+
+
+def events(answer: Answer, envelope: Envelope, *, include_usage: bool) -> list[Event]:
+    """The events of a streamed completion, the final ``[DONE]`` included."""
+    found = [_chunk(envelope, {"role": "assistant"})]
+    found += [_chunk(envelope, {"reasoning_content": p}, tokens(p)) for p in pieces(answer.reasoning)]
+    found += [_chunk(envelope, {"content": p}, tokens(p)) for p in pieces(answer.text)]
+    for index, call in enumerate(answer.tool_calls):
+        head = {"id": call_id(envelope, index), "type": "function", "function": {"name": call.name, "arguments": ""}}
+        found.append(_chunk(envelope, {"tool_calls": [{"index": index, **head}]}, tokens(call.name)))
+        for piece in pieces(call.arguments):
+            delta = {"index": index, "function": {"arguments": piece}}
+            found.append(_chunk(envelope, {"tool_calls": [delta]}, tokens(piece)))
+    found.append(_chunk(envelope, {}, finish=finish_reason(answer)))
+    if include_usage:
+        found.append(_event({**_head(envelope), "choices": [], "usage": usage(answer, envelope)}))
+    found.append(Event(b"data: [DONE]\n\n"))
+    return found
+
+
+def error_event(body: Json) -> bytes:
+    """An error inside a stream, in LM Studio's form."""
+    return b"event: error\ndata: " + json.dumps(body).encode() + b"\n\n"
+
+
+def usage(answer: Answer, envelope: Envelope) -> dict[str, int]:
+    calls = sum(tokens(c.name) + tokens(c.arguments) for c in answer.tool_calls)
+    made = tokens(answer.text) + tokens(answer.reasoning) + calls
+    return {
+        "prompt_tokens": envelope.prompt_tokens,
+        "completion_tokens": made,
+        "total_tokens": envelope.prompt_tokens + made,
+    }
+
+
+def finish_reason(answer: Answer) -> str:
+    return answer.finish_reason or ("tool_calls" if answer.tool_calls else "stop")
+
+
+def call_id(envelope: Envelope, index: int) -> str:
+    """Digits only, as LM Studio makes them."""
+    return f"{100_000_000 + 100 * envelope.number + index}"
+
+
+def pieces(text: str) -> list[str]:
+    """The text in at most 24 parts of at least 16 characters."""
+    size = max(_SMALLEST_PIECE, math.ceil(len(text) / _MOST_PIECES))
+    return [text[i : i + size] for i in range(0, len(text), size)]
+
+
+def frame(data: bytes) -> bytes:
+    """One part of a chunked HTTP body."""
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+def head(status: int, content_type: str, length: int | None) -> bytes:
+    """Status line and headers; without a length the body is chunked."""
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Unknown"
+    size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+    lines = (f"HTTP/1.1 {status} {phrase}", f"Server: {SIMULATED}", f"Content-Type: {content_type}", size, "", "")
+    return "\r\n".join(lines).encode()
+
+
+def _head(envelope: Envelope) -> dict[str, Json]:
+    return {
+        "id": envelope.id,
+        "object": "chat.completion.chunk",
+        "created": envelope.created,
+        "model": envelope.model,
+    }
+
+
+def _chunk(envelope: Envelope, delta: dict[str, Json], count: int = 0, finish: str | None = None) -> Event:
+    return _event({**_head(envelope), "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}, count)
+
+
+def _event(body: dict[str, Json], count: int = 0) -> Event:
+    return Event(b"data: " + json.dumps(body, ensure_ascii=False).encode() + b"\n\n", count)

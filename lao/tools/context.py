@@ -1,0 +1,88 @@
+"""What a tool gets and gives: its context, its result, the audit line. Knows no single tool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lao.core.words import Json
+
+
+class TodoStore(Protocol):
+    """Where the open points of the running task are kept."""
+
+    def get(self) -> list[dict[str, Json]]:
+        """The items, each with ``id``, ``content``, ``status``."""
+        ...
+
+    def set(self, items: list[dict[str, Json]]) -> None:
+        """Replace all items."""
+        ...
+
+
+@dataclass(frozen=True)
+class ToolAudit:
+    """One call that a model asked for.
+
+    Attributes:
+        tool: the tool's real name, or the name as asked when there is no such tool.
+        granted: whether it was allowed to run; False for a bad name, bad arguments and a refusal.
+        reason: why it was refused or did not work, else "".
+        ok: whether it did what was asked.
+        seconds: time that the tool itself took.
+    """
+
+    tool: str
+    arguments: Mapping[str, Json]
+    granted: bool
+    reason: str
+    ok: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """What tools work with.
+
+    Attributes:
+        root: the plan's folder; no tool reaches beyond it.
+        marker: put on every process that a tool starts (``lao.durable.processes``).
+        audit: called once for every call that really ran or was refused; not on replay from the journal.
+        result_limit: most characters of a result's text.
+    """
+
+    root: Path
+    marker: str
+    todos: TodoStore
+    audit: Callable[[ToolAudit], None]
+    command_timeout_s: float = 300.0
+    stop: Callable[[], bool] | None = None
+    result_limit: int = 24_000
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """What the model is told.
+
+    Attributes:
+        ok: False when the text is an error that the model should act on.
+        changed: workspace-relative paths whose content is now different.
+    """
+
+    text: str
+    ok: bool = True
+    changed: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Json]:
+        return {"text": self.text, "ok": self.ok, "changed": list(self.changed)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Json]) -> ToolResult:
+        return cls(data["text"], data["ok"], tuple(data["changed"]))
+
+
+def failure(text: str) -> ToolResult:
+    """An error in band."""
+    return ToolResult(text, ok=False)

@@ -1,0 +1,76 @@
+"""The tools that exist. A tool is ``x.py`` (what it does), ``x.md`` (what the model reads), ``x.json`` (parameters)."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from types import MappingProxyType
+
+from lao.core.steps import Effect, StepKind
+from lao.core.words import Json
+from lao.tools import (
+    file_patch,
+    file_read,
+    file_write,
+    find_relevant_files,
+    list_dir,
+    shell_exec,
+    task_todo_get,
+    task_todo_set,
+)
+from lao.tools.context import ToolContext, ToolResult
+
+Arguments = Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool.
+
+    Attributes:
+        kind: the class of its effect in the journal.
+        description: for the model.
+        parameters: JSON Schema of an object; every property has one plain ``type`` (templates crash on more).
+        run: does it; None for an EDIT.
+        edit: builds the effect whose result is a ``ToolResult`` as JSON; only for an EDIT.
+    """
+
+    name: str
+    kind: StepKind
+    description: str
+    parameters: Mapping[str, Json]
+    run: Callable[[ToolContext, Arguments], ToolResult] | None = None
+    edit: Callable[[ToolContext, Arguments], Effect] | None = None
+
+
+@functools.cache
+def all_tools() -> Mapping[str, Tool]:
+    """Every tool by its name, in alphabetical order, so that a prompt's prefix stays the same."""
+    tools = (
+        _tool("file_patch", StepKind.EDIT, edit=file_patch.edit),
+        _tool("file_read", StepKind.READ, run=file_read.run),
+        _tool("file_write", StepKind.EDIT, edit=file_write.edit),
+        _tool("find_relevant_files", StepKind.READ, run=find_relevant_files.run),
+        _tool("list_dir", StepKind.READ, run=list_dir.run),
+        _tool("shell_exec", StepKind.UNKNOWN, run=shell_exec.run),
+        _tool("task_todo_get", StepKind.READ, run=task_todo_get.run),
+        # Replacing the whole list is the same done once or twice: READ lets the journal simply run it again.
+        _tool("task_todo_set", StepKind.READ, run=task_todo_set.run),
+    )
+    return MappingProxyType({tool.name: tool for tool in tools})
+
+
+def _tool(
+    name: str,
+    kind: StepKind,
+    *,
+    run: Callable[[ToolContext, Arguments], ToolResult] | None = None,
+    edit: Callable[[ToolContext, Arguments], Effect] | None = None,
+) -> Tool:
+    folder = resources.files("lao.tools")
+    description = folder.joinpath(f"{name}.md").read_text(encoding="utf-8").strip()
+    parameters = json.loads(folder.joinpath(f"{name}.json").read_text(encoding="utf-8"))
+    return Tool(name, kind, description, parameters, run, edit)

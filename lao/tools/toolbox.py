@@ -1,0 +1,157 @@
+"""The one dispatcher: name → arguments → permission → journal step → audit → bounded result. Knows no single tool."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from lao.core.errors import BadInput, LaoError, Refused
+from lao.core.steps import Effect, OutcomeUnknown, StepKind, Steps
+from lao.core.words import Json
+from lao.tools.arguments import fit, resolve_name
+from lao.tools.context import ToolAudit, ToolContext, ToolResult, failure
+from lao.tools.permissions import built_in
+from lao.tools.registry import Tool, all_tools
+
+Permission = Callable[[str, dict[str, Json]], "str | None"]
+"""Asked with the tool's name and its valid arguments; the reason of a refusal, or None to allow."""
+
+UNKNOWN_OUTCOME = "interrupted, outcome unknown: check the state before running it again"
+
+
+class Toolbox:
+    """The tools that one role may use in one task.
+
+    Every call, also a refused one, takes exactly one step of the journal, so that a resumed run counts the same.
+
+    Args:
+        names: which tools; unknown names are a programming error (KeyError).
+        permission: the built-in denials when None; one that is given replaces them and should ask them too.
+    """
+
+    def __init__(self, context: ToolContext, names: Iterable[str], permission: Permission | None = None) -> None:
+        self._context = context
+        self._tools: dict[str, Tool] = {name: all_tools()[name] for name in sorted(set(names))}
+        self._permission = permission or built_in(context.root)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Alphabetical."""
+        return tuple(self._tools)
+
+    def schema(self, name: str) -> dict[str, Json]:
+        """JSON Schema of the tool's arguments, without examples."""
+        return {k: v for k, v in self._tools[name].parameters.items() if k != "examples"}
+
+    def openai_specs(self) -> tuple[dict[str, Json], ...]:
+        """The ``tools`` of a chat request; the same bytes every time."""
+        return tuple(
+            {
+                "type": "function",
+                "function": {"name": t.name, "description": t.description, "parameters": self.schema(t.name)},
+            }
+            for t in self._tools.values()
+        )
+
+    def call(self, name: str, arguments: Json, steps: Steps, label: str) -> ToolResult:
+        """Run one call of a model. Whatever goes wrong is told in the result.
+
+        Args:
+            arguments: the decoded object, or the raw text when it could not be decoded, or None.
+            label: of the step, stable over a resume.
+
+        Raises:
+            Interrupted: the worker is stopping.
+            Transient: the world is not ready (disk full); nothing was done.
+        """
+        shown: dict[str, Json] = dict(arguments) if isinstance(arguments, Mapping) else {"raw": arguments}
+        try:
+            tool = self._tools[resolve_name(name, self._tools)]
+            shown = fit(tool.name, tool.parameters, arguments)
+            reason = self._permission(tool.name, shown)
+        except BadInput as exc:
+            return self._refuse(steps, label, name, shown, str(exc))
+        if reason is not None:
+            return self._refuse(steps, label, tool.name, shown, f"not allowed: {reason}")
+        return self._run(tool, shown, steps, label)
+
+    def _refuse(self, steps: Steps, label: str, name: str, arguments: dict[str, Json], reason: str) -> ToolResult:
+        def tell() -> Json:
+            self._context.audit(ToolAudit(name[:80], arguments, False, reason, False, 0.0))
+            return failure(reason).to_json()
+
+        return ToolResult.from_json(steps.run(StepKind.READ, label, tell))
+
+    def _run(self, tool: Tool, arguments: dict[str, Json], steps: Steps, label: str) -> ToolResult:
+        if tool.edit is not None:
+            effect = _AuditedEdit(self._context, tool.name, arguments, tool.edit(self._context, arguments))
+            return ToolResult.from_json(steps.effect(label, effect))
+
+        def run() -> Json:
+            started = time.monotonic()
+            assert tool.run is not None
+            try:
+                result = tool.run(self._context, arguments)
+            except (BadInput, Refused, OSError) as exc:
+                result = failure(_words(exc))
+            return _finish(self._context, tool.name, arguments, result, started)
+
+        try:
+            return ToolResult.from_json(steps.run(tool.kind, label, run))
+        except OutcomeUnknown:
+            self._context.audit(ToolAudit(tool.name, arguments, True, UNKNOWN_OUTCOME, False, 0.0))
+            return failure(UNKNOWN_OUTCOME)
+
+
+@dataclass(frozen=True)
+class _AuditedEdit:
+    """An edit with its audit line; the line is written when the edit is done, not when it is replayed."""
+
+    context: ToolContext
+    tool: str
+    arguments: dict[str, Json]
+    inner: Effect
+
+    def prepare(self) -> Json:
+        try:
+            return self.inner.prepare()
+        except (BadInput, Refused, OSError) as exc:
+            return {"refused": _words(exc)}
+
+    def apply(self, intent: Json) -> Json:
+        started = time.monotonic()
+        if "refused" in intent:
+            result = failure(intent["refused"])
+        else:
+            try:
+                result = ToolResult.from_json(self.inner.apply(intent))
+            except (BadInput, Refused, OSError) as exc:
+                result = failure(_words(exc))
+        return _finish(self.context, self.tool, self.arguments, result, started)
+
+    def probe(self, intent: Json) -> Json | None:
+        if "refused" in intent:
+            return None
+        done = self.inner.probe(intent)
+        if done is None:
+            return None
+        return _finish(self.context, self.tool, self.arguments, ToolResult.from_json(done), time.monotonic())
+
+
+def _words(exc: LaoError | OSError) -> str:
+    if isinstance(exc, LaoError):
+        return str(exc)
+    return f"the system refused: {exc.strerror or exc}"
+
+
+def _finish(
+    context: ToolContext, tool: str, arguments: dict[str, Json], result: ToolResult, started: float
+) -> dict[str, Json]:
+    text = result.text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate would break the journal
+    if len(text) > context.result_limit:
+        half = context.result_limit // 2
+        text = f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"
+    reason = "" if result.ok else text[:500]
+    context.audit(ToolAudit(tool, arguments, True, reason, result.ok, round(time.monotonic() - started, 3)))
+    return ToolResult(text, result.ok, result.changed).to_json()

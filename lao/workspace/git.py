@@ -1,0 +1,182 @@
+"""A plan's repository: made if there is none, left as it is if there is one, committed to step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final
+
+from lao.config.settings import GitSettings
+from lao.core.errors import BadInput, Refused, Transient
+from lao.core.steps import Steps
+from lao.durable.files import sha256_of, write_atomic
+from lao.durable.processes import FileLock
+from lao.workspace.commits import Commit, tip
+from lao.workspace.git_calls import Git, no_identity
+from lao.workspace.snapshots import clean_snapshots, snapshot_of
+from lao.workspace.traces import commit_message
+
+_IGNORED: Final = """\
+__pycache__/
+*.pyc
+.venv/
+venv/
+node_modules/
+.pytest_cache/
+.mypy_cache/
+.ruff_cache/
+.coverage
+.env
+*.egg-info/
+.DS_Store
+"""
+_LOCK_WAIT_S: Final = 60.0
+Dirty = tuple[tuple[str, "str | None"], ...]
+
+
+class Repository:
+    """Git in one plan folder.
+
+    Args:
+        state_dir: LAO's own folder, where snapshots are made.
+        marker: put on git's processes (``lao.durable.processes``).
+        baseline_dirty: what ``dirty_paths`` said before LAO came; as long as such a path has the same content it is
+            left out of commits.
+    """
+
+    def __init__(
+        self, root: Path, *, settings: GitSettings, state_dir: Path, marker: str = "", baseline_dirty: Dirty = ()
+    ) -> None:
+        self.root = root
+        self._settings = settings
+        self._state_dir = state_dir
+        self._baseline = baseline_dirty
+        self._git = Git(root, marker)
+
+    def available(self) -> None:
+        """Check that git is there and knows its user.
+
+        Raises:
+            BadInput: with what to install or to configure.
+        """
+        status, _ = self._git.call("var", "GIT_AUTHOR_IDENT", ok=(0, 128))
+        if status:
+            raise no_identity()
+
+    def ensure(self) -> bool:
+        """Make the folder a repository if it is none; True when it was made now.
+
+        An existing ``.git`` is never initialised again, unless a killed ``git init`` left it unfinished.
+
+        Raises:
+            BadInput: no git, no identity, or the ``.git`` there is broken.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        if self._is_made():
+            self.available()
+            self._git.call("rev-parse", "--git-dir")
+            return False
+        if (self.root / ".git").is_file():
+            raise BadInput(f"{str(self.root / '.git')!r} points nowhere", "repair it, or run with --no-git")
+        if not (self.root / ".gitignore").exists():  # first: after a kill in between, the rest is still to do
+            write_atomic(self.root / ".gitignore", _IGNORED)
+        self._git.call("init", "-q", "-b", "main", str(self.root))
+        self.available()
+        return True
+
+    def _is_made(self) -> bool:
+        """git init makes ``objects`` last."""
+        folder = self._git.git_dir
+        return (self.root / ".git").exists() and (
+            (folder / "commondir").exists() or ((folder / "HEAD").exists() and (folder / "objects").exists())
+        )
+
+    def head(self) -> str | None:
+        """Id of the commit in place, None before the first."""
+        return tip(self._git)[0]
+
+    def commit_step(
+        self,
+        steps: Steps,
+        label: str,
+        *,
+        message: str,
+        step_id: str,
+        date: int,
+        body: str = "",
+        trailers: Mapping[str, str] | None = None,
+        paths: tuple[str, ...] | None = None,
+    ) -> str | None:
+        """Commit the work folder as one journal step; the commit's id, or None when there was nothing to commit.
+
+        Args:
+            message: the subject, cut at 72 characters.
+            step_id: unique for ever; the commit carries it as ``LAO-Step``, and there is exactly one such commit.
+            date: seconds since the epoch, the same on a redo.
+            trailers: added when ``git.commit_trailers`` is on.
+            paths: commit only these, also when ignored, and leave everything else of the folder alone.
+
+        Raises:
+            AttemptFailed: the branch is moved by others all the time.
+            Transient: another process of LAO or git is busy there; the disk is full.
+        """
+        extra = dict(trailers or {}) if self._settings.commit_trailers else {}
+        text = commit_message(message, body, {**extra, "LAO-Step": step_id})
+        lock = FileLock(self._git.git_dir / "lao.lock", f"the repository {str(self.root)!r}")
+        try:
+            lock.acquire(_LOCK_WAIT_S)
+        except Refused as exc:
+            raise Transient(exc.message, exc.hint) from exc
+        with lock:
+            left_out = self._still_dirty() if paths is None else ()
+            effect = Commit(self._git, text, step_id, date, paths, left_out)
+            commit: str | None = steps.effect(label, effect)["commit"]
+            return commit
+
+    def _still_dirty(self) -> tuple[str, ...]:
+        return tuple(path for path, digest in self._baseline if sha256_of(self.root / path) == digest)
+
+    def dirty_paths(self) -> Dirty:
+        """Paths that differ from HEAD or are new, with the hash of their content (None: deleted)."""
+        text = self._git.call("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")[1]
+        paths = [entry[3:] for entry in text.split("\0") if entry]
+        return tuple((p, sha256_of(self.root / p)) for p in paths)
+
+    def diff(self, start: str | None, end: str, limit: int = 60_000, paths: tuple[str, ...] = ()) -> str:
+        """The patch from ``start`` (None: nothing at all) to ``end``, at most ``limit`` characters and a note.
+
+        Args:
+            paths: only these; () means all.
+        """
+        args = (
+            "diff",
+            "--no-color",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-renames",
+            start or self._empty_tree(),
+            end,
+            *(("--", *paths) if paths else ()),
+        )
+        text = self._git.call(*args)[1]
+        if len(text) <= limit:
+            return text
+        kept = text[:limit]
+        return f"{kept[: kept.rfind(chr(10)) + 1]}[… {len(text) - limit} more characters of the diff]\n"
+
+    def changed_files(self, start: str | None, end: str) -> tuple[str, ...]:
+        """Paths that differ between two commits, also deleted ones, sorted."""
+        text = self._git.out("diff", "--name-only", "-z", "--no-renames", start or self._empty_tree(), end)
+        return tuple(sorted(name for name in text.split("\0") if name))
+
+    def _empty_tree(self) -> str:
+        return self._git.out("hash-object", "-t", "tree", "--stdin")
+
+    def snapshot(self, commit: str) -> AbstractContextManager[Path]:
+        """A folder with exactly that commit, gone at the end; see ``snapshots``."""
+        return snapshot_of(self._git, commit, self._state_dir / "snapshots")
+
+    def clean_snapshots(self) -> int:
+        """Remove what dead workers left; returns how many."""
+        return clean_snapshots(self._state_dir / "snapshots")

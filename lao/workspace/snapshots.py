@@ -1,0 +1,78 @@
+"""A commit laid out in a folder of its own, to run checks on while the coder goes on in the live one.
+
+The folder is a small repository that borrows the plan's objects: git works in it, tools that look for ignore files
+stop there, and the plan's repository knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from lao.core.errors import BadInput
+from lao.durable.files import pid_exists
+from lao.durable.processes import Owner, current_owner
+from lao.workspace.git_calls import Git
+
+BORROWED: Final = ("node_modules", ".venv", "venv", "env", ".env", "vendor", ".bundle", "bower_components", "Pods")
+"""Untracked top-level entries that commands need and no commit has; linked in, so what is written there is shared."""
+
+
+@contextmanager
+def snapshot_of(git: Git, commit: str, folder: Path) -> Iterator[Path]:
+    """``commit`` of ``git``'s repository in a new folder below ``folder``, removed at the end."""
+    place = folder / f"{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        place.mkdir(parents=True)
+        (place / "owner").write_text(current_owner().to_text(), encoding="utf-8")
+        yield _lay_out(git, commit, place / git.root.name)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _lay_out(git: Git, commit: str, tree: Path) -> Path:
+    repository = tree / ".git"
+    for name in ("objects/info", "refs/heads", "info"):
+        (repository / name).mkdir(parents=True)
+    (repository / "objects/info/alternates").write_text(f"{_common(git) / 'objects'}\n", encoding="utf-8")
+    form = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
+    if len(commit) == 64:
+        form = form.replace("= 0", "= 1") + "[extensions]\n\tobjectFormat = sha256\n"
+    (repository / "config").write_text(form, encoding="utf-8")
+    (repository / "HEAD").write_text(f"{commit}\n", encoding="utf-8")
+    Git(tree).out("-c", "core.fsync=none", "read-tree", "--reset", "-u", "HEAD")
+    borrowed = [n for n in BORROWED if (git.root / n).exists() and not os.path.lexists(tree / n)]
+    for name in borrowed:
+        (tree / name).symlink_to(Path(os.path.realpath(git.root / name)))
+    (repository / "info/exclude").write_text("".join(f"/{n}\n" for n in borrowed), encoding="utf-8")
+    return tree
+
+
+def _common(git: Git) -> Path:
+    """Where the objects are; a linked work tree keeps them in the main repository."""
+    folder = Path(os.path.realpath(git.git_dir))
+    link = folder / "commondir"
+    return Path(os.path.normpath(folder / link.read_text(encoding="utf-8").strip())) if link.exists() else folder
+
+
+def clean_snapshots(folder: Path) -> int:
+    """Remove the snapshots of processes that are dead; returns how many."""
+    removed = 0
+    for place in folder.iterdir() if folder.is_dir() else ():
+        if not _is_alive(place):
+            shutil.rmtree(place, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def _is_alive(place: Path) -> bool:
+    try:
+        return Owner.from_text((place / "owner").read_text(encoding="utf-8")).alive()
+    except (OSError, BadInput):  # killed, or just being made, before the owner was written
+        pid = place.name.partition("-")[0]
+        return pid.isdigit() and pid_exists(int(pid))

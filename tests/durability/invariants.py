@@ -1,0 +1,92 @@
+"""What must hold after any history of kills: the checker that every experiment ends with."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+from tests.durability.factory_run import Project
+
+
+def check(project: Project, *, plan: str, tasks: int, kills: int, expected_calls: int, per_plan: int) -> list[str]:
+    """Every violated invariant as one line; an empty list is a pass.
+
+    Args:
+        tasks, expected_calls: of all plans of the project together; ``per_plan`` tasks are the named plan's.
+        kills: how many were really made; each may cost one model call.
+    """
+    status = json.loads(project.lao("status", "--json").stdout)
+    workspace = project.root / plan
+    return [
+        *_tasks(status, tasks),
+        *_files(workspace, per_plan),
+        *_commits(workspace, per_plan),
+        *_state(project.root / ".lao" / "state.db"),
+        *_calls(project, kills, expected_calls, status),
+    ]
+
+
+def _tasks(status: dict, tasks: int) -> list[str]:
+    found = status["tasks"]
+    bad = [f"task {t['id']} is {t['state']}: {t['reason']}" for t in found if t["state"] != "completed"]
+    bad += [f"task {t['id']} counts {t['attempts']} attempts" for t in found if t["attempts"] != 1]
+    bad += [f"{len(found)} tasks instead of {tasks}"] if len(found) != tasks else []
+    bad += [f"plan {p['id']} is {p['state']}: {p['reason']}" for p in status["plans"] if p["state"] != "completed"]
+    return bad
+
+
+def _files(workspace: Path, tasks: int) -> list[str]:
+    bad = []
+    for n in range(1, tasks + 1):
+        path = workspace / f"part_{n}.txt"
+        text = path.read_text() if path.exists() else None
+        if text is None or text.strip() != f"content of part {n}":
+            bad.append(f"{path.name} contains {text!r}")
+    return bad
+
+
+def _git(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], cwd=workspace, capture_output=True, text=True, check=False)
+
+
+def _commits(workspace: Path, tasks: int) -> list[str]:
+    log = _git(workspace, "log", "--format=%(trailers:key=LAO-Step,valueonly,separator=%x2C)")
+    steps = Counter(line for line in log.stdout.splitlines() if line)
+    expected = 2 + 2 * tasks  # plan, architect, and for each task coder and reviewer
+    bad = [f"{n} commits for step {step}" for step, n in steps.items() if n != 1]
+    bad += [f"{len(steps)} steps committed instead of {expected}"] if len(steps) != expected else []
+    fsck = _git(workspace, "fsck", "--strict", "--no-dangling")
+    bad += [f"git fsck: {fsck.stdout}{fsck.stderr}"] if fsck.returncode else []
+    dirty = _git(workspace, "status", "--porcelain").stdout
+    bad += [f"work tree is not clean: {dirty}"] if dirty else []
+    bad += [f"left over: {lock.name}" for lock in (workspace / ".git").rglob("*.lock")]
+    return bad
+
+
+def _state(path: Path) -> list[str]:
+    connection = sqlite3.connect(path)
+    try:
+        integrity = connection.execute("PRAGMA integrity_check").fetchone()[0]
+        foreign = connection.execute("PRAGMA foreign_key_check").fetchall()
+        open_runs = connection.execute(
+            "SELECT id, phase, state FROM lao_run WHERE state IN ('ready', 'running', 'blocked')"
+        ).fetchall()
+        doubles = connection.execute(
+            "SELECT label, run_id, count(*) FROM lao_step WHERE state='done' GROUP BY run_id, label HAVING count(*) > 1"
+        ).fetchall()
+    finally:
+        connection.close()
+    bad = [f"integrity_check: {integrity}"] if integrity != "ok" else []
+    bad += [f"foreign keys: {foreign}"] if foreign else []
+    bad += [f"run left open: {row}" for row in open_runs]
+    return bad + [f"step recorded twice: {row}" for row in doubles]
+
+
+def _calls(project: Project, kills: int, expected: int, status: dict) -> list[str]:
+    made = project.server.stats()["completions"]
+    bad = [f"{made} model calls for {expected} steps and {kills} kills"] if made > expected + kills else []
+    recorded = status["calls"]["model"]
+    return bad + ([f"{recorded} calls recorded instead of {expected}"] if recorded != expected else [])

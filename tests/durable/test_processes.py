@@ -1,0 +1,214 @@
+"""Promises of lao.durable.processes: a command is run whole, ends in time, and leaves no process behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lao.core.errors import BadInput, Interrupted, Refused
+from lao.core.words import CommandResult
+from lao.durable.processes import FileLock, Owner, current_owner, kill_marked, run_command
+
+ORPHAN = f"""{sys.executable} -c '
+import os, time
+if os.fork(): os._exit(0)
+os.setsid()
+if os.fork(): os._exit(0)
+open("orphan", "w").write(str(os.getpid()))
+time.sleep(60)
+'"""
+
+
+def run(command: str, cwd: Path, timeout_s: float = 20, marker: str = "", **more: object) -> CommandResult:
+    return run_command(command, cwd=cwd, timeout_s=timeout_s, marker=marker or uuid.uuid4().hex, **more)  # type: ignore[arg-type]
+
+
+def alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def wait_for(path: Path) -> int:
+    deadline = time.monotonic() + 10
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline, f"{path} did not appear"
+    return int(path.read_text())
+
+
+def test_result_of_a_command(tmp_path: Path) -> None:
+    """Both streams in the order written, the exit status, no input."""
+    result = run("echo out; echo err >&2; cat; exit 3", tmp_path)
+    assert (result.output, result.exit_code, result.passed) == ("out\nerr\n", 3, False)
+    assert run("kill -9 $$", tmp_path).exit_code == -9
+    assert CommandResult.from_json(result.to_json()) == result
+
+
+def test_environment_is_scrubbed_and_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets of LAO's environment never reach a command; what the caller gives does; the marker is there."""
+    for name in ("OPENAI_API_KEY", "my_secret_x", "GITHUB_TOKEN", "DbPassword", "GIT_DIR"):
+        monkeypatch.setenv(name, "s3cret")
+    monkeypatch.setenv("HARMLESS", "yes")
+    output = run("env", tmp_path, marker="m/1", env={"APP_KEY": "given"}).output
+    assert "s3cret" not in output
+    for line in ("HARMLESS=yes", "APP_KEY=given", "LAO_RUN=m/1", "GIT_TERMINAL_PROMPT=0", "PYTHONDONTWRITEBYTECODE=1"):
+        assert line in output.splitlines()
+
+
+def test_timeout_kills_the_whole_tree(tmp_path: Path) -> None:
+    """Time over: the shell, its children and theirs are gone, and the output so far is kept."""
+    started = time.monotonic()
+    result = run("echo begun; sh -c 'sleep 60 & echo $! > inner; wait' & echo $! > outer; wait", tmp_path, 0.3)
+    assert (result.timed_out, result.passed, result.output) == (True, False, "begun\n")
+    assert time.monotonic() - started < 2
+    assert not alive(int((tmp_path / "inner").read_text()))
+    assert not alive(int((tmp_path / "outer").read_text()))
+
+
+def test_timeout_kills_what_ignores_term(tmp_path: Path) -> None:
+    """A command that traps TERM gets two seconds, then KILL."""
+    started = time.monotonic()
+    result = run("trap '' TERM; echo $$ > pid; while :; do sleep 0.2; done", tmp_path, 0.2)
+    assert result.timed_out and result.exit_code == -9
+    assert 2.0 <= time.monotonic() - started < 4.5
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_background_child_does_not_hold_the_result(tmp_path: Path) -> None:
+    """A child that outlives the shell with the output pipe open is killed, not waited for."""
+    started = time.monotonic()
+    result = run("sleep 60 & echo $! > pid; echo done", tmp_path)
+    assert (result.output, result.exit_code, result.timed_out) == ("done\n", 0, False)
+    assert time.monotonic() - started < 5
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_escaped_daemon_is_found_by_its_marker(tmp_path: Path) -> None:
+    """A double-forked child in a session of its own is dead when the result is there."""
+    run(f"{ORPHAN}; while [ ! -s orphan ]; do :; done", tmp_path)
+    assert not alive(wait_for(tmp_path / "orphan"))
+
+
+def test_sweep_kills_orphans_of_a_dead_worker(tmp_path: Path) -> None:
+    """Processes with the marker's prefix die, whoever started them; others and the sweeper itself live."""
+    prefix = uuid.uuid4().hex
+    script = ["/bin/sh", "-c", f"{ORPHAN}; exit 0"]
+    subprocess.run(script, cwd=tmp_path, env={**os.environ, "LAO_RUN": f"{prefix}/run-1/7"}, check=True)
+    other = subprocess.Popen(["sleep", "60"], env={**os.environ, "LAO_RUN": f"{prefix}/run-2/1"})
+    pid = wait_for(tmp_path / "orphan")
+    try:
+        assert alive(pid)
+        assert kill_marked(f"{prefix}/run-1/") == 1
+        assert not alive(pid)
+        assert other.poll() is None
+        assert kill_marked(f"{prefix}/run-1/") == 0
+    finally:
+        other.kill()
+        other.wait()
+    with pytest.raises(BadInput):
+        kill_marked("")
+
+
+def test_sweep_spares_itself_and_its_ancestors() -> None:
+    """A worker that was itself started under a marker does not kill itself."""
+    marker = uuid.uuid4().hex
+    code = f"from lao.durable.processes import kill_marked; print(kill_marked({marker!r}))"
+    shell = ["/bin/sh", "-c", f'{sys.executable} -c "{code}"; echo shell lives']
+    done = subprocess.run(shell, env={**os.environ, "LAO_RUN": marker}, capture_output=True, text=True, check=True)
+    assert done.stdout == "0\nshell lives\n"
+
+
+def test_long_output_keeps_head_and_tail(tmp_path: Path) -> None:
+    """Megabytes of output neither block nor fill memory; start and end stay, the gap is counted."""
+    result = run("echo FIRST; yes 0123456789 | head -c 3000000; echo; echo LAST", tmp_path, output_limit=10_000)
+    assert result.output.startswith("FIRST\n")
+    assert result.output.endswith("LAST\n")
+    assert result.truncated_bytes == 3_000_012 - 10_000
+    assert f"{result.truncated_bytes} bytes of output dropped" in result.output
+    assert len(result.output) < 10_100
+
+
+def test_output_that_is_no_text(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 are replaced, not fatal."""
+    assert run(r"printf 'a\377b'", tmp_path).output == "a\ufffdb"
+
+
+def test_closed_output_does_not_end_the_command(tmp_path: Path) -> None:
+    """A command that closes its output is still waited for, with its status."""
+    assert run("exec >&- 2>&-; sleep 0.1; exit 5", tmp_path).exit_code == 5
+
+
+def test_stop_interrupts(tmp_path: Path) -> None:
+    """A stopping worker does not wait for a long command, and leaves nothing of it running."""
+    started = time.monotonic()
+    with pytest.raises(Interrupted):
+        run("echo $$ > pid; sleep 60", tmp_path, stop=(tmp_path / "pid").exists)
+    assert time.monotonic() - started < 5
+    assert not alive(wait_for(tmp_path / "pid"))
+
+
+def test_bad_folder_is_bad_input(tmp_path: Path) -> None:
+    """A missing folder and a NUL byte are clear errors, not tracebacks of the system."""
+    with pytest.raises(BadInput, match="nowhere"):
+        run("true", tmp_path / "nowhere")
+    with pytest.raises(BadInput):
+        run("true\0", tmp_path)
+
+
+def test_owner_is_one_process_of_one_boot() -> None:
+    """An owner is alive while that very process runs; another start time, boot or a dead pid is dead."""
+    me = current_owner()
+    assert me.alive() and me.local
+    assert Owner.from_text(me.to_text()) == me
+    assert not Owner(me.host, me.boot_id, me.pid, me.started + 1).alive()
+    assert not Owner(me.host, "other-boot", me.pid, me.started).alive()
+    assert not Owner("elsewhere", me.boot_id, me.pid, me.started).local
+    with pytest.raises(BadInput):
+        Owner.from_text("nonsense")
+
+
+def test_zombie_owner_is_dead() -> None:
+    """A killed worker whose parent has not reaped it counts as dead at once."""
+    code = "from lao.durable.processes import current_owner as c; print(c().to_text(), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as child:
+        assert child.stdout is not None
+        owner = Owner.from_text(child.stdout.readline().strip())
+        assert owner.alive()
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert not owner.alive()
+    assert not owner.alive()
+
+
+def test_lock_refuses_and_names_the_holder(tmp_path: Path) -> None:
+    """The second taker is told the pid and the thing; after release it may."""
+    first, second = FileLock(tmp_path / "d" / "gpu.lock", "the gpu queue"), FileLock(tmp_path / "d" / "gpu.lock")
+    with first:
+        first.acquire()
+        with pytest.raises(Refused, match=str(os.getpid())):
+            second.acquire()
+    with second:
+        assert str(os.getpid()) in second.holder()
+    assert second.holder() == ""
+
+
+def test_lock_dies_with_its_owner(tmp_path: Path) -> None:
+    """After kill -9 of the holder the lock is free at once, without cleaning up."""
+    path = tmp_path / "lock"
+    code = f"""
+from pathlib import Path
+from lao.durable.processes import FileLock
+lock = FileLock(Path({str(path)!r}), "the project"); lock.acquire(); print("held", flush=True); input()"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "held\n"
+        with pytest.raises(Refused, match=f"the project is held by process {child.pid}"):
+            FileLock(path, "the project").acquire()
+        child.kill()
+    with FileLock(path):
+        pass

@@ -1,0 +1,318 @@
+"""The chat client against a scripted server."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lao.core.chat import ChatRequest
+from lao.core.clock import FakeClock
+from lao.core.errors import AttemptFailed, ConfigError, Interrupted, ServerAway, Terminal
+from lao.core.words import Event
+from lao.llm.client import OpenAIModel
+from lao.llm.faults import ContextOverflow
+
+from .scripted import USAGE, ScriptedServer, chunk, cut, hang, say, serving, status, stream
+
+REQUEST = ChatRequest("m", ({"role": "user", "content": "hello"},), max_tokens=50)
+LOADING = {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with serving() as it:
+        yield it
+        assert it.script == [], "the client made fewer requests than the script has"
+
+
+class Bench:
+    """A client and what it reported."""
+
+    def __init__(self, url: str, **more: Any) -> None:
+        self.clock = FakeClock()
+        self.events: list[Event] = []
+        options: dict[str, Any] = {
+            "connect_timeout_s": 2.0, "first_token_timeout_s": 5.0, "idle_timeout_s": 5.0, "retry_attempts": 3,
+            "retry_backoff_base_s": 5.0, **more,
+        }  # fmt: skip
+        self.model = OpenAIModel(url, "key", clock=self.clock, report=self.events.append, **options)
+
+
+@pytest.fixture
+def bench(server: ScriptedServer) -> Iterator[Bench]:
+    it = Bench(server.url)
+    yield it
+    it.model.close()
+
+
+def test_answer_is_whole(server: ScriptedServer, bench: Bench) -> None:
+    """Text, usage and cached tokens arrive; line separators inside JSON do not cut an event."""
+    server.script = [
+        stream(chunk({"role": "assistant", "content": ""}), chunk({"content": "a\u2028"}), chunk({"content": "b"}),
+               chunk(None, "stop"), chunk(usage=USAGE))
+    ]  # fmt: skip
+    answer = bench.model.complete(REQUEST)
+    assert (answer.text, answer.finish_reason, answer.model) == ("a\u2028b", "stop", "m")
+    assert (answer.usage.prompt, answer.usage.completion, answer.usage.cached) == (11, 3, 7)
+    assert not answer.usage.estimated
+
+
+def test_request_on_the_wire(server: ScriptedServer, bench: Bench) -> None:
+    """Every request streams with usage and a token limit; tools, schema and sampling go in the documented form."""
+    schema = {"type": "object", "title": "plan"}
+    tool = {"type": "function", "function": {"name": "t", "parameters": {"type": "object"}}}
+    server.script = [say("x"), say("{}")]
+    bench.model.complete(REQUEST)
+    bench.model.complete(ChatRequest("m", REQUEST.messages, 9, (tool,), schema, 0.1, 0.9, 3, 1.05))
+    plain, full = server.requests
+    assert plain == {
+        "model": "m", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 50, "stream": True,
+        "stream_options": {"include_usage": True},
+    }  # fmt: skip
+    assert full["parallel_tool_calls"] is False
+    assert full["response_format"] == {
+        "type": "json_schema", "json_schema": {"name": "plan", "strict": True, "schema": schema}
+    }  # fmt: skip
+    assert (full["temperature"], full["top_p"], full["seed"], full["repeat_penalty"]) == (0.1, 0.9, 3, 1.05)
+    assert server.headers[0]["authorization"] == "Bearer key"
+
+
+def test_loading_then_ok(server: ScriptedServer, bench: Bench) -> None:
+    """A server that is loading is waited for with doubling pauses, and each wait is reported."""
+    server.script = [status(503, LOADING), status(503, LOADING), say("ready")]
+    assert bench.model.complete(REQUEST).text == "ready"
+    assert [e.kind for e in bench.events] == ["model.retry", "model.retry"]
+    first, second = (e.data["delay_s"] for e in bench.events)
+    assert 3.75 <= first <= 6.25
+    assert 7.5 <= second <= 12.5
+
+
+def test_retry_after_is_obeyed(server: ScriptedServer, bench: Bench) -> None:
+    """A pause that the server asks for replaces the standard one."""
+    server.script = [status(429, {"error": "slow down"}, Retry_After="17"), say("ok")]
+    bench.model.complete(REQUEST)
+    assert bench.events[0].data["delay_s"] == 17.0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        cut(),
+        cut(chunk({"content": "half"})),
+        stream(chunk({"content": "half"}), done=False),
+        stream(chunk({"content": "x"}), {"error": {"message": "The model has crashed without further notice."}}),
+        stream('{"choices": [', done=False),
+        status(502, "<html>Bad gateway</html>", "text/html"),
+        status(404, {"error": {"message": "No models loaded. Please load a model", "code": "model_not_found"}}),
+        status(400, {"error": "Model is unloaded."}),
+        status(200, {"error": "Model is unloaded."}),
+    ],
+)  # fmt: skip
+def test_passing_faults_are_tried_again(server: ScriptedServer, bench: Bench, fault: Any) -> None:
+    """Cut streams, in-stream errors, crashes and unloads lead to another try, and nothing of the first is kept."""
+    server.script = [fault, say("good")]
+    assert bench.model.complete(REQUEST).text == "good"
+
+
+def test_gives_up_after_the_last_try(server: ScriptedServer, bench: Bench) -> None:
+    """After the configured tries the error is ServerAway and says how many there were."""
+    server.script = [status(503, LOADING)] * 3
+    with pytest.raises(ServerAway, match=r"Loading model.*3 tries") as caught:
+        bench.model.complete(REQUEST)
+    assert "lao health" in caught.value.hint
+    assert len(bench.events) == 2
+
+
+def test_refused_connection() -> None:
+    """A server that is not there is ServerAway with its address."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    bench = Bench(f"http://127.0.0.1:{port}/v1", retry_attempts=2)
+    with pytest.raises(ServerAway, match=f"cannot reach the model server at http://127.0.0.1:{port}"):
+        bench.model.complete(REQUEST)
+    bench.model.close()
+
+
+@pytest.mark.parametrize("headers", [True, False])
+def test_silence_before_the_first_token(server: ScriptedServer, headers: bool) -> None:
+    """A missed first-token deadline hangs up, so that the server stops; also before it has sent any header."""
+    server.script = [hang(*([chunk({"role": "assistant", "content": ""})] if headers else []), headers=headers)]
+    bench = Bench(server.url, first_token_timeout_s=0.3, retry_attempts=1)
+    with pytest.raises(ServerAway, match=r"silent for 0.3 s before the first token"):
+        bench.model.complete(REQUEST)
+    assert server.hung_up.wait(5)
+    assert not [t for t in threading.enumerate() if t.name == "lao-model-stream"]
+    bench.model.close()
+
+
+def test_silence_between_tokens(server: ScriptedServer) -> None:
+    """After the first token the shorter idle deadline counts; the call is hung up and tried again."""
+    server.script = [hang(chunk({"content": "beg"})), say("whole")]
+    bench = Bench(server.url, idle_timeout_s=0.3)
+    assert bench.model.complete(REQUEST).text == "whole"
+    assert "0.3 s between tokens" in bench.events[0].text
+    assert server.hung_up.wait(5)
+    bench.model.close()
+
+
+def test_stopping_hangs_up(server: ScriptedServer) -> None:
+    """A worker that is stopping leaves a running call at once, and the server is hung up on."""
+    server.script = [hang(chunk({"content": "beg"}))]
+    bench = Bench(server.url, stopping=lambda: bool(server.requests))
+    with pytest.raises(Interrupted):
+        bench.model.complete(REQUEST)
+    assert server.hung_up.wait(5)
+    bench.model.close()
+
+
+def test_stopping_ends_a_pause(server: ScriptedServer) -> None:
+    """A worker that is stopping does not sit out a back-off."""
+    server.script = [status(503, LOADING)]
+    events: list[Event] = []
+    bench = Bench(server.url, stopping=lambda: bool(events), retry_backoff_base_s=1000.0)
+    bench.model._report = events.append
+    with pytest.raises(Interrupted):
+        bench.model.complete(REQUEST)
+    assert sum(bench.clock.waits) <= 1.0
+    bench.model.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt", "context"),
+    [
+        ("request (6031 tokens) exceeds the available context size (1024 tokens), try increasing it", 6031, 1024),
+        ("The number of tokens to keep from the initial prompt is greater than the context length (n_keep: 13055>= "
+         "n_ctx: 4096). Try to load the model with a larger context length", 13055, 4096),
+        ("Trying to keep the first 15857 tokens when context the overflows. However, the model is loaded with context "
+         "length of only 4096 tokens, which is not enough.", 15857, 4096),
+        ("Cannot truncate prompt with n_keep (15028) >= n_ctx (7424)", 15028, 7424),
+        ("This model's maximum context length is 16384 tokens. However, you requested 122946 tokens", 122946, 16384),
+        ("Context size has been exceeded", 0, 0),
+    ],
+)  # fmt: skip
+def test_overflow_is_never_retried(server: ScriptedServer, bench: Bench, text: str, prompt: int, context: int) -> None:
+    """Each server's overflow text is known, its numbers are read, and the same prompt is not sent again."""
+    server.script = [status(400, {"error": {"message": text, "code": 400}})]
+    with pytest.raises(ContextOverflow) as caught:
+        bench.model.complete(REQUEST)
+    assert (caught.value.kind, caught.value.prompt_tokens, caught.value.context) == (
+        "context_overflow",
+        prompt,
+        context,
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (status(401, {"error": {"message": "token required", "code": "invalid_api_key"}}), ConfigError, "API key"),
+        (status(404, {"error": "model 'm' not found, try pulling it first"}), Terminal, "does not know model 'm'"),
+        (status(400, {"error": {"message": "model 'm' not found", "code": 400}}), Terminal, "does not know model 'm'"),
+        (status(200, "<html>hello</html>", "text/html"), Terminal, "not an OpenAI-compatible server"),
+        (status(404, "<html>none</html>", "text/html"), Terminal, "not an OpenAI-compatible server"),
+        (status(200, {"error": "Unexpected endpoint or method. (POST /x)"}), Terminal, "not an OpenAI-compatible"),
+        (status(200, {"hello": 1}), Terminal, "not an OpenAI-compatible server"),
+        (status(400, {"error": "gemma3 does not support tools"}), ConfigError, "cannot use tools"),
+        (status(400, {"error": {"message": "max_tokens must be positive"}}), Terminal, "refused the request"),
+    ],
+)  # fmt: skip
+def test_lasting_faults_are_not_retried(
+    server: ScriptedServer, bench: Bench, fault: Any, kind: type[Exception], words: str
+) -> None:
+    """A wrong key, model, address or request fails at once with a message that names the cause."""
+    server.script = [fault]
+    with pytest.raises(kind, match=words):
+        bench.model.complete(REQUEST)
+    assert bench.events == []
+
+
+def test_server_parse_fault_is_tried_once_more(server: ScriptedServer, bench: Bench) -> None:
+    """What the server could not parse is the model's fault: one more try, then an attempt is used."""
+    fault = status(500, {"error": {"code": 500, "message": "Failed to parse input at pos 1360: <tool_call>"}})
+    server.script = [fault, fault]
+    with pytest.raises(AttemptFailed) as caught:
+        bench.model.complete(REQUEST)
+    assert caught.value.kind == "server_parse"
+
+
+def test_refused_schema_has_its_own_kind(server: ScriptedServer, bench: Bench) -> None:
+    """A grammar that the server cannot build is told from an outage."""
+    server.script = [status(400, {"error": "Failed to initialize samplers: failed to parse grammar"})]
+    with pytest.raises(AttemptFailed) as caught:
+        bench.model.complete(REQUEST)
+    assert caught.value.kind == "schema_refused"
+
+
+def test_wrong_model(server: ScriptedServer, bench: Bench) -> None:
+    """An answer of another model is refused."""
+    server.script = [stream(chunk({"content": "hi"}, model="gemma-3-270m"), chunk(None, "stop"))]
+    with pytest.raises(AttemptFailed, match=r"'gemma-3-270m' answered instead of 'qwen2.5-coder-1.5b'") as caught:
+        bench.model.complete(ChatRequest("qwen2.5-coder-1.5b", REQUEST.messages, 5))
+    assert caught.value.kind == "wrong_model"
+
+
+def test_calls_with_the_same_index(server: ScriptedServer, bench: Bench) -> None:
+    """Streamed calls that all carry index 0 stay apart, and pieces of one call are joined."""
+    server.script = [
+        stream(
+            chunk({"tool_calls": [{"index": 0, "id": "x_1", "function": {"name": "write_file", "arguments": '{"a"'}}]}),
+            chunk({"tool_calls": [{"index": 0, "function": {"arguments": ": 1}"}}]}),
+            chunk({"tool_calls": [{"index": 0, "id": "x_2", "function": {"name": "write_file", "arguments": "{}"}}]}),
+            chunk({"tool_calls": [{"id": "x_3", "function": {"name": "done", "arguments": {"n": 2}}}]}),
+            chunk(None, "stop"),
+        )
+    ]
+    answer = bench.model.complete(REQUEST)
+    assert [(c.id, c.name, c.arguments) for c in answer.tool_calls] == [
+        ("x_1", "write_file", {"a": 1}), ("x_2", "write_file", {}), ("x_3", "done", {"n": 2}),
+    ]  # fmt: skip
+    assert answer.finish_reason == "tool_calls"
+
+
+def test_missing_usage_is_estimated(server: ScriptedServer, bench: Bench) -> None:
+    """Without usage the counts are estimated and marked; cached tokens come from llama.cpp's timings."""
+    server.script = [stream(chunk({"content": "word " * 20}), chunk(None, "stop"), chunk(timings={"cache_n": 5}))]
+    usage = bench.model.complete(REQUEST).usage
+    assert usage.estimated
+    assert usage.prompt > 0
+    assert usage.completion >= 20
+    assert usage.cached == 5
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_is_kept_apart(server: ScriptedServer, bench: Bench, name: str) -> None:
+    """Both names of the thinking field are read."""
+    server.script = [stream(chunk({name: "hm"}), chunk({"content": "yes"}), chunk(None, "stop"))]
+    answer = bench.model.complete(REQUEST)
+    assert (answer.text, answer.reasoning) == ("yes", "hm")
+
+
+def test_answer_that_is_not_streamed(server: ScriptedServer, bench: Bench) -> None:
+    """A server that ignores ``stream`` is understood."""
+    whole = {"model": "m", "choices": [{"message": {"content": "all"}, "finish_reason": "stop"}], "usage": USAGE}
+    server.script = [status(200, whole)]
+    assert bench.model.complete(REQUEST).text == "all"
+
+
+@pytest.mark.parametrize("piece", ["\n  ", "0, 0, "])
+def test_runaway_is_cut(server: ScriptedServer, bench: Bench, piece: str) -> None:
+    """Endless white space or repetition is hung up on, and the answer counts as cut off."""
+    server.script = [hang(chunk({"content": "{" + piece}), *[chunk({"content": piece * 300})] * 30)]
+    assert bench.model.complete(REQUEST).finish_reason == "length"
+    assert server.hung_up.wait(5)
+
+
+def test_pings_are_no_answer(server: ScriptedServer, bench: Bench) -> None:
+    """Keep-alive comments are passed over."""
+
+    def behave(handler: Any) -> None:
+        handler.open_stream()
+        handler.wfile.write(b": ping\n\n")
+        handler.event(chunk({"content": "x"}, "stop"))
+
+    server.script = [behave]
+    assert bench.model.complete(REQUEST).text == "x"
