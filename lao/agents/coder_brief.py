@@ -38,9 +38,14 @@ class CoderBrief:
 
     def protects(self, path: str) -> bool:
         """Whether ``path`` is a given test file that is not the task's to change."""
-        if path in self.task.file_paths or path not in dict(self.context_files) or not _TEST.search(path):
+        if path in self.task.file_paths or path not in dict(self.context_files) or not is_test(path):
             return False
         return bool(self.task.file_paths) or path not in self.task.title + self.task.description
+
+
+def is_test(path: str) -> bool:
+    """Whether ``path`` is a test file by its name or folder."""
+    return bool(_TEST.search(path))
 
 
 def user_message(brief: CoderBrief, *, budget: int, protocol: str) -> str:
@@ -65,7 +70,8 @@ def user_message(brief: CoderBrief, *, budget: int, protocol: str) -> str:
 def _end(brief: CoderBrief, protocol: str) -> str:
     if protocol == "tools":
         return load("coder_tools_end")
-    return load("coder_text_end", path=brief.task.file_paths[0] if brief.task.file_paths else "path/of/file")
+    path = brief.task.file_paths[0] if brief.task.file_paths else "path/of/file"
+    return load("coder_text_again" if brief.feedback else "coder_text_end", path=path)
 
 
 def _head(brief: CoderBrief, limit: int) -> str:

@@ -86,6 +86,9 @@ class Session:
         for file in parsed.files:
             if self.brief.protects(file.path):
                 continue  # models repeat the tests that they were shown
+            if self.brief.feedback and known.get(file.path) == file.content:
+                problems.append(f"{file.path}: this is the content that failed before. Find the mistake and change it.")
+                continue
             text, ok = self.call("file_write", {"path": file.path, "content": file.content})
             problems += [] if ok else [f"{file.path}: {text}"]
             self.note(file.path, ok)

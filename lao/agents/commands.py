@@ -38,7 +38,7 @@ def _is_own(command: str, own: set[str], plan: str) -> bool:
     return (
         is_command(command)
         and " " in command.strip()
-        and bool(re.search(rf"(?<![\w/.-]){re.escape(command.strip())}(?![\w/-])", plan))
+        and bool(re.search(rf"(?<![\w/.-]){re.escape(command.strip())}(?=\s*(?:$|[`.,;)]))", plan, re.MULTILINE))
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -195,6 +195,25 @@ def without_given_files(tasks: Sequence[TaskSpec], plan_text: str) -> list[TaskS
         return need not in titles and "." in need and clean_path(need, plan_text) == need and need in plan_text
 
     return [replace(t, dependencies=tuple(n for n in t.dependencies if not given(n))) for t in tasks]
+
+
+def without_judges(tasks: Sequence[TaskSpec], judges: Collection[str]) -> list[TaskSpec]:
+    """Take given test files out of the tasks' files; a task that was about nothing else is dropped."""
+    kept: list[TaskSpec] = []
+    dropped: dict[str, tuple[str, ...]] = {}
+    for task in tasks:
+        files = tuple(p for p in task.file_paths if p not in judges)
+        if task.file_paths and not files and len(dropped) < len(tasks) - 1:
+            dropped[task.title] = task.dependencies
+        else:
+            kept.append(replace(task, file_paths=files))
+    for title, needs in dropped.items():
+        kept = [replace(t, dependencies=_instead(t.dependencies, title, needs)) for t in kept]
+    return kept
+
+
+def _instead(dependencies: Sequence[str], title: str, needs: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(n for d in dependencies for n in (needs if d == title else (d,))))
 
 
 def dependency_problem(tasks: Sequence[TaskSpec]) -> str:

@@ -41,11 +41,6 @@ def body(plan_text: str) -> str:
     return _FRONT.sub("", plan_text, count=1).replace("\r\n", "\n").strip("\n")
 
 
-def title(plan_text: str, default: str) -> str:
-    """The first heading's text, or ``default``."""
-    return next((s.title for s in sections(body(plan_text)) if s.title), default)
-
-
 def sections(text: str, deepest: int = 6) -> list[Section]:
     """Split along headings of up to ``deepest`` level; headings inside code fences are none."""
     found = [Section(0, "", "")]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from lao.agents import plan_items
 from lao.agents.ask import JournaledModel, completion_limit, request
+from lao.agents.coder_brief import is_test
 from lao.agents.commands import assign_commands
 from lao.agents.plan_text import body, chunks, plan_commands
 from lao.agents.prompt import load, schema
@@ -45,11 +47,16 @@ def make_plan(
     utilization: float,
     reserved_tokens: int,
     on_chunk: Callable[[ChunkDone], None] | None = None,
+    existing_files: Collection[str] = (),
 ) -> tuple[TaskSpec, ...]:
     """The tasks of a plan, in dependency order.
 
     Each chunk's calls are steps of their own, so a resumed run keeps finished chunks. Commands are only those that the
     plan itself names.
+
+    Args:
+        existing_files: paths in the workspace. A test file among them that a command of the plan runs is a judge, and
+            no task may change it.
 
     Raises:
         AttemptFailed: kinds "no_tasks", "bad_plan" (unknown or circular dependencies), "bad_json", or the model's own.
@@ -65,8 +72,14 @@ def make_plan(
             on_chunk(ChunkDone(number, len(parts), part, tuple(fresh)))
     if not tasks:
         tasks = planner.insist(parts[0])
+    tasks = plan_items.without_judges(tasks, _judges(plan_text, existing_files))
     tasks = planner.mend_dependencies(tasks, whole=len(parts) == 1)
     return tuple(assign_commands(plan_items.in_order(tasks), plan_text))
+
+
+def _judges(plan_text: str, existing: Collection[str]) -> set[str]:
+    run = " ".join(command for _, command in plan_commands(plan_text))
+    return {p for p in existing if is_test(p) and re.search(rf"(?<![\w./-]){re.escape(p)}(?![\w/-])", run)}
 
 
 def _chunk_limit(settings: ModelSettings, utilization: float, reserved_tokens: int) -> int:

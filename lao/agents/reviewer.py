@@ -140,7 +140,9 @@ def read_verdict(value: Json) -> Verdict:
     if word not in _APPROVED | _REJECTED:
         raise ValueError('"verdict" must be "APPROVED" or "REJECTED"')
     raw: Json = next((value[k] for k in _FINDINGS if value.get(k)), [])
-    findings = tuple(f for f in map(_finding, raw if isinstance(raw, list) else [raw]) if f.message)
+    findings = tuple(
+        f for f in map(_finding, raw if isinstance(raw, list) else [raw]) if f.message and "<" not in f.message[:1]
+    )
     summary = str(value.get("summary") or value.get("reason") or "").strip()
     if word in _APPROVED:
         return Verdict(True, summary, tuple(_note(f) for f in findings))

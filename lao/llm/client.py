@@ -16,7 +16,7 @@ from lao.core.clock import Clock
 from lao.core.errors import AttemptFailed, Interrupted, LaoError, ServerAway
 from lao.core.words import Event, Json
 from lao.llm import faults
-from lao.llm.exchange import Exchange, Silence, Wire
+from lao.llm.exchange import Arrival, Exchange, Silence, Wire
 from lao.llm.sse import read_events
 from lao.llm.stream import Answer
 
@@ -123,11 +123,11 @@ class OpenAIModel:
         while left > 0 and not self._stopping():
             self._clock.wait(min(left, 0.5))
             left -= 0.5
-        self._check_stopping(request)
+        if left > 0:
+            raise self._interrupted(request)
 
-    def _check_stopping(self, request: ChatRequest) -> None:
-        if self._stopping():
-            raise Interrupted(f"the worker is stopping; the call to model {request.model!r} was abandoned")
+    def _interrupted(self, request: ChatRequest) -> Interrupted:
+        return Interrupted(f"the worker is stopping; the call to model {request.model!r} was abandoned")
 
     def _once(self, request: ChatRequest) -> ChatAnswer:
         answer = Answer()
@@ -153,7 +153,7 @@ class OpenAIModel:
             exchange.close()
         return answer.finish(request, seconds=self._clock.monotonic() - begun, first_token_s=first_s)
 
-    def _next(self, exchange: Exchange, request: ChatRequest, answer: Answer) -> Any:
+    def _next(self, exchange: Exchange, request: ChatRequest, answer: Answer) -> Arrival:
         limit = self._idle_s if answer.started else self._first_s
         try:
             arrival = exchange.next(limit, self._stopping)
@@ -164,7 +164,7 @@ class OpenAIModel:
                 "Raise orchestration.llm_idle_timeout_s or llm_request_timeout_s if the machine is only slow.",
             ) from None
         if arrival is None:
-            self._check_stopping(request)
+            raise self._interrupted(request)
         return arrival
 
     def _take(self, answer: Answer, item: Json, request: ChatRequest) -> None:

@@ -68,6 +68,8 @@ def _outermost(text: str) -> Json | None:
                 break  # an object begins here and is broken: its inner parts are not the answer
             continue
         at = end
+        if isinstance(value, list) and not any(isinstance(v, dict) for v in value):
+            continue  # "[1]" in prose is a footnote
         if value not in ({}, []) and end - start.start() > best[0]:
             best = (end - start.start(), value)
     return best[1]

@@ -28,7 +28,7 @@ def undisturbed_calls(folder: Path, tasks: int) -> int:
         done = factory.lao("run", "--single-run", "--plain")
         if done.returncode:
             raise RuntimeError(f"the undisturbed run failed:\n{done.stdout}{done.stderr}")
-        return int(factory.server.stats()["completions"])
+        return int(factory.server.stats["completions"])
 
 
 def sweep(folder: Path, *, kills: int, seed: int, longest_s: float = 3.0) -> dict[str, object]:

@@ -40,7 +40,7 @@ class Scripted:
         ('"{\\"n\\": 1}"', {"n": 1}),
         ("{'n': 1, }", {"n": 1}),
         ('{"n": "a "quoted" word"}', {"n": 'a "quoted" word'}),
-        ('text {"a": 1} and {"n": [1, 2, 3]}', {"n": [1, 2, 3]}),
+        ('text {"a": 1} and {"n": [1, 2, 3]} [1, 2]', {"n": [1, 2, 3]}),
     ],
 )
 def test_json_is_found(text: str, value: Any) -> None:

@@ -94,9 +94,9 @@ def test_bare_name_means_the_expected_path() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "# ... rest of code", "    # ... (existing code)", "// ... rest of the implementation ...", "# rest of the code",
-        "# existing code here", "... remaining methods unchanged", "<!-- ... existing content ... -->",
-        "# The rest of the file remains the same", "# … same as before",
+        "# ... rest of code", "    # ... (existing code)", "// ... rest of the implementation ...",
+        "# rest of the code", "# existing code here", "... remaining methods unchanged",
+        "<!-- ... existing content ... -->", "# The rest of the file remains the same", "# … same as before",
     ],
 )  # fmt: skip
 def test_elisions_are_refused(line: str) -> None:

@@ -7,7 +7,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from jsonschema.validators import Draft202012Validator
@@ -17,9 +17,7 @@ from lao.core.steps import Effect, OutcomeUnknown, StepKind
 from lao.tools.arguments import resolve_name
 from lao.tools.registry import all_tools
 from lao.tools.toolbox import Toolbox
-
-if TYPE_CHECKING:
-    from tests.tools.conftest import Bench
+from tests.tools.conftest import Bench
 
 ALL = sorted(all_tools())
 
