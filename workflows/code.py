@@ -55,12 +55,8 @@ def body(work: Work) -> Outcome:
             what="coder",
         )
     base = start["head"]
-    found = work.steps.run(
-        StepKind.READ,
-        "changed",
-        lambda: list(repository.changed_files(base, commit_id)) if commit_id and repository else [],
-    )
-    changed = tuple(found) or result.files
+    found = repository.changed_files(base, commit_id) if commit_id and repository else ()
+    changed = found or result.files
 
     def apply(now: float) -> list[int]:
         ledger.set_task_result(task.id, files=changed, commit=commit_id)

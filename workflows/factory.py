@@ -39,6 +39,7 @@ class Factory:
         self.owner: Owner = current_owner()
         self.heartbeat = Heartbeat(self.store)
         self.stop = threading.Event()
+        self.last_resident = ""
         self._gate_lock = threading.Lock()
 
     @cached_property
@@ -85,7 +86,9 @@ class Factory:
     def ensure_resident(self, role: Role) -> GateOutcome:
         """Make the role's model resident; one decision at a time."""
         with self._gate_lock:
-            return self.gate.ensure(role)
+            outcome = self.gate.ensure(role)
+            self.last_resident = self.model_settings(role).key if outcome.ok else ""
+            return outcome
 
     def model_settings(self, role: Role) -> ModelSettings:
         return self.settings.models[role]

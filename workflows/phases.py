@@ -62,7 +62,8 @@ def memory_gate(task: Any) -> None:
         factory = active.get()
         if isinstance(runs.wanted(factory.store, task.args[0]), NotClaimed):
             return
-        runs.reserve(factory.store, task.args[0], factory.owner.to_text())
+        if factory.last_resident != factory.model_settings(role).key:  # loading takes long enough to be woken again
+            runs.reserve(factory.store, task.args[0], factory.owner.to_text())
         outcome = factory.ensure_resident(role)
         if outcome.ok:
             name = outcome.instance.instance_id if outcome.instance else factory.model_settings(role).key

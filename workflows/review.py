@@ -5,7 +5,6 @@ from __future__ import annotations
 from lao.agents.reviewer import ReviewBrief, review
 from lao.core.errors import AttemptFailed
 from lao.core.states import Role
-from lao.core.steps import StepKind
 from lao.core.words import CommandResult, Finding, Json, Severity, Verdict
 from lao.state import ledger, pipeline, runs
 from lao.workspace.traces import REVIEW_FILE, review_line
@@ -44,7 +43,7 @@ def body(work: Work) -> Outcome:
 
 
 def _ask(work: Work, checked: dict[str, Json], evidence: tuple[CommandResult, ...]) -> Verdict:
-    diff = work.steps.run(StepKind.READ, "diff", lambda: _diff(work, checked))
+    diff = _diff(work, checked)
     brief = ReviewBrief(
         task=work.the_task.spec,
         plan_title=work.plan.name,
@@ -75,13 +74,11 @@ def _log_verdict(work: Work, verdict: Verdict) -> None:
     if repository is None:
         return
     line = review_line(work.claim.run.created_at, f"#{work.the_task.id}", verdict)
-    path = work.plan.workspace / REVIEW_FILE
-    before = work.steps.run(StepKind.READ, "review-log", lambda: path.read_text("utf-8") if path.exists() else "")
     commit_file(
         work,
         repository,
-        path=path.name,
-        content=before + line,
+        path=REVIEW_FILE,
+        content=lambda before: (before or b"") + line.encode(),
         message=f"lao(reviewer): task #{work.the_task.id} {'approved' if verdict.approved else 'rejected'}",
         what="reviewer",
     )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from lao.durable.files import FileWrite
 from lao.workspace.git import Repository
 from workflows.work import Work
 
+Content: TypeAlias = "str | Callable[[bytes | None], bytes]"
+"""A file's whole content, or a function from the bytes before (None: no file) to it, asked once."""
 
-def commit_file(work: Work, repository: Repository, *, path: str, content: str, message: str, what: str) -> str | None:
+
+def commit_file(
+    work: Work, repository: Repository, *, path: str, content: Content, message: str, what: str
+) -> str | None:
     """Write one file and commit it alone, as two steps of the journal. None when nothing changed."""
     work.steps.effect(f"write:{path}", FileWrite(work.plan.workspace, path, content))
     return commit(work, repository, message=message, what=what, paths=(path,))

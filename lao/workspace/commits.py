@@ -14,12 +14,11 @@ from lao.core.words import Json
 from lao.durable.files import TEMPORARY_GLOB
 from lao.workspace.git_calls import Git
 
-_EMPTY_TREES: Final = frozenset(
-    {
-        "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-        "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-    }
-)
+_EMPTY_TREES: Final = {
+    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+"""By the length of an object id (SHA-1, SHA-256); git knows them without having them."""
 _TRAILER: Final = "LAO-Step"
 _MOVES: Final = 3
 
@@ -53,7 +52,7 @@ class Commit:
         self._seed(index, parent)
         self._add(index)
         tree = self.git.out("write-tree", env=self._using(index))
-        if tree == parent_tree or (parent is None and tree in _EMPTY_TREES):
+        if tree == parent_tree or (parent is None and tree in _EMPTY_TREES.values()):
             index.unlink(missing_ok=True)
             return {"parent": parent, "tree": None, "step": self.step_id}
         return {"parent": parent, "tree": tree, "step": self.step_id, "message": self.message, "date": self.date}
@@ -149,13 +148,16 @@ class Commit:
         index = self._index
         if not self._whole:
             index.unlink(missing_ok=True)
-            names = self.git.out("diff-tree", "-r", "--root", "--no-commit-id", "--name-only", "-z", commit)
-            if paths := [n for n in names.split("\0") if n]:
+            if paths := self.paths or self._changed_in(commit):
                 self._with_paths(None, ["reset", "-q"], [f":(literal){p}" for p in paths])
         elif index.exists():
             index.replace(self.git.git_dir / "index")
         else:
             self.git.out("read-tree", "--reset", commit)
+
+    def _changed_in(self, commit: str) -> tuple[str, ...]:
+        names = self.git.out("diff-tree", "-r", "--root", "--no-commit-id", "--name-only", "-z", commit)
+        return tuple(n for n in names.split("\0") if n)
 
     def _find(self, parent: str | None, head: str) -> str | None:
         span = f"{parent}..{head}" if parent else head
@@ -166,6 +168,11 @@ class Commit:
             if step.strip() == wanted:
                 return commit
         return None
+
+
+def empty_tree(commit: str) -> str:
+    """The id of the tree without entries, in the object format of ``commit``."""
+    return _EMPTY_TREES[len(commit)]
 
 
 def tip(git: Git) -> tuple[str | None, str | None]:

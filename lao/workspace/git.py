@@ -12,7 +12,7 @@ from lao.core.errors import BadInput, Refused, Transient
 from lao.core.steps import Steps
 from lao.durable.files import sha256_of, write_atomic
 from lao.durable.processes import FileLock
-from lao.workspace.commits import Commit, tip
+from lao.workspace.commits import Commit, empty_tree, tip
 from lao.workspace.git_calls import Git, no_identity
 from lao.workspace.snapshots import clean_snapshots, snapshot_of
 from lao.workspace.traces import commit_message
@@ -155,7 +155,7 @@ class Repository:
             "--no-ext-diff",
             "--no-textconv",
             "--no-renames",
-            start or self._empty_tree(),
+            start or empty_tree(end),
             end,
             *(("--", *paths) if paths else ()),
         )
@@ -167,11 +167,8 @@ class Repository:
 
     def changed_files(self, start: str | None, end: str) -> tuple[str, ...]:
         """Paths that differ between two commits, also deleted ones, sorted."""
-        text = self._git.out("diff", "--name-only", "-z", "--no-renames", start or self._empty_tree(), end)
+        text = self._git.out("diff", "--name-only", "-z", "--no-renames", start or empty_tree(end), end)
         return tuple(sorted(name for name in text.split("\0") if name))
-
-    def _empty_tree(self) -> str:
-        return self._git.out("hash-object", "-t", "tree", "--stdin")
 
     def snapshot(self, commit: str) -> AbstractContextManager[Path]:
         """A folder with exactly that commit, gone at the end; see ``snapshots``."""
