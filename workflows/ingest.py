@@ -6,10 +6,12 @@ import os
 
 from lao.core.states import Phase
 from lao.core.steps import StepKind
+from lao.durable.files import FileWrite
 from lao.quality.commands import run_checks, validation_commands
 from lao.state import ledger, pipeline, plans
+from lao.workspace.git import Repository
 from lao.workspace.traces import plan_text
-from workflows.traces import commit_file
+from workflows.traces import commit
 from workflows.work import Outcome, Work
 
 
@@ -18,23 +20,7 @@ def body(work: Work) -> Outcome:
     settings, plan = work.factory.settings, work.plan
     plan.workspace.mkdir(parents=True, exist_ok=True)
     repository = work.repository()
-    baseline: list[list[str | None]] = []
-    base = None
-    if repository is not None:
-        repository.ensure()
-        found = work.steps.run(
-            StepKind.READ, "baseline", lambda: {"head": repository.head(), "dirty": list(repository.dirty_paths())}
-        )
-        base, baseline = found["head"], [list(entry) for entry in found["dirty"]]
-        source = os.path.relpath(plan.file, settings.paths.root)
-        commit_file(
-            work,
-            repository,
-            path=settings.git.plan_file_name,
-            content=plan_text(plan.text, source),
-            message=f"lao(plan): {plan.name}",
-            what="plan",
-        )
+    base, baseline = _found(work, repository) if repository else (None, [])
     commands = validation_commands(settings.orchestration, plan.options, None, plan.workspace)
     results = run_checks(
         commands,
@@ -52,3 +38,24 @@ def body(work: Work) -> Outcome:
         return pipeline.next_plan_run(plan.id, Phase.PLAN, now)
 
     return Outcome(apply, text=f"workspace {plan.workspace.name}/ is ready")
+
+
+def _found(work: Work, repository: Repository) -> tuple[str | None, list[list[str | None]]]:
+    """Make or take over the repository and commit the plan. Returns its HEAD and dirty paths before LAO came.
+
+    A new repository takes in whatever lies in the folder with the plan's commit. In the user's own repository only
+    LAO_PLAN.md is committed, and changes that the user has not committed stay out of LAO's commits.
+    """
+    plan, settings = work.plan, work.factory.settings
+    name = settings.git.plan_file_name
+    own = work.steps.run(StepKind.READ, "own-repository", (plan.workspace / ".git" / "HEAD").exists)
+    repository.ensure()
+    found = work.steps.run(
+        StepKind.READ,
+        "baseline",
+        lambda: {"head": repository.head(), "dirty": list(repository.dirty_paths()) if own else []},
+    )
+    content = plan_text(plan.text, os.path.relpath(plan.file, settings.paths.root))
+    work.steps.effect(f"write:{name}", FileWrite(plan.workspace, name, content))
+    commit(work, repository, message=f"lao(plan): {plan.name}", what="plan", paths=(name,) if own else None)
+    return found["head"], [list(entry) for entry in found["dirty"]]

@@ -23,7 +23,7 @@ _UNKNOWN_OUTCOME = (
 
 @dataclass
 class Session:
-    """One attempt on its way. ``changed`` holds the changed paths in order."""
+    """One attempt on its way. ``changed``: changed paths in order; ``stale``: how often rejected content came again."""
 
     brief: CoderBrief
     model: JournaledModel
@@ -35,6 +35,7 @@ class Session:
     limit: int
     turns: int = 0
     tool_calls: int = 0
+    stale: int = 0
     changed: dict[str, None] = field(default_factory=dict)
 
     def ask(self) -> ChatAnswer:
@@ -87,6 +88,7 @@ class Session:
             if self.brief.protects(file.path):
                 continue  # models repeat the tests that they were shown
             if self.brief.feedback and known.get(file.path) == file.content:
+                self.stale += 1
                 problems.append(f"{file.path}: this is the content that failed before. Find the mistake and change it.")
                 continue
             text, ok = self.call("file_write", {"path": file.path, "content": file.content})

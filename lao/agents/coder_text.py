@@ -36,7 +36,7 @@ def run(session: Session, max_turns: int) -> str:
             if not problems:
                 return ""
             corrections += 1
-            if corrections > _CORRECTIONS:
+            if corrections > _CORRECTIONS or session.stale > 1:  # a fresh attempt helps more than a third request
                 if session.changed:
                     return "left open: " + " ".join(problems)
                 raise _failed(session, f"no file could be taken from the answers: {problems[0]}", "no_edit")

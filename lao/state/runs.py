@@ -88,7 +88,22 @@ def _refusal(store: Store, row: RunRow | None) -> NotClaimed | None:
         return NotClaimed("no", f"its task is {row.task.state}")
     if row.not_before > store.now():
         return NotClaimed("later", row.reason or "cooling down", row.not_before)
+    if row.phase == Phase.CODE.value and _folder_is_in_use(row):
+        return NotClaimed("later", "an interrupted task of this plan goes first", store.now() + 1.0)
     return None
+
+
+def _folder_is_in_use(row: RunRow) -> bool:
+    """Whether another attempt has begun to edit the plan's folder and is not over. Its half-done edits would else go
+    into this one's commit."""
+    begun = RunRow.select().where(
+        RunRow.plan == row.plan_id,
+        RunRow.phase == Phase.CODE.value,
+        RunRow.state.in_([RunState.READY.value, RunState.RUNNING.value]),
+        RunRow.epoch > 0,
+        RunRow.id != row.id,
+    )
+    return bool(begun.exists())
 
 
 def _enter_phase(row: RunRow, now: float) -> None:

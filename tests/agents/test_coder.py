@@ -293,3 +293,9 @@ def test_replay_makes_no_second_call() -> None:
         result, _, tape = _code(model, tools=True, steps=Tape(whole.tape[:crash]))
         assert result == expected
         assert tape.tape == whole.tape
+
+
+def test_the_rejected_content_twice_ends_the_attempt() -> None:
+    """A model that only repeats the rejected content is not asked a third time."""
+    brief = CoderBrief("S", "", TASK, (("stats.py", CONTENT),), feedback=("`pytest -q` failed",))
+    _fails("no_edit", ScriptedModel(GOOD, GOOD), brief)

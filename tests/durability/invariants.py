@@ -57,7 +57,7 @@ def _commits(workspace: Path, tasks: int) -> list[str]:
     steps = Counter(line for line in log.stdout.splitlines() if line)
     expected = 2 + 2 * tasks  # plan, architect, and for each task coder and reviewer
     bad = [f"{n} commits for step {step}" for step, n in steps.items() if n != 1]
-    bad += [f"{len(steps)} steps committed instead of {expected}"] if len(steps) != expected else []
+    bad += [f"{len(steps)} steps committed instead of {expected}: {sorted(steps)}"] if len(steps) != expected else []
     fsck = _git(workspace, "fsck", "--strict", "--no-dangling")
     bad += [f"git fsck: {fsck.stdout}{fsck.stderr}"] if fsck.returncode else []
     dirty = _git(workspace, "status", "--porcelain").stdout

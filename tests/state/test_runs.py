@@ -122,6 +122,20 @@ def test_a_reserved_run_is_not_woken_twice_until_its_worker_dies(store: Store) -
     assert RunRow.get_by_id(run_id).reserved_by == ""
 
 
+def test_an_interrupted_attempt_goes_before_other_tasks_of_its_plan(store: Store) -> None:
+    """J1: half-done edits of a killed attempt never end up in another task's commit."""
+    planned(store, spec("a"), spec("b"))
+    first, second = (r.id for r in RunRow.select().where(RunRow.phase == "code").order_by(RunRow.id))
+    take(store, first)
+    runs.recover(store, dead)
+    refusal = runs.claim(store, second, "o", "test")
+    assert isinstance(refusal, NotClaimed)
+    assert refusal.kind == "later"
+    with runs.finishing(store, take(store, first), RunState.DONE):
+        pass
+    take(store, second)
+
+
 def test_a_deferred_run_waits_with_its_reason(store: Store, clock: FakeClock) -> None:
     """E1: a refused gate puts the run off; it is not claimable before its time and says why."""
     planned(store, spec("a"))
