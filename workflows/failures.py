@@ -13,14 +13,15 @@ from workflows.factory import Factory
 def end_run(factory: Factory, claim: Claim, error: LaoError) -> list[int]:
     """End the run as failed and draw the consequence, in one fenced transaction. Returns runs that became ready."""
     store = factory.store
-    with runs.finishing(store, claim, RunState.FAILED, reason=error.message) as now:
+    reason = f"{error.message} → {error.hint}" if error.hint else error.message
+    with runs.finishing(store, claim, RunState.FAILED, reason=reason) as now:
         severity = Severity.MAJOR if isinstance(error, AttemptFailed) else Severity.CRITICAL
         kind = error.kind if isinstance(error, AttemptFailed) else type(error).__name__.lower()
         finding = Finding(severity, kind, error.message, hint=error.hint, analyzer=claim.run.phase.value)
         ledger.add_findings(store, claim, [finding])
         if claim.run.task_id is None:
-            return _end_plan_phase(factory, claim, error, now)
-        return _end_attempt(factory, claim, error, now)
+            return _end_plan_phase(factory, claim, error, reason, now)
+        return _end_attempt(factory, claim, error, reason, now)
 
 
 def set_aside(factory: Factory, run_id: int, reason: str) -> list[int]:
@@ -31,7 +32,7 @@ def set_aside(factory: Factory, run_id: int, reason: str) -> list[int]:
     return end_run(factory, claim, NeedsHuman(reason, "look at the log, then 'lao retry-failed'"))
 
 
-def _end_attempt(factory: Factory, claim: Claim, error: LaoError, now: float) -> list[int]:
+def _end_attempt(factory: Factory, claim: Claim, error: LaoError, reason: str, now: float) -> list[int]:
     limits = factory.settings.orchestration
     task_id = claim.run.task_id
     assert task_id is not None, "a phase of a task"
@@ -46,18 +47,18 @@ def _end_attempt(factory: Factory, claim: Claim, error: LaoError, now: float) ->
             counter=counter,
             cap=min(cap, limits.max_task_attempts),
             feedback=[error.message],
-            reason=error.message,
+            reason=reason,
             cooldown_s=limits.retry_cooldown_base_s,
         )
     state = TaskState.NEEDS_HUMAN if isinstance(error, NeedsHuman) else TaskState.FAILED
-    return pipeline.end_task(task_id, state, now, error.message)
+    return pipeline.end_task(task_id, state, now, reason)
 
 
-def _end_plan_phase(factory: Factory, claim: Claim, error: LaoError, now: float) -> list[int]:
+def _end_plan_phase(factory: Factory, claim: Claim, error: LaoError, reason: str, now: float) -> list[int]:
     plan_id = claim.run.plan_id
     attempts_left = claim.run.attempt < factory.settings.orchestration.max_task_attempts
     if isinstance(error, AttemptFailed) and attempts_left:
         return pipeline.next_plan_run(plan_id, claim.run.phase, now)
     state = PlanState.NEEDS_HUMAN if isinstance(error, NeedsHuman) else PlanState.FAILED
-    pipeline.end_plan(plan_id, state, now, error.message)
+    pipeline.end_plan(plan_id, state, now, reason)
     return []

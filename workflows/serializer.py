@@ -47,7 +47,7 @@ def _unpack(fields: dict[str, Any]) -> Message:
         if name in fields:
             fields[name] = _unpack(fields[name])
     fields["args"] = tuple(fields.get("args", ()))
-    return Message(**fields)
+    return Message(fields.pop("id"), fields.pop("name"), **fields)
 
 
 def peek_name(data: bytes) -> str:

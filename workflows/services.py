@@ -15,6 +15,7 @@ from lao.core.errors import LaoError
 from lao.core.states import Queue
 from lao.durable.processes import FileLock
 from lao.state import runs
+from lao.workspace.snapshots import clean_snapshots
 from workflows.factory import Factory, active
 from workflows.queues import FactoryHuey
 from workflows.reconciler import reconcile, reconcile_forever
@@ -39,6 +40,7 @@ def make_consumer(huey: FactoryHuey, **options: Any) -> FactoryConsumer:
 
 def log_to_stderr() -> None:
     """Plain timestamped lines when nobody has set up logging (``huey_consumer`` sets up only its own)."""
+    logging.getLogger("huey").addFilter(_is_news)
     if log.handlers:
         return
     handler = logging.StreamHandler()
@@ -46,6 +48,11 @@ def log_to_stderr() -> None:
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drops Huey's warning for every chain that LAO ends on purpose; the phase has logged why."""
+    return "raised CancelExecution" not in record.msg
 
 
 def own_queue(factory: Factory, queue: Queue) -> FileLock:
@@ -70,6 +77,8 @@ class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
     def run(self) -> None:
         factory = active.get()
         queue: Queue = self.huey.queue
+        if queue is Queue.CPU:
+            clean_snapshots(factory.settings.paths.state_dir / "snapshots")
         reconcile(factory)
         threads = [_start(factory, service) for service in _services(queue)]
         try:

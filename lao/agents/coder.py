@@ -82,11 +82,15 @@ def _attempt(
 ) -> CoderResult:
     tools = toolbox.openai_specs() if settings.supports_tools else ()
     protocol = "tools" if tools else "text"
-    system = load(f"coder_{protocol}")
-    conversation = Conversation(system)
-    used = estimate(system) + estimate_messages((), tools)
-    conversation.user(user_message(brief, budget=int((limit - used) * 0.9), protocol=protocol))
-    session = Session(brief, model, settings, steps, toolbox, conversation, tools, limit)
+
+    def begin(shown: CoderBrief) -> Conversation:
+        system = load(f"coder_{protocol}")
+        conversation = Conversation(system)
+        used = estimate(system) + estimate_messages((), tools)
+        conversation.user(user_message(shown, budget=int((limit - used) * 0.9), protocol=protocol))
+        return conversation
+
+    session = Session(brief, model, settings, steps, toolbox, begin(brief), tools, limit, begin)
     summary = coder_tools.run(session, max_turns) if tools else coder_text.run(session, max_turns)
     files = tuple(session.changed)
     return CoderResult(summary or f"wrote {', '.join(files)}", files, session.turns, protocol)

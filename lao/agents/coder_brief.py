@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from lao.agents.plan_text import excerpt
@@ -12,7 +12,7 @@ from lao.core.words import TaskSpec
 from lao.llm.tokens import clip, estimate
 
 _LANGUAGES = {".py": "python", ".js": "javascript", ".ts": "typescript", ".md": "markdown", ".sh": "bash"}
-_LONG_LINES = 250
+_LONG_LINES = 120
 _TEST = re.compile(r"(?:^|/)(?:tests?/.*|test_[^/]*|[^/]*[_.\-](?:test|tests|spec)\.\w+)$")
 
 
@@ -41,6 +41,11 @@ class CoderBrief:
         if path in self.task.file_paths or path not in dict(self.context_files) or not is_test(path):
             return False
         return bool(self.task.file_paths) or path not in self.task.title + self.task.description
+
+    def without_short_files(self) -> CoderBrief:
+        """The same without the short files of the task itself; a long one cannot be written without seeing it."""
+        kept = tuple(f for f in self.context_files if f[0] not in self.task.file_paths or _is_long(f[1]))
+        return replace(self, context_files=kept)
 
 
 def is_test(path: str) -> bool:

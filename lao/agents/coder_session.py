@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lao.agents.ask import JournaledModel, request
@@ -33,6 +34,7 @@ class Session:
     conversation: Conversation
     tools: tuple[dict[str, Json], ...]
     limit: int
+    begin: Callable[[CoderBrief], Conversation]
     turns: int = 0
     tool_calls: int = 0
     stale: int = 0
@@ -107,6 +109,10 @@ class Session:
             problems += [] if ok else [f"{patch.path}: {text}"]
             self.note(patch.path, ok)
         return problems
+
+    def start_over(self) -> None:
+        """A new conversation that does not show the rejected content: weak models copy what they see."""
+        self.conversation = self.begin(self.brief.without_short_files())
 
     def note(self, path: str, ok: bool) -> None:
         """Count a write that worked as a change, even when the content was the same."""

@@ -41,6 +41,9 @@ def run(session: Session, max_turns: int) -> str:
                     return "left open: " + " ".join(problems)
                 raise _failed(session, f"no file could be taken from the answers: {problems[0]}", "no_edit")
             follow_up = load("coder_text_fix", problems="\n".join(f"- {p}" for p in problems))
+        if session.stale:
+            session.start_over()
+            continue
         session.conversation.assistant(clean(answer.text))
         session.conversation.user(follow_up)
     raise _failed(session, f"not finished after {max_turns} turns", "turn_limit")

@@ -165,14 +165,15 @@ def _fenced_commands(lines: list[str]) -> list[str]:
     rest = [line for line in lines if line.strip()]
     if not rest or not _FENCE.match(rest[0]):
         return []
-    commands = []
+    block = []
     for line in rest[1:]:
         if _FENCE.match(line):
             break
-        command = line.strip().removeprefix("$ ")
-        if is_command(command):
-            commands.append(command)
-    return commands
+        block.append(line.rstrip().removeprefix("$ "))
+    commands = [line.strip() for line in block if not line.lstrip().startswith("#")]
+    if all(is_command(command) for command in commands):
+        return commands
+    return ["set -e\n" + "\n".join(block)]  # a script: its lines belong together
 
 
 def is_command(text: str) -> bool:
@@ -184,8 +185,8 @@ def is_command(text: str) -> bool:
 
 
 def _may_run(text: str) -> bool:
-    first = text.strip().split()[0] if text.strip() else ""
-    return bool(re.fullmatch(r"[\w./+-]+", first)) and (" " in text.strip() or "." not in first)
+    """Alone in backticks after ``Test:`` it is a command, unless it is the bare name of a file."""
+    return bool(text.strip()) and (" " in text.strip() or "." not in text)
 
 
 def _item_around(lines: list[str], n: int) -> str:

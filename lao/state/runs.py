@@ -19,6 +19,9 @@ LEASE_S = 30.0
 SELECTIVE_CRASH, GENERAL_CRASH, STRIKES = 3, 1, 9
 """A run is set aside at 9 strikes without progress: three crashes that hit only its worker, or nine of everything."""
 
+_EDITORS = (Phase.CODE.value, Phase.REVIEW.value)
+"""Phases that write in a plan's live folder; both are on the gpu queue, so that one works at a time."""
+
 _TASK_STATE = {Phase.CODE: TaskState.CODING, Phase.VERIFY: TaskState.VERIFYING, Phase.REVIEW: TaskState.REVIEWING}
 
 
@@ -88,21 +91,23 @@ def _refusal(store: Store, row: RunRow | None) -> NotClaimed | None:
         return NotClaimed("no", f"its task is {row.task.state}")
     if row.not_before > store.now():
         return NotClaimed("later", row.reason or "cooling down", row.not_before)
-    if row.phase == Phase.CODE.value and _folder_is_in_use(row):
-        return NotClaimed("later", "an interrupted task of this plan goes first", store.now() + 1.0)
+    if row.phase in _EDITORS and _folder_is_in_use(row):
+        return NotClaimed("later", "an interrupted phase of this plan goes first", store.now() + 1.0)
     return None
 
 
 def _folder_is_in_use(row: RunRow) -> bool:
-    """Whether another attempt has begun to edit the plan's folder and is not over. Its half-done edits would else go
-    into this one's commit."""
+    """Whether another phase has begun to write in the plan's folder and is not over. What it left there half-done
+    would else go into this one's commit."""
     begun = RunRow.select().where(
         RunRow.plan == row.plan_id,
-        RunRow.phase == Phase.CODE.value,
+        RunRow.phase.in_(_EDITORS),
         RunRow.state.in_([RunState.READY.value, RunState.RUNNING.value]),
         RunRow.epoch > 0,
         RunRow.id != row.id,
     )
+    if row.epoch > 0:  # of two that have begun the older one goes first, so that neither waits for ever
+        begun = begun.where(RunRow.id < row.id)
     return bool(begun.exists())
 
 

@@ -150,11 +150,14 @@ def test_given_tests_are_not_overwritten() -> None:
 
 
 def test_the_rejected_content_is_not_taken_again() -> None:
-    """After a failed attempt, writing the very same content is a problem, not an edit."""
+    """After a failed attempt the very same content is no edit; the model starts over without seeing it."""
     brief = CoderBrief("S", "", TASK, (("stats.py", CONTENT),), feedback=("`pytest -q` failed",))
     model = ScriptedModel(GOOD, GOOD.replace("0.0", "1.0"))
     _, toolbox, _ = _code(model, brief)
-    assert "failed before" in model.last_user(1)
+    assert "return 0.0" in model.last_user(0)
+    assert "return 0.0" not in model.last_user(1)
+    assert "`pytest -q` failed" in model.last_user(1)
+    assert len(model.requests[1].messages) == 2
     assert "1.0" in toolbox.files["stats.py"]
 
 
