@@ -13,7 +13,7 @@ from lao.workspace.front_matter import split
 from workflows.factory import Factory
 from workflows.wake import wake
 
-MAX_BYTES = 2_000_000
+MAX_BYTES = 512_000
 """Larger files are refused: no local model reads them, and they are rarely meant as plans."""
 
 
@@ -38,7 +38,7 @@ def read_plan(path: Path) -> str:
         ) from error
     if len(data) > MAX_BYTES:
         raise BadInput(
-            f"plan {str(path)!r} has {len(data) / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB are taken",
+            f"plan {str(path)!r} has {len(data) / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.1f} MB are taken",
             "split it into several plans",
         )
     try:

@@ -12,6 +12,7 @@ import yaml
 import workflows.cpu
 import workflows.gpu  # noqa: F401
 from lao.config.load import load
+from lao.core.clock import Clock
 from lao.servers.simulated.scenario import Scenario, parse_scenario
 from lao.servers.simulated.server import SimulatedServer
 from lao.state import queries
@@ -83,7 +84,7 @@ def plant(tmp_path: Path, identity: None) -> Iterator[Callable[..., Plant]]:
     """Opens a project: ``plant(scenario={...}, **settings)``."""
     opened: list[Plant] = []
 
-    def build(scenario: dict[str, object] | None = None, **settings: object) -> Plant:
+    def build(scenario: dict[str, object] | None = None, clock: Clock | None = None, **settings: object) -> Plant:
         server = SimulatedServer(parse_scenario(scenario) if scenario else Scenario())
         server.start()
         document: dict[str, object] = {
@@ -97,7 +98,7 @@ def plant(tmp_path: Path, identity: None) -> Iterator[Callable[..., Plant]]:
             document[key] = {**base, **value} if isinstance(base, dict) and isinstance(value, dict) else value
         (tmp_path / "plans").mkdir(exist_ok=True)
         (tmp_path / "factory.yaml").write_text(yaml.safe_dump(document))
-        factory = Factory(load(cwd=tmp_path, env={}))
+        factory = Factory(load(cwd=tmp_path, env={}), clock)
         context = active.use(factory)
         context.__enter__()
         opened.append(Plant(factory, server))

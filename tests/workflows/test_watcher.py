@@ -1,0 +1,67 @@
+"""Plans dropped into the folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from lao.core.clock import FakeClock
+from lao.state import plans
+from tests.workflows.conftest import Plant
+from workflows.watcher import SETTLE_S, PlanFolder
+
+Open = Callable[..., Plant]
+PLAN = "# Parts\n\n- task: part 1 | file: part_1.txt | content: x\n"
+
+
+def settle(plant: Plant, folder: PlanFolder) -> list[str]:
+    """Two sweeps with the settling time between them."""
+    folder.sweep()
+    plant.factory.clock.wait(SETTLE_S + 0.05)
+    folder.sweep()
+    return folder.take_settled()
+
+
+def test_a_dropped_plan_is_taken_once(plant: Open) -> None:
+    """C1 C3: a settled file becomes a plan; touching it again with the same content does not make a second one."""
+    factory = plant(clock=FakeClock())
+    folder = PlanFolder(factory.factory)
+    path = factory.root / "plans" / "a.md"
+    path.write_text(PLAN)
+    assert len(settle(factory, folder)) == 1
+    os.utime(path)
+    assert settle(factory, folder) == []
+    path.write_text(PLAN + "\nMore.\n")
+    (changed,) = settle(factory, folder)
+    assert plans.get(factory.factory.store, changed).supersedes is not None
+
+
+def test_a_file_that_is_still_written_waits(plant: Open) -> None:
+    """C1: half-written files are not taken in."""
+    factory = plant(clock=FakeClock())
+    folder = PlanFolder(factory.factory)
+    path = factory.root / "plans" / "a.md"
+    path.write_text(PLAN[:10])
+    folder.sweep()
+    factory.factory.clock.wait(SETTLE_S + 0.05)
+    path.write_text(PLAN)
+    folder.sweep()
+    assert folder.take_settled() == []
+    factory.factory.clock.wait(SETTLE_S + 0.05)
+    assert len(folder.take_settled()) == 1
+
+
+def test_files_that_are_no_plans_are_left_alone_or_reported_once(plant: Open) -> None:
+    """C1: README.md and hidden files never count; a bad plan is named with its reason, once, and changes nothing."""
+    factory = plant(clock=FakeClock())
+    folder = PlanFolder(factory.factory)
+    for name in ("README.md", "readme.md", ".draft.md", "notes.txt"):
+        (factory.root / "plans" / name).write_text(PLAN)
+    (factory.root / "plans" / "binary.md").write_bytes(b"\x00\xff\xfe")
+    (factory.root / "plans" / "factory.md").write_text(PLAN)
+    assert settle(factory, folder) == []
+    found = {Path(file).name: reason for file, _, reason in plans.rejections(factory.factory.store)}
+    assert set(found) == {"binary.md", "factory.md"}
+    assert "reserved" in found["factory.md"]
+    assert plans.all_plans(factory.factory.store) == ()
