@@ -9,7 +9,7 @@ from lao.config.settings import ModelSettings
 from lao.core.states import Role
 from lao.core.steps import StepKind
 from lao.core.words import Json
-from lao.quality.commands import validation_commands
+from lao.quality.commands import files_of_commands, validation_commands
 from lao.state import ledger, pipeline
 from lao.tools.context import ToolContext
 from lao.tools.toolbox import Toolbox
@@ -78,19 +78,19 @@ def attempt_settings(settings: ModelSettings, attempt: int) -> ModelSettings:
 def _context(work: Work) -> dict[str, Json]:
     """What the coder starts from, recorded so that a resumed run sees the same."""
     spec, root = work.the_task.spec, work.plan.workspace
+    wanted = (*spec.file_paths, *files_of_commands(root, _checks(work)))
     model = work.factory.model_settings(Role.CODER)
     budget = max(2000, int(model.context_length * 1.5))
     repository = work.repository()
     return {
         "head": repository.head() if repository else None,
-        "files": [list(item) for item in read_text_files(root, spec.file_paths, budget)],
+        "files": [list(item) for item in read_text_files(root, wanted, budget)],
         "tree": listing(root, 60),
     }
 
 
 def _brief(work: Work, start: dict[str, Json]) -> CoderBrief:
     task, plan = work.the_task, work.plan
-    checks = validation_commands(work.factory.settings.orchestration, plan.options, task.spec, plan.workspace)
     return CoderBrief(
         plan_title=plan.name,
         plan_text=plan.text,
@@ -98,8 +98,15 @@ def _brief(work: Work, start: dict[str, Json]) -> CoderBrief:
         context_files=tuple((path, content) for path, content in start["files"]),
         tree=start["tree"],
         feedback=task.feedback,
-        commands=tuple(command for _, command in checks),
+        commands=_checks(work),
     )
+
+
+def _checks(work: Work) -> tuple[str, ...]:
+    """The commands that will decide about the task."""
+    limits = work.factory.settings.orchestration
+    found = validation_commands(limits, work.plan.options, work.the_task.spec, work.plan.workspace)
+    return tuple(command for _, command in found)
 
 
 def _toolbox(work: Work) -> Toolbox:

@@ -81,6 +81,7 @@ class Factory:
             retry_backoff_base_s=limits.llm_retry_backoff_base_s,
             clock=self.clock,
             report=self.report,
+            stopping=self.stop.is_set,
         )
 
     def ensure_resident(self, role: Role) -> GateOutcome:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from lao.core.errors import AttemptFailed, LaoError, NeedsHuman
+from lao.core.errors import AttemptFailed, BadInput, LaoError, NeedsHuman
 from lao.core.states import Phase, PlanState, RunState, TaskState
 from lao.core.words import Finding, Severity
 from lao.state import ledger, pipeline, runs
 from lao.state.records import Claim
 from workflows.factory import Factory
+
+_PARKING = (NeedsHuman, BadInput)
+"""What a person must mend (no git, a wrong API token): parked, and ``retry-failed`` goes on afterwards."""
 
 
 def end_run(factory: Factory, claim: Claim, error: LaoError) -> list[int]:
@@ -50,7 +53,7 @@ def _end_attempt(factory: Factory, claim: Claim, error: LaoError, reason: str, n
             reason=reason,
             cooldown_s=limits.retry_cooldown_base_s,
         )
-    state = TaskState.NEEDS_HUMAN if isinstance(error, NeedsHuman) else TaskState.FAILED
+    state = TaskState.NEEDS_HUMAN if isinstance(error, _PARKING) else TaskState.FAILED
     return pipeline.end_task(task_id, state, now, reason)
 
 
@@ -59,6 +62,6 @@ def _end_plan_phase(factory: Factory, claim: Claim, error: LaoError, reason: str
     attempts_left = claim.run.attempt < factory.settings.orchestration.max_task_attempts
     if isinstance(error, AttemptFailed) and attempts_left:
         return pipeline.next_plan_run(plan_id, claim.run.phase, now)
-    state = PlanState.NEEDS_HUMAN if isinstance(error, NeedsHuman) else PlanState.FAILED
+    state = PlanState.NEEDS_HUMAN if isinstance(error, _PARKING) else PlanState.FAILED
     pipeline.end_plan(plan_id, state, now, reason)
     return []

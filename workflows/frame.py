@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from huey.exceptions import CancelExecution, RetryTask
 
 from lao import __version__
-from lao.core.errors import AttemptFailed, DiskFull, Interrupted, LaoError, NeedsHuman, ServerAway, Terminal, Transient
+from lao.core.errors import (
+    AttemptFailed,
+    BadInput,
+    DiskFull,
+    Interrupted,
+    LaoError,
+    NeedsHuman,
+    ServerAway,
+    Terminal,
+    Transient,
+)
 from lao.core.states import PHASE_ROLE, Phase, RunState
 from lao.durable.backoff import delay_s
 from lao.durable.faults import crash_point
@@ -112,7 +122,7 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
         _put_off(factory, claim, error)
     except LostClaim:
         raise
-    except (AttemptFailed, Terminal, NeedsHuman) as error:
+    except (AttemptFailed, Terminal, NeedsHuman, BadInput) as error:
         ready = failures.end_run(factory, claim, error)
         _report(factory, claim, f"{type(error).__name__}: {error.message}", logging.WARNING)
         _finished(factory, ready)

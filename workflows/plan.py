@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from lao.agents.planner import ChunkDone, make_plan
 from lao.core.states import Role
+from lao.core.steps import StepKind
 from lao.state import ledger, pipeline
 from lao.workspace.traces import TASKS_FILE, tasks_text
+from lao.workspace.tree import listing
 from workflows.traces import commit_file
 from workflows.work import Outcome, Work
 
@@ -25,6 +27,7 @@ def body(work: Work) -> Outcome:
         steps=work.steps,
         utilization=limits.max_context_utilization,
         reserved_tokens=limits.preflight_reserved_tokens,
+        existing_files=work.steps.run(StepKind.READ, "files", lambda: listing(plan.workspace, 500).splitlines()),
         on_chunk=keep_chunk,
     )
     repository = work.repository()

@@ -111,5 +111,6 @@ class Journal:
     ) -> None:
         call = None
         if done and kind is StepKind.MODEL:
-            call = (self._role, self._model, ChatAnswer.from_json(result))
+            failed = "failed" in result  # an answer that was no good is an outcome, and was a call
+            call = (self._role, self._model, ChatAnswer(text="") if failed else ChatAnswer.from_json(result))
         rows.record(self._store, self._claim, seq, kind, label, done=done, intent=intent, result=result, call=call)

@@ -22,6 +22,7 @@ Commands = tuple[tuple[str, str], ...]
 
 _KINDS: Final = ("build", "lint", "test", "check")
 _TAIL: Final = 3_000
+_TEST_FILE: Final = re.compile(r"test_.*\.py|.*_test\.py")
 
 
 def validation_commands(
@@ -71,6 +72,21 @@ def _texts(value: Any) -> list[str]:
     raise BadInput(f"validation commands must be text or a list of texts, not {value!r}", "for example 'pytest -q'")
 
 
+def files_of_commands(root: Path, commands: Iterable[str]) -> tuple[str, ...]:
+    """Files in ``root`` that the commands name; for a bare test runner the test files that it would find there.
+
+    The coder sees them: tests that it may read are worth more than any description.
+    """
+    found: list[str] = []
+    for command in commands:
+        words = re.split(r"[\s;&|()'\"=]+", command)
+        named = [w for w in words if w and not w.startswith(("-", "/")) and ".." not in w and (root / w).is_file()]
+        if not named and re.search(r"\b(pytest|unittest)\b", command):
+            named = sorted(p.name for p in root.glob("*.py") if _TEST_FILE.fullmatch(p.name))
+        found += named
+    return tuple(dict.fromkeys(found))
+
+
 def infer(root: Path) -> Commands:
     """What the manifests in ``root`` ask for, as far as the tools for it are on this machine."""
     found: list[tuple[str, str]] = []
@@ -107,7 +123,7 @@ def _has_python_tests(root: Path) -> bool:
         return False
     folders = [root, *(f for f in (root / "tests", root / "test") if f.is_dir())]
     names = (p.name for n, folder in enumerate(folders) for p in (folder.rglob("*.py") if n else folder.glob("*.py")))
-    return any(re.fullmatch(r"test_.*\.py|.*_test\.py", name) for name in names)
+    return any(_TEST_FILE.fullmatch(name) for name in names)
 
 
 def _python() -> str:

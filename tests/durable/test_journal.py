@@ -103,6 +103,16 @@ def test_a_killed_model_call_is_the_only_one_repeated(store: Store, claim: Claim
     assert tokens == {"prompt": 14, "completion": 6, "cached": None}
 
 
+def test_a_call_whose_answer_was_no_good_is_recorded_as_a_call(store: Store, claim: Claim) -> None:
+    """K2: a failed answer is an outcome; on resume it is not asked for again."""
+    failed = {"failed": {"message": "no", "hint": "", "kind": "bad_json"}}
+    Journal(store, claim).run(StepKind.MODEL, "turn-1", lambda: failed)
+    again = Counter()
+    assert Journal(store, resumed(store, claim)).run(StepKind.MODEL, "turn-1", again) == failed
+    assert again.calls == 0
+    assert queries.usage_view(store)[1] == {"model": 1, "replayed": 1}
+
+
 def test_an_unknown_command_is_not_run_again(store: Store, claim: Claim) -> None:
     """K1: a shell command that was begun is reported as unknown, at this resume and at every later one."""
     journal = Journal(store, claim)

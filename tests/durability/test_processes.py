@@ -1,0 +1,153 @@
+"""Real processes: ``lao run``, plain huey_consumer, a second worker, signals, and a short sweep of kills."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lao.core.clock import SystemClock
+from lao.core.states import Queue
+from tests.durability.factory_run import Project, kill_group, plan_text, project
+from tests.durability.kill_sweep import sweep
+from workflows.supervisor import worker_command
+
+pytestmark = pytest.mark.durability
+
+
+def until(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Poll until the condition holds."""
+    clock = SystemClock()
+    end = clock.monotonic() + seconds
+    while not condition():
+        assert clock.monotonic() < end, "it did not happen in time"
+        clock.wait(0.05)
+
+
+def status(factory: Project) -> dict:
+    return json.loads(factory.lao("status", "--json").stdout)
+
+
+def workers(factory: Project) -> dict[str, int]:
+    return {w["queue"]: w["pid"] for w in status(factory)["workers"]}
+
+
+def test_a_dropped_plan_is_worked_on_while_lao_run_watches(tmp_path: Path) -> None:
+    """C1 L5: ``lao run`` takes a plan from the folder, and a second worker of any kind is refused with the first's pid."""
+    with project(tmp_path) as factory:
+        run = factory.start("run", "--plain", log=tmp_path / "log")
+        try:
+            until(lambda: len(workers(factory)) == 2)
+            (factory.root / "plans" / "late.md").write_text(plan_text(2))
+            until(lambda: [p["state"] for p in status(factory)["plans"]] == ["completed"])
+            pids = workers(factory)
+            second = factory.lao("run", "--single-run")
+            assert second.returncode == 1
+            assert str(run.pid) in second.stderr or any(str(pid) in second.stderr for pid in pids.values())
+            consumer = subprocess.run(
+                worker_command(Queue.GPU),
+                cwd=factory.root,
+                env=factory.environment(),
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
+            assert consumer.returncode == 1
+            assert str(pids["gpu"]) in consumer.stderr
+            assert workers(factory) == pids
+            run.send_signal(signal.SIGTERM)
+            assert run.wait(timeout=30) == 130
+            assert workers(factory) == {}
+        finally:
+            kill_group(run)
+        assert status(factory)["calls"]["model"] == factory.server.stats["completions"]
+
+
+def test_two_plain_consumers_and_submit_wait_do_the_same(tmp_path: Path) -> None:
+    """O1: with none of our code around them, two huey_consumer processes work a plan that ``lao submit --wait`` follows."""
+    with project(tmp_path) as factory:
+        consumers = [
+            subprocess.Popen(
+                worker_command(queue),
+                cwd=factory.root,
+                env=factory.environment(),
+                start_new_session=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for queue in Queue
+        ]
+        try:
+            plan = factory.root / "plain.md"
+            plan.write_text(plan_text(3))
+            done = factory.lao("submit", "plain.md", "--wait", "--json")
+            assert done.returncode == 0, done.stderr
+            view = json.loads(done.stdout)
+            assert view["plan"]["state"] == "completed"
+            assert view["plan"]["tasks"]["completed"] == 3
+            again = factory.lao("submit", "plain.md")
+            assert again.stdout.strip() == view["id"]
+        finally:
+            for consumer in consumers:
+                kill_group(consumer)
+
+
+def test_kill_9_at_random_moments_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    """K1 K2: the short form of ``python -m tests.durability.kill_sweep`` (six kills, a fixed seed)."""
+    figures = sweep(tmp_path, kills=6, seed=7)
+    assert figures["kills"] == 6
+    assert figures["violations"] == []
+
+
+def test_failed_and_parked_plans_have_their_exit_codes(tmp_path: Path) -> None:
+    """M3: 3 when tasks failed; the run says so although everything was worked on."""
+    with project(
+        tmp_path, settings={"orchestration": {"retry_cap_validation": 1, "validation_build_cmd": "false"}}
+    ) as factory:
+        (factory.root / "plans" / "bad.md").write_text(plan_text(1))
+        done = factory.lao("run", "--single-run", "--plain")
+        assert done.returncode == 3, done.stderr
+        assert status(factory)["tasks"][0]["state"] == "failed"
+        assert factory.lao("retry-failed").stdout.strip() == "1 set back"
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
+    """Full disk: submit says it and exits with 1; with space again the same command works."""
+    with project(tmp_path) as factory:
+        plan = tmp_path / "full.md"
+        plan.write_text(plan_text(1) + "x" * 400_000)
+        script = """
+set -e
+mount -t tmpfs -o size=700k tmpfs "$1"
+cp "$2/factory.yaml" "$1/"; cd "$1"
+dd if=/dev/zero of=filler bs=1k count=500 status=none
+set +e
+"$3" -m lao submit "$4"; echo "first $?"
+rm filler
+mount -o remount,size=8m "$1"
+"$3" -m lao submit "$4"; echo "second $?"
+"$3" -m lao status --json
+"""
+        import sys
+
+        mount = tmp_path / "mount"
+        mount.mkdir()
+        done = subprocess.run(
+            ["unshare", "-Urm", "sh", "-c", script, "sh", str(mount), str(factory.root), sys.executable, str(plan)],
+            env=factory.environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "first 1" in done.stdout, done.stdout + done.stderr
+        assert "space" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "second 0" in done.stdout
+        shown = json.loads(done.stdout[done.stdout.index("{") :])
+        assert [p["name"] for p in shown["plans"]] == ["full"]
