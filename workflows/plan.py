@@ -5,6 +5,8 @@ from __future__ import annotations
 from lao.agents.planner import ChunkDone, make_plan
 from lao.core.states import Role
 from lao.core.steps import StepKind
+from lao.core.words import Json
+from lao.quality.commands import files_of_commands, validation_commands
 from lao.state import ledger, pipeline
 from lao.workspace.traces import TASKS_FILE, tasks_text
 from lao.workspace.tree import listing
@@ -20,6 +22,7 @@ def body(work: Work) -> Outcome:
     def keep_chunk(done: ChunkDone) -> None:
         ledger.note_chunk(factory.store, plan.id, done.number, [task.to_json() for task in done.tasks])
 
+    there = work.steps.run(StepKind.READ, "files", lambda: _there(work))
     specs = make_plan(
         plan.text,
         model=work.model,
@@ -27,7 +30,8 @@ def body(work: Work) -> Outcome:
         steps=work.steps,
         utilization=limits.max_context_utilization,
         reserved_tokens=limits.preflight_reserved_tokens,
-        existing_files=work.steps.run(StepKind.READ, "files", lambda: listing(plan.workspace, 500).splitlines()),
+        existing_files=there["files"],
+        judges=there["judges"],
         on_chunk=keep_chunk,
     )
     repository = work.repository()
@@ -45,3 +49,11 @@ def body(work: Work) -> Outcome:
         result={"tasks": len(specs)},
         text=f"{len(specs)} tasks",
     )
+
+
+def _there(work: Work) -> dict[str, Json]:
+    """What lies in the workspace already: all files, and those that the checking commands run."""
+    plan = work.plan
+    commands = validation_commands(work.factory.settings.orchestration, plan.options, None, plan.workspace)
+    judges = files_of_commands(plan.workspace, [command for _, command in commands])
+    return {"files": listing(plan.workspace, 500).splitlines(), "judges": list(judges)}

@@ -48,6 +48,7 @@ def make_plan(
     reserved_tokens: int,
     on_chunk: Callable[[ChunkDone], None] | None = None,
     existing_files: Collection[str] = (),
+    judges: Collection[str] = (),
 ) -> tuple[TaskSpec, ...]:
     """The tasks of a plan, in dependency order.
 
@@ -55,6 +56,7 @@ def make_plan(
     plan itself names.
 
     Args:
+        judges: further paths that the checking commands run; tests among them are judges as well.
         existing_files: paths in the workspace. A test file among them that a command of the plan runs is a judge, and
             no task may change it.
 
@@ -72,7 +74,7 @@ def make_plan(
             on_chunk(ChunkDone(number, len(parts), part, tuple(fresh)))
     if not tasks:
         tasks = planner.insist(parts[0])
-    tasks = plan_items.without_judges(tasks, _judges(plan_text, existing_files))
+    tasks = plan_items.without_judges(tasks, _judges(plan_text, existing_files) | {p for p in judges if is_test(p)})
     tasks = planner.mend_dependencies(tasks, whole=len(parts) == 1)
     return tuple(assign_commands(plan_items.in_order(tasks), plan_text))
 

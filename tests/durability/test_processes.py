@@ -37,7 +37,7 @@ def workers(factory: Project) -> dict[str, int]:
 
 
 def test_a_dropped_plan_is_worked_on_while_lao_run_watches(tmp_path: Path) -> None:
-    """C1 L5: ``lao run`` takes a plan from the folder, and a second worker of any kind is refused with the first's pid."""
+    """C1 K4: ``lao run`` takes a plan from the folder; a second worker of any kind is refused with the first's pid."""
     with project(tmp_path) as factory:
         run = factory.start("run", "--plain", log=tmp_path / "log")
         try:
@@ -69,7 +69,7 @@ def test_a_dropped_plan_is_worked_on_while_lao_run_watches(tmp_path: Path) -> No
 
 
 def test_two_plain_consumers_and_submit_wait_do_the_same(tmp_path: Path) -> None:
-    """O1: with none of our code around them, two huey_consumer processes work a plan that ``lao submit --wait`` follows."""
+    """O1: two huey_consumer processes, with no code of ours around them, work a plan that ``submit --wait`` follows."""
     with project(tmp_path) as factory:
         consumers = [
             subprocess.Popen(
