@@ -103,10 +103,10 @@ def _folder_is_in_use(row: RunRow) -> bool:
         RunRow.plan == row.plan_id,
         RunRow.phase.in_(_EDITORS),
         RunRow.state.in_([RunState.READY.value, RunState.RUNNING.value]),
-        RunRow.epoch > 0,
+        RunRow.started_at.is_null(False),
         RunRow.id != row.id,
     )
-    if row.epoch > 0:  # of two that have begun the older one goes first, so that neither waits for ever
+    if row.started_at is not None:  # of two that have begun the older one goes first, so that neither waits for ever
         begun = begun.where(RunRow.id < row.id)
     return bool(begun.exists())
 
