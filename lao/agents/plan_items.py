@@ -212,6 +212,29 @@ def without_judges(tasks: Sequence[TaskSpec], judges: Collection[str]) -> list[T
     return kept
 
 
+def fold_fileless(tasks: Sequence[TaskSpec]) -> list[TaskSpec]:
+    """Tasks that neither write a file nor have a command ("read the specification") are no work of their own: their
+    words go into the next task that does something. A plan of nothing but such tasks stays as it is."""
+    if not any(t.file_paths for t in tasks):
+        return list(tasks)
+    kept: list[TaskSpec] = []
+    folded: list[TaskSpec] = []
+    waiting: list[str] = []
+    for task in tasks:
+        if task.file_paths or task.commands:
+            words = "\n".join([task.description, *waiting])
+            kept.append(replace(task, description=words))
+            waiting = []
+        else:
+            folded.append(task)
+            waiting.append(f"{task.title}: {task.description}")
+    if waiting:
+        kept[-1] = replace(kept[-1], description="\n".join([kept[-1].description, *waiting]))
+    for gone in folded:
+        kept = [replace(t, dependencies=_instead(t.dependencies, gone.title, gone.dependencies)) for t in kept]
+    return [replace(t, dependencies=tuple(n for n in t.dependencies if n != t.title)) for t in kept]
+
+
 def _instead(dependencies: Sequence[str], title: str, needs: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(n for d in dependencies for n in (needs if d == title else (d,))))
 

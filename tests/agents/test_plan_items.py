@@ -1,0 +1,38 @@
+"""What is done to a planner's list of tasks after it was read."""
+
+from __future__ import annotations
+
+from lao.agents.plan_items import fold_fileless
+from lao.core.words import TaskSpec
+
+
+def task(title: str, *files: str, needs: tuple[str, ...] = (), commands: tuple[str, ...] = ()) -> TaskSpec:
+    return TaskSpec(title, f"about {title}", files, needs, commands)
+
+
+def test_tasks_that_do_nothing_are_folded_into_the_next_that_does() -> None:
+    """D2: "read the specification" is no work of its own; its words are kept, dependencies go around it."""
+    tasks = [task("read"), task("write", "a.py", needs=("read",)), task("think"), task("use", "b.py", needs=("think",))]
+    first, second = fold_fileless(tasks)
+    assert first.description == "about write\nread: about read"
+    assert (first.dependencies, second.dependencies) == ((), ())
+    assert second.description == "about use\nthink: about think"
+
+
+def test_words_after_the_last_task_go_into_it() -> None:
+    """D2: nothing that the planner said is lost."""
+    (only,) = fold_fileless([task("write", "a.py"), task("check it", needs=("write",))])
+    assert only.description == "about write\ncheck it: about check it"
+    assert only.dependencies == ()
+
+
+def test_a_task_with_a_command_stays() -> None:
+    """D7: a task that only runs one of the plan's commands is work with evidence."""
+    tasks = [task("write", "a.py"), task("migrate", commands=("make migrate",))]
+    assert fold_fileless(tasks) == tasks
+
+
+def test_a_plan_of_such_tasks_alone_stays_as_it_is() -> None:
+    """D2: when no task names a file, none is better than another."""
+    tasks = [task("one"), task("two", needs=("one",))]
+    assert fold_fileless(tasks) == tasks
