@@ -25,7 +25,6 @@ from lao.core.states import PHASE_ROLE, Phase, RunState
 from lao.durable.backoff import delay_s
 from lao.durable.faults import crash_point
 from lao.durable.journal import Journal
-from lao.durable.processes import kill_marked
 from lao.state import plans, runs
 from lao.state.records import Claim
 from lao.state.runs import NotClaimed
@@ -104,10 +103,7 @@ def _not_claimed(factory: Factory, refusal: NotClaimed) -> None:
 
 def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None) -> None:
     """The body with its errors sorted: each kind ends, repeats or parks the run, in one fenced transaction."""
-    run = claim.run
     try:
-        if run.epoch > 1:
-            kill_marked(factory.marker(run.id))
         if prepared and prepared.problem:
             raise prepared.problem
         work = _open(factory, claim, prepared)

@@ -21,6 +21,9 @@ from lao.durable.processes import FileLock
 
 CPU_WORKERS = 2
 RESTARTS_A_MINUTE = 5
+STARTING_S = 10.0
+"""A worker that ends by itself this soon could not start; later it is a crash, and is started again."""
+
 GRACE_S = 10.0
 """How long a phase at work may go on to its next step after the first request to stop."""
 
@@ -71,6 +74,7 @@ class Supervisor:
     interrupted: bool = False
     _children: dict[Queue, subprocess.Popen[bytes]] = field(default_factory=dict)
     _restarts: list[float] = field(default_factory=list)
+    _started: dict[Queue, float] = field(default_factory=dict)
 
     def run(self, over: Callable[[], bool], poll_s: float = 0.1) -> None:
         """Keep the workers running until ``over()`` says so or a signal asks to stop.
@@ -99,6 +103,7 @@ class Supervisor:
 
     def _start(self, queue: Queue) -> None:
         out = subprocess.DEVNULL if self.quiet else None
+        self._started[queue] = time.monotonic()
         self._children[queue] = subprocess.Popen(
             [*worker_command(queue), "-q"],
             cwd=self.settings.paths.root,
@@ -113,7 +118,7 @@ class Supervisor:
             code = child.poll()
             if code is None:
                 continue
-            if code in (1, 42):
+            if code in (1, 42) and time.monotonic() - self._started[queue] < STARTING_S:
                 raise LaoError(f"the {queue.value} worker ended with exit code {code}", "its message is above")
             now = time.monotonic()
             self._restarts = [at for at in self._restarts if now - at < 60] + [now]
