@@ -19,7 +19,7 @@ def body(work: Work) -> Outcome:
     factory, task = work.factory, work.the_task
     limits = factory.settings.orchestration
     coded = runs.predecessor_result(factory.store, work.claim.run.id)
-    commit = coded.get("commit") or task.commit
+    commit = coded.get("commit") or coded.get("base")  # an attempt that changed nothing is judged as it found things
     with _checkout(work, commit) as folder:
         findings = list(_mechanical(work, folder, tuple(coded.get("changed") or ())))
         commands = validation_commands(limits, work.plan.options, task.spec, folder)
