@@ -60,11 +60,29 @@ def run(session: Session, factory: Factory, *, quiet: bool = False) -> int:
 def _check_server(factory: Factory, *, strict: bool) -> None:
     """Say at once that no server answers; a watching run waits for it, a single run ends."""
     try:
-        factory.server.models()
+        models = factory.server.models()
     except ServerAway as error:
         if strict:
             raise
         say(f"warning: {error}\n  LAO waits for it.")
+        return
+    if factory.server.manages_memory:
+        _check_keys(factory, sorted(model.key for model in models))
+
+
+def _check_keys(factory: Factory, known: list[str]) -> None:
+    """Refuse to start with a model that the server does not have: every plan of the night would fail on it."""
+    from lao.core.states import PHASE_ROLE
+    from lao.servers.protocol import nearest
+
+    for role in PHASE_ROLE.values():
+        key = factory.model_settings(role).key
+        if key not in known:
+            near = ", ".join(map(repr, nearest(key, known) or known[:8])) or "none"
+            raise BadInput(
+                f"the model server has no model {key!r} (models.{role.value}.key in factory.yaml)",
+                f"it has {near}; 'lao health' lists all",
+            )
 
 
 def _take_plans(session: Session, factory: Factory, plan: str | None) -> tuple[list[str], int]:

@@ -12,6 +12,7 @@ import pytest
 
 from lao.cli.main import main
 from lao.config.overrides import CONFIG_VARIABLES, FLAGS_VARIABLE, VARIABLES
+from lao.servers.simulated.server import SimulatedServer
 
 GOOD = "# Parts\n\n- task: part 1 | file: part_1.txt | content: x\n"
 
@@ -102,6 +103,17 @@ def test_a_missing_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         code, said = outcome(capsys, *command)
         assert code == 1
         assert "127.0.0.1:9" in said
+
+
+def test_a_model_that_the_server_does_not_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """E2: a run does not start with a wrong key; the message names the setting and the nearest key."""
+    with SimulatedServer() as server:
+        document = f"lm_studio_base_url: {server.url}\nmodels: {{coder: {{key: sim-codr}}}}\n"
+        (tmp_path / "factory.yaml").write_text(document)
+        code, said = outcome(capsys, "run", "--single-run")
+    assert code == 42
+    assert "models.coder.key" in said
+    assert "sim-coder" in said
 
 
 class Html(http.server.BaseHTTPRequestHandler):
