@@ -88,7 +88,10 @@ class Factory:
         """Make the role's model resident; one decision at a time."""
         with self._gate_lock:
             outcome = self.gate.ensure(role)
-            self.last_resident = self.model_settings(role).key if outcome.ok else ""
+            key = self.model_settings(role).key if outcome.ok else ""
+            if outcome.reason == "resident" and key not in (self.last_resident, self.resident_model()):
+                ledger.add_model_event(self.store, "found", role=role.value, model=key)
+            self.last_resident = key
             return outcome
 
     def model_settings(self, role: Role) -> ModelSettings:

@@ -72,7 +72,9 @@ def _server(session: Session, model: str | None) -> Iterator[tuple[str, dict[str
     """The server's name and the factory.yaml for it."""
     if model is not None:
         settings = session.settings()
-        models = {role: {"key": model, "context_length": 8192, "max_completion": 2048} for role in ROLES}
+        # the text protocol and schemas, because they work with every model
+        form = {"context_length": 8192, "max_completion": 2048, "supports_tools": False, "supports_json_schema": True}
+        models = {role: {"key": model, **form} for role in ROLES}
         base = {"lm_studio_base_url": settings.server.base_url, "models": models}
         yield f"{model} at {settings.server.base_url}", base
         return

@@ -64,7 +64,10 @@ def tasks_view(store: Store, plan_id: str | None = None) -> list[dict[str, Json]
 
 
 def models_view(store: Store) -> dict[str, Json]:
-    """Counted from events: loads, unloads, swaps (a load after another model was unloaded), role changes."""
+    """Counted from events: loads, unloads, swaps (a load after another model was unloaded), role changes.
+
+    A model that was in memory already counts as resident, not as a load.
+    """
     with store.reading():
         loads = _count("load")
         unloads = _count("unload")
@@ -72,8 +75,10 @@ def models_view(store: Store) -> dict[str, Json]:
         previous = None
         resident: list[str] = []
         query = ModelEventRow.select(ModelEventRow.kind, ModelEventRow.model).order_by(ModelEventRow.id)
-        for kind, model in query.where(ModelEventRow.kind.in_(["load", "unload"])).tuples():
-            if kind == "load":
+        for kind, model in query.where(ModelEventRow.kind.in_(["load", "unload", "found"])).tuples():
+            if kind == "found":  # it was in memory already, and is all that the gate leaves there
+                resident, previous = [model], model
+            elif kind == "load":
                 swaps += int(previous is not None and previous != model)
                 previous = model
                 resident = [*resident, model]

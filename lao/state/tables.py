@@ -179,7 +179,7 @@ class TodoRow(Row):
 
 
 class ModelEventRow(Row):
-    """Model calls, replays, loads, unloads and gate decisions. ``kind``: call, replayed, load, unload, gate."""
+    """Model calls, replays, loads, unloads and gate decisions. ``kind``: call, replayed, load, unload, found, gate."""
 
     id = pw.AutoField()
     kind = pw.TextField(index=True)
