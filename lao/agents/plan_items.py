@@ -18,6 +18,12 @@ _COMMANDS = ("commands", "acceptance", "tests", "test", "verify", "command", "te
 _NOTHING = frozenset({"", "none", "na", "null", "nothing"})
 _TITLE_CHARS = 120
 
+_TICKED_FILE = re.compile(
+    r"`([\w./-]+\.(?:py|pyi|js|mjs|ts|tsx|jsx|go|rs|java|kt|c|h|cc|cpp|hpp|cs|rb|php|swift|lua|sh|sql|html|css"
+    r"|json|ya?ml|toml|ini|cfg|md|txt|csv))`"
+)
+"""A file in backticks; ``math.pi`` is none."""
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -210,6 +216,20 @@ def without_judges(tasks: Sequence[TaskSpec], judges: Collection[str]) -> list[T
     for title, needs in dropped.items():
         kept = [replace(t, dependencies=_instead(t.dependencies, title, needs)) for t in kept]
     return kept
+
+
+def whole_plan(tasks: Sequence[TaskSpec], plan_text: str, not_files: Collection[str]) -> list[TaskSpec]:
+    """When no task says which file it writes but the plan does, the plan is one task: a weak planner has then only
+    listed things to read and to know. Otherwise the tasks as they are."""
+    if any(t.file_paths or t.commands for t in tasks):
+        return list(tasks)
+    ticked = [clean_path(name, plan_text) for name in _TICKED_FILE.findall(plan_text)]
+    files = tuple(dict.fromkeys(name for name in ticked if name and name not in not_files))
+    if not files:
+        return list(tasks)
+    heading = re.search(r"^#+\s+(.+?)\s*#*$", plan_text, re.MULTILINE)
+    words = "\n".join(f"{t.title}: {t.description}" for t in tasks)
+    return [TaskSpec(heading[1] if heading else f"Write {files[0]}", f"Do what the plan says.\n{words}", files)]
 
 
 def fold_fileless(tasks: Sequence[TaskSpec]) -> list[TaskSpec]:

@@ -74,8 +74,9 @@ def make_plan(
             on_chunk(ChunkDone(number, len(parts), part, tuple(fresh)))
     if not tasks:
         tasks = planner.insist(parts[0])
-    tasks = plan_items.fold_fileless(tasks)
-    tasks = plan_items.without_judges(tasks, _judges(plan_text, existing_files) | {p for p in judges if is_test(p)})
+    given = _judges(plan_text, existing_files) | {p for p in judges if is_test(p)}
+    tasks = plan_items.fold_fileless(plan_items.whole_plan(tasks, shown, given))
+    tasks = plan_items.without_judges(tasks, given)
     tasks = planner.mend_dependencies(tasks, whole=len(parts) == 1)
     return tuple(assign_commands(plan_items.in_order(tasks), plan_text))
 

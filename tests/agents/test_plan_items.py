@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lao.agents.plan_items import fold_fileless
+from lao.agents.plan_items import fold_fileless, whole_plan
 from lao.core.words import TaskSpec
 
 
@@ -36,3 +36,18 @@ def test_a_plan_of_such_tasks_alone_stays_as_it_is() -> None:
     """D2: when no task names a file, none is better than another."""
     tasks = [task("one"), task("two", needs=("one",))]
     assert fold_fileless(tasks) == tasks
+
+
+def test_a_plan_that_names_its_file_is_one_task_when_the_planner_names_none() -> None:
+    """D2: a planner that only lists what to read costs nothing: the plan's own file is the task, not its tests."""
+    plan = "# Gigasecond\n\nImplement `gigasecond.py` so that `gigasecond_test.py` passes. See `datetime`.\n"
+    (only,) = whole_plan([task("read about time"), task("understand")], plan, {"gigasecond_test.py"})
+    assert (only.title, only.file_paths) == ("Gigasecond", ("gigasecond.py",))
+    assert "read about time" in only.description
+
+
+def test_tasks_with_files_are_left_as_they_are() -> None:
+    """D2: the plan is never taken whole when the planner did its work, or when the plan names no file."""
+    tasks = [task("read"), task("write", "a.py")]
+    assert whole_plan(tasks, "Write `b.py`.", set()) == tasks
+    assert whole_plan(tasks[:1], "Write something.", set()) == tasks[:1]
