@@ -6,11 +6,11 @@ import logging
 from typing import Any, Final
 
 from lao.core.errors import LaoError, Transient
-from lao.core.states import PHASE_QUEUE, PHASE_ROLE, Phase
+from lao.core.states import PHASE_QUEUE, PHASE_ROLE, Phase, Role
 from lao.state import runs
 from lao.state.runs import NotClaimed
 from workflows import close, code, ingest, plan, review, verify
-from workflows.factory import active
+from workflows.factory import Factory, active
 from workflows.frame import Body, Prepared, perform
 from workflows.queues import gpu, huey_for
 
@@ -48,6 +48,25 @@ TASKS: Final = {
 }
 
 
+def _prepare(factory: Factory, role: Role, run_id: int) -> Prepared:
+    """Ask the gate. While a model is being loaded the run is reserved, so that nobody wakes it a second time."""
+    key = factory.model_settings(role).key
+    loading = factory.last_resident != key
+    if loading:
+        runs.reserve(factory.store, run_id, factory.owner.to_text())
+    try:
+        outcome = factory.ensure_resident(role)
+    finally:
+        if loading:
+            runs.reserve(factory.store, run_id, "")
+    if outcome.ok:
+        return Prepared(model_name=outcome.instance.instance_id if outcome.instance else key)
+    problem = outcome.error or Transient(f"the memory gate said {outcome.reason}")
+    if isinstance(problem, Transient):
+        problem = Transient(problem.message, problem.hint, delay_s=outcome.delay_s or None)
+    return Prepared(problem=problem)
+
+
 @gpu.pre_execute("memory_gate")  # type: ignore[untyped-decorator]
 def memory_gate(task: Any) -> None:
     """Make the phase's model resident before the phase runs, and leave the outcome on the task.
@@ -60,19 +79,8 @@ def memory_gate(task: Any) -> None:
         return
     try:
         factory = active.get()
-        if isinstance(runs.wanted(factory.store, task.args[0]), NotClaimed):
-            return
-        if factory.last_resident != factory.model_settings(role).key:  # loading takes long enough to be woken again
-            runs.reserve(factory.store, task.args[0], factory.owner.to_text())
-        outcome = factory.ensure_resident(role)
-        if outcome.ok:
-            name = outcome.instance.instance_id if outcome.instance else factory.model_settings(role).key
-            task.lao_prepared = Prepared(model_name=name)
-        else:
-            problem = outcome.error or Transient(f"the memory gate said {outcome.reason}")
-            if isinstance(problem, Transient):
-                problem = Transient(problem.message, problem.hint, delay_s=outcome.delay_s or None)
-            task.lao_prepared = Prepared(problem=problem)
+        if not isinstance(runs.wanted(factory.store, task.args[0]), NotClaimed):
+            task.lao_prepared = _prepare(factory, role, task.args[0])
     except LaoError as error:
         task.lao_prepared = Prepared(problem=error)
     except Exception as error:  # a hook that raises would run the phase without its model

@@ -11,7 +11,7 @@ from typing import Any
 
 from huey.consumer import Consumer
 
-from lao.core.errors import LaoError
+from lao.core.errors import BadInput, LaoError
 from lao.core.states import Queue
 from lao.durable.processes import FileLock
 from lao.state import runs
@@ -35,6 +35,12 @@ def make_consumer(huey: FactoryHuey, **options: Any) -> FactoryConsumer:
     except LaoError as error:
         sys.stderr.write(f"lao: {error}\n")
         raise SystemExit(error.exit_code) from None
+    if huey.queue is Queue.GPU and options.get("workers", 1) != 1:
+        log.warning("the gpu queue has one worker: one model answers one phase at a time")
+        options["workers"] = 1
+    if options.get("worker_type", "thread") != "thread":
+        sys.stderr.write("lao: the workers are threads: run huey_consumer with -k thread\n")
+        raise SystemExit(BadInput.exit_code)
     return FactoryConsumer(huey, lock, **options)
 
 

@@ -218,6 +218,20 @@ def without_judges(tasks: Sequence[TaskSpec], judges: Collection[str]) -> list[T
     return kept
 
 
+def mend_paths(tasks: Sequence[TaskSpec], plan_text: str, existing: Collection[str]) -> list[TaskSpec]:
+    """``src/a.py`` becomes ``a.py`` when neither the plan nor the workspace has the first, and only one of them has the
+    second: small planners put files into folders that nobody named, and the work then lands beside the real file."""
+    named = {*existing, *(clean_path(name, plan_text) for name in _TICKED_FILE.findall(plan_text))}
+
+    def real(path: str) -> str:
+        if path in existing or re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-])", plan_text):
+            return path
+        same = [name for name in named if PurePosixPath(name).name == PurePosixPath(path).name]
+        return same[0] if len(same) == 1 else path
+
+    return [replace(t, file_paths=tuple(dict.fromkeys(map(real, t.file_paths)))) for t in tasks]
+
+
 def whole_plan(tasks: Sequence[TaskSpec], plan_text: str, not_files: Collection[str]) -> list[TaskSpec]:
     """When no task says which file it writes but the plan does, the plan is one task: a weak planner has then only
     listed things to read and to know. Otherwise the tasks as they are."""

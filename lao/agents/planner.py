@@ -75,6 +75,7 @@ def make_plan(
     if not tasks:
         tasks = planner.insist(parts[0])
     given = _judges(plan_text, existing_files) | {p for p in judges if is_test(p)}
+    tasks = plan_items.mend_paths(tasks, shown, existing_files)
     tasks = plan_items.fold_fileless(plan_items.whole_plan(tasks, shown, given))
     tasks = plan_items.without_judges(tasks, given)
     tasks = planner.mend_dependencies(tasks, whole=len(parts) == 1)

@@ -182,7 +182,7 @@ def predecessor_result(store: Store, run_id: int) -> dict[str, Json]:
 
 
 def reserve(store: Store, run_id: int, owner: str) -> None:
-    """Say that ``owner`` prepares this run, so that it is not woken a second time meanwhile."""
+    """Say that ``owner`` prepares this run, so that it is not woken a second time meanwhile; "" when it is over."""
     with store.write():
         RunRow.update(reserved_by=owner).where(RunRow.id == run_id, RunRow.state == RunState.READY.value).execute()
 

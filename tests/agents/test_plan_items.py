@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lao.agents.plan_items import fold_fileless, whole_plan
+from lao.agents.plan_items import fold_fileless, mend_paths, whole_plan
 from lao.core.words import TaskSpec
 
 
@@ -51,3 +51,17 @@ def test_tasks_with_files_are_left_as_they_are() -> None:
     tasks = [task("read"), task("write", "a.py")]
     assert whole_plan(tasks, "Write `b.py`.", set()) == tasks
     assert whole_plan(tasks[:1], "Write something.", set()) == tasks[:1]
+
+
+def test_a_folder_that_nobody_named_is_taken_off() -> None:
+    """D2: the planner's src/isogram.py is the plan's isogram.py; else the work lands beside the file that counts."""
+    plan = "Implement `isogram.py`; helpers go to `lib/tools.py`."
+    (only,) = mend_paths([task("t", "src/isogram.py", "isogram.py", "tools.py")], plan, ["isogram.py"])
+    assert only.file_paths == ("isogram.py", "lib/tools.py")
+
+
+def test_paths_that_the_plan_or_the_workspace_has_and_new_ones_stay() -> None:
+    """D2: nothing is guessed: named, existing, new and ambiguous paths are left as they are."""
+    plan = "Write src/main.py and `a/x.py` and `b/x.py`."
+    tasks = [task("t", "src/main.py", "old.py", "fresh.py", "x.py")]
+    assert mend_paths(tasks, plan, ["old.py"]) == tasks
