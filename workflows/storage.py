@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sqlite3
 from collections.abc import Callable
@@ -35,6 +36,15 @@ class QueueStorage(SqliteStorage):  # type: ignore[misc]  # huey ships no types
         for sql in self.ddl:
             connection.execute(sql)
         return connection
+
+    def add_to_schedule(self, data: bytes, ts: dt.datetime) -> None:
+        """Huey's times are UTC without a zone, and ``timestamp()`` would read them as local: an hour wrong at a
+        change of daylight saving time."""
+        super().add_to_schedule(data, ts.replace(tzinfo=dt.timezone.utc))
+
+    def read_schedule(self, ts: dt.datetime) -> list[bytes]:
+        found: list[bytes] = super().read_schedule(ts.replace(tzinfo=dt.timezone.utc))
+        return found
 
     def messages(self) -> list[bytes]:
         """All waiting and scheduled messages."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
+from pathlib import Path
 
 import pytest
 from huey.registry import Message
 
 from workflows.serializer import JsonSerializer, peek_name, peek_runs
-from workflows.storage import Affinity
+from workflows.storage import Affinity, QueueStorage
 
 MODELS = {"plan": "p", "code": "c", "review": "r"}
 
@@ -77,3 +79,21 @@ def test_unreadable_messages_are_errors_and_not_code(data: bytes) -> None:
         JsonSerializer().deserialize(data)
     assert peek_name(data) == ""
     assert peek_runs(data) == set()
+
+
+def test_scheduled_messages_come_due_across_a_change_of_clocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """E5: a retry that is due in the hour that daylight saving time skips comes when it is due, not an hour later."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    storage = QueueStorage("cpu", lambda: tmp_path / "queue.db")
+    due = dt.datetime(2027, 3, 28, 2, 30)  # UTC; 02:30 does not exist in Berlin that night
+    storage.add_to_schedule(b"x", due)
+    assert storage.read_schedule(due - dt.timedelta(seconds=1)) == []
+    assert storage.read_schedule(due + dt.timedelta(seconds=1)) == [b"x"]
+    storage.add_to_schedule(b"y", due)
+    ((at,),) = storage.sql("select timestamp from schedule", results=True)
+    assert at == due.replace(tzinfo=dt.timezone.utc).timestamp()
+    assert (tmp_path / "queue.db").stat().st_mode & 0o777 == 0o600
+    storage.close()
+    monkeypatch.undo()
+    time.tzset()
