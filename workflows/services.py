@@ -101,11 +101,22 @@ class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
         super().stop(graceful=graceful)
 
 
+def keep_alive(service: Callable[[Factory], None], factory: Factory, pause_s: float = 5.0) -> None:
+    """Run a service until the worker stops; one that fails is logged and begun again: without the reconciler or the
+    watcher the night would stall in silence."""
+    while not factory.stop.is_set():
+        try:
+            service(factory)
+        except Exception:  # the border of a service thread
+            log.exception("%s failed; it begins again in %s s", service.__name__, pause_s)
+            factory.stop.wait(pause_s)
+
+
 def _services(queue: Queue) -> tuple[Callable[[Factory], None], ...]:
     return (reconcile_forever, watch_forever) if queue is Queue.CPU else ()
 
 
 def _start(factory: Factory, service: Callable[[Factory], None]) -> Any:
-    thread = threading.Thread(target=service, args=(factory,), name=service.__name__, daemon=True)
+    thread = threading.Thread(target=keep_alive, args=(service, factory), name=service.__name__, daemon=True)
     thread.start()
     return thread

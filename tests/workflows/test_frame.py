@@ -13,6 +13,7 @@ from lao.core.states import Phase
 from lao.state import ledger, plans, queries, runs
 from tests.workflows.conftest import Plant
 from workflows.frame import Prepared, perform
+from workflows.services import keep_alive
 from workflows.work import Outcome, Work
 
 Open = Callable[..., Plant]
@@ -183,3 +184,18 @@ def test_an_unreadable_message_is_kept_and_its_phase_woken_again(plant: Open) ->
     assert queries.counts(factory.factory.store)["dead_letters"] == 1
     factory.turn()
     assert factory.plans()[0]["state"] == "completed"
+
+
+def test_a_service_that_fails_begins_again(plant: Open) -> None:
+    """K1: an error in the reconciler or the watcher does not end it for the night."""
+    factory = plant().factory
+    calls = []
+
+    def flaky(held: object) -> None:
+        calls.append(held)
+        if len(calls) == 1:
+            raise OSError("folder is gone")
+        factory.stop.set()
+
+    keep_alive(flaky, factory, pause_s=0.0)
+    assert calls == [factory, factory]
