@@ -91,7 +91,8 @@ class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
             super().run()
         finally:
             factory.stop.set()
-            for thread in threads:
+            # also after Ctrl-C: the phase at work lets go of its run at the next step instead of counting as a crash
+            for thread in (*threads, *(worker for _, worker in self.worker_threads)):
                 thread.join(timeout=5)
             runs.unregister_worker(factory.store, queue.value, factory.owner.to_text())
             factory.close()

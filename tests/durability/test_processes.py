@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +68,25 @@ def test_a_dropped_plan_is_worked_on_while_lao_run_watches(tmp_path: Path) -> No
         finally:
             kill_group(run)
         assert status(factory)["calls"]["model"] == factory.server.stats["completions"]
+
+
+def test_ctrl_c_lets_go_of_the_work_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    """L5: Ctrl-C (SIGINT for the whole group) in the middle of a call ends at once, and no crash is counted."""
+    with project(tmp_path, first_token_s=1.0) as factory:
+        (factory.root / "plans" / "parts.md").write_text(plan_text(2))
+        run = factory.start("run", "--plain", log=tmp_path / "log")
+        try:
+            until(lambda: [r for r in status(factory)["running"] if r["phase"] == "code" and r["state"] == "running"])
+            os.killpg(run.pid, signal.SIGINT)
+            assert run.wait(timeout=20) == 130
+        finally:
+            kill_group(run)
+        connection = sqlite3.connect(factory.root / ".lao" / "state.db")
+        crashes, running = connection.execute("SELECT sum(crashes), sum(state = 'running') FROM lao_run").fetchone()
+        connection.close()
+        assert (crashes, running) == (0, 0)
+        assert factory.lao("run", "--single-run", "--plain").returncode == 0
+        assert [t["attempts"] for t in status(factory)["tasks"]] == [1, 1]
 
 
 def test_two_plain_consumers_and_submit_wait_do_the_same(tmp_path: Path) -> None:
