@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -100,10 +103,23 @@ def _server(session: Session, model: str | None) -> Iterator[tuple[str, dict[str
 
 
 def _write_project(root: Path, document: dict[str, Any]) -> None:
+    document = {**document, "git": {"enabled": _ready_for_git()}}
     (root / "plans").mkdir(exist_ok=True)
     (root / "factory.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     plan = (resources.files("lao.cli.demo") / PLAN).read_text(encoding="utf-8")
     (root / "plans" / PLAN).write_text(plan, encoding="utf-8")
+
+
+def _ready_for_git() -> bool:
+    """Whether the demo can commit; on a machine where git does not know its user it commits as "LAO demo"."""
+    if shutil.which("git") is None:
+        say("git is not on PATH: the demo makes no commits")
+        return False
+    ident = ["git", "-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT"]
+    if subprocess.run(ident, capture_output=True, check=False).returncode:
+        for who in ("AUTHOR", "COMMITTER"):
+            os.environ.update({f"GIT_{who}_NAME": "LAO demo", f"GIT_{who}_EMAIL": "demo@example.org"})
+    return True
 
 
 def _run(root: Path, *, quiet: bool) -> tuple[int, dict[str, Any]]:
@@ -120,24 +136,21 @@ def _run(root: Path, *, quiet: bool) -> tuple[int, dict[str, Any]]:
 
 
 def _show(view: dict[str, Any]) -> None:
-    import subprocess
-
     emit()
     for task in view["tasks"]:
         emit(f"{task['state']:10} {task['title']} (attempts: {task['attempts']}): {', '.join(task['files'])}")
     passed = sum(1 for item in view["evidence"] if item["exit_code"] == 0)
     emit(f"commands run as evidence: {len(view['evidence'])}, passed {passed}")
     for plan in view["plans"]:
-        log = subprocess.run(
-            ["git", "log", "--reverse", "--format=  %h %s"],
-            cwd=plan["workspace"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        emit(f"commits in {plan['workspace']}:")
-        emit(log.stdout.rstrip())
+        if (Path(plan["workspace"]) / ".git").exists():
+            emit(f"commits in {plan['workspace']}:")
+            emit(_commits(plan["workspace"]))
         emit(f"plan {plan['name']}: {plan['state']}" + (f" ({plan['reason']})" if plan["reason"] else ""))
     if view["simulated"]:
         emit("All answers came from the simulated server.")
     emit(f"Look around: cd {view['root']} && lao status")
+
+
+def _commits(folder: str) -> str:
+    command = ["git", "log", "--reverse", "--format=  %h %s"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout.rstrip()
