@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from lao.core.errors import BadInput
 from lao.core.words import Json
+from lao.tools.paths import resolve
 
+_WRITING: Final = frozenset({"file_write", "file_patch"})
 _SEPARATORS: Final = frozenset({";", ";;", "&", "&&", "|", "||", "|&", "(", ")", "{", "}", "!"})
 _KEYWORDS: Final = frozenset({"if", "then", "else", "elif", "fi", "do", "done", "while", "until", "time"})
 _WRAPPERS: Final = frozenset(
@@ -41,7 +44,14 @@ def built_in(root: Path) -> Callable[[str, dict[str, Json]], str | None]:
     real_root = Path(os.path.realpath(root))
 
     def decide(tool: str, arguments: dict[str, Json]) -> str | None:
-        return refusal(arguments["command"], real_root) if tool == "shell_exec" else None
+        if tool == "shell_exec":
+            return refusal(arguments["command"], real_root)
+        try:
+            if path := arguments.get("path"):
+                resolve(root, path, writing=tool in _WRITING, folder=tool == "list_dir")
+        except BadInput as exc:
+            return str(exc)
+        return None
 
     return decide
 

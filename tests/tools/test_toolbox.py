@@ -160,7 +160,7 @@ def test_every_call_takes_one_step(bench: Bench) -> None:
         box.call(name, arguments, steps, f"tool:{number}")
     assert steps.seen == [
         ("edit", "tool:0"), ("edit", "tool:1"), ("read", "tool:2"), ("read", "tool:3"), ("read", "tool:4"),
-        ("unknown", "tool:5"), ("read", "tool:6"), ("edit", "tool:7"),
+        ("unknown", "tool:5"), ("read", "tool:6"), ("read", "tool:7"),
     ]  # fmt: skip
     assert [(a.tool, a.granted, a.ok) for a in bench.audits] == [
         ("file_write", True, True), ("file_patch", True, False), ("file_read", True, False), ("nonsense", False, False),

@@ -53,6 +53,11 @@ class Plant:
             self.factory.clock.wait(0.05)
         raise AssertionError(f"not idle after {limit} turns: {queries.running_view(self.factory.store)}")
 
+    def turn_until_coding(self) -> None:
+        """Ingest and plan; the coder's messages wait."""
+        for huey in (queues.cpu, queues.gpu):
+            assert self._one(huey)
+
     def _one(self, huey: queues.FactoryHuey) -> bool:
         task = huey.dequeue()
         if task is None:
