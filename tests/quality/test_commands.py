@@ -93,17 +93,21 @@ def test_checks_are_repeatable_steps(tmp_path: Path) -> None:
             seen.append((kind, label))
             return super().run(kind, label, fn)
 
-    found = run_checks([("build", "exit 2"), ("test", "pwd")], tmp_path, Noted(), marker="m/", timeout_s=20)
+    found = run_checks([("build", "exit 2"), ("test", "pwd")], tmp_path, Noted(), marker=str(tmp_path), timeout_s=20)
     assert [(r.command, r.exit_code) for r in found] == [("exit 2", 2), ("pwd", 0)]
     assert found[1].output.strip() == str(tmp_path.resolve())
     assert seen == [(StepKind.REPEATABLE, "check:build:0"), (StepKind.REPEATABLE, "check:test:1")]
     with pytest.raises(Interrupted):
-        run_checks([("test", "sleep 9")], tmp_path, DirectSteps(), marker="m/", timeout_s=20, stop=lambda: True)
+        run_checks(
+            [("test", "sleep 9")], tmp_path, DirectSteps(), marker=str(tmp_path), timeout_s=20, stop=lambda: True
+        )
 
 
 def test_time_limit_of_checks(tmp_path: Path) -> None:
     """A command that does not end is killed and told as such."""
-    results = run_checks([("test", "echo begun; sleep 30")], tmp_path, DirectSteps(), marker="m/", timeout_s=0.2)
+    results = run_checks(
+        [("test", "echo begun; sleep 30")], tmp_path, DirectSteps(), marker=str(tmp_path), timeout_s=0.2
+    )
     finding = command_findings(results)[0]
     assert (finding.kind, finding.hint, finding.blocks) == ("command_timeout", "begun", True)
 

@@ -38,7 +38,12 @@ class Bench:
     audits: list[ToolAudit] = field(default_factory=list)
 
     def context(self, **more: Any) -> ToolContext:
-        return ToolContext(self.root, "test/tools/", self.todos, self.audits.append, **more)
+        return ToolContext(self.root, self.marker, self.todos, self.audits.append, **more)
+
+    @property
+    def marker(self) -> str:
+        """One a test: what carries a marker when a command ends is killed, and tests run side by side."""
+        return f"test/{self.root}/"
 
     def box(self, **more: Any) -> Toolbox:
         return Toolbox(self.context(**more), ALL)
