@@ -87,6 +87,8 @@ def _state(path: Path) -> list[str]:
 
 def _calls(project: Project, kills: int, expected: int, status: dict) -> list[str]:
     made = project.server.stats["completions"]
-    bad = [f"{made} model calls for {expected} steps and {kills} kills"] if made > expected + kills else []
+    large = project.server.stats["max_large_resident"]
+    bad = [f"{large} large models were in memory at once"] if large > 1 else []
+    bad += [f"{made} model calls for {expected} steps and {kills} kills"] if made > expected + kills else []
     recorded = status["calls"]["model"]
     return bad + ([f"{recorded} calls recorded instead of {expected}"] if recorded != expected else [])

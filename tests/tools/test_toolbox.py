@@ -163,10 +163,15 @@ def test_every_call_takes_one_step(bench: Bench) -> None:
         ("unknown", "tool:5"), ("read", "tool:6"), ("read", "tool:7"),
     ]  # fmt: skip
     assert [(a.tool, a.granted, a.ok) for a in bench.audits] == [
-        ("file_write", True, True), ("file_patch", True, False), ("file_read", False, False), ("nonsense", False, False),
-        ("shell_exec", False, False), ("shell_exec", True, True), ("task_todo_set", True, True),
+        ("file_write", True, True),
+        ("file_patch", True, False),
+        ("file_read", False, False),
+        ("nonsense", False, False),
+        ("shell_exec", False, False),
+        ("shell_exec", True, True),
+        ("task_todo_set", True, True),
         ("file_write", False, False),
-    ]  # fmt: skip
+    ]
 
 
 def test_replay_gives_the_recorded_result_and_no_second_audit(bench: Bench) -> None:

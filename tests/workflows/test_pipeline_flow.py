@@ -70,6 +70,28 @@ def test_one_model_for_all_roles_is_loaded_once(plant: Open) -> None:
     assert factory.server.stats["loads"] == 1
 
 
+def test_a_chat_only_server_works_without_loading(plant: Open) -> None:
+    """E2: any OpenAI-compatible server does for chat; nothing is loaded or unloaded there."""
+    factory = plant({"api": "openai"})
+    factory.submit("chat", plan_of(*TEN[:2]))
+    factory.turn()
+    assert [t["state"] for t in factory.tasks()] == ["completed"] * 2
+    models = queries.models_view(factory.factory.store)
+    assert (models["loads"], models["unloads"]) == (0, 0)
+
+
+def test_batch_sizes_make_waves(plant: Open) -> None:
+    """D11: with batches of two, reviews come after every second task; the swaps are the price, and are counted."""
+    factory = plant(orchestration={"coder_batch_size": 2, "reviewer_batch_size": 2})
+    factory.submit("waves", plan_of(*TEN[:4]))
+    factory.turn()
+    assert [t["state"] for t in factory.tasks()] == ["completed"] * 4
+    subjects = git(factory.root / "waves", "log", "--reverse", "--format=%s").splitlines()[2:]
+    order = "".join("c" if "coder" in s else "r" for s in subjects)
+    assert order in ("ccrrccrr", "ccrccrrr")
+    assert factory.server.stats["loads"] == 5
+
+
 def test_dependents_wait_and_see_what_was_built(plant: Open) -> None:
     """D3: a task starts after its needs are reviewed; a chain of three comes out in order."""
     chain = [TEN[0], TEN[1] + " | after: part 1", TEN[2] + " | after: part 2"]
