@@ -22,7 +22,15 @@ ensure_git() {
   fi
 }
 
-# make_venv DIR PYTHON
+# make_venv DIR PYTHON: on Debian the venv module is a package of its own; as root it is installed when missing.
 make_venv() {
-  [ -x "$1/bin/python" ] || "$2" -m venv "$1"
+  [ -x "$1/bin/pip" ] && return 0
+  "$2" -m venv "$1" && return 0
+  rm -rf "$1"
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq python3-venv && "$2" -m venv "$1"
+  else
+    echo "$2 cannot make virtual environments: install its venv package and run this again" >&2
+    return 1
+  fi
 }

@@ -22,6 +22,23 @@ from lao.workspace.git_calls import Git
 BORROWED: Final = ("node_modules", ".venv", "venv", "env", ".env", "vendor", ".bundle", "bower_components", "Pods")
 """Untracked top-level entries that commands need and no commit has; linked in, so what is written there is shared."""
 
+CACHES: Final = frozenset(
+    {
+        "__pycache__",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".hypothesis",
+        ".tox",
+        ".nox",
+        ".coverage",
+        ".DS_Store",
+    }
+)
+"""Made by tools, by each for itself: never linked in."""
+
+MOST_BORROWED: Final = 500
+
 
 @contextmanager
 def snapshot_of(git: Git, commit: str, folder: Path) -> Iterator[Path]:
@@ -46,11 +63,21 @@ def _lay_out(git: Git, commit: str, tree: Path) -> Path:
     (repository / "config").write_text(form, encoding="utf-8")
     (repository / "HEAD").write_text(f"{commit}\n", encoding="utf-8")
     Git(tree).out("-c", "core.fsync=none", "read-tree", "--reset", "-u", "HEAD")
-    borrowed = [n for n in BORROWED if (git.root / n).exists() and not os.path.lexists(tree / n)]
+    borrowed = [n for n in _to_borrow(git) if (git.root / n).exists() and not os.path.lexists(tree / n)]
     for name in borrowed:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).symlink_to(Path(os.path.realpath(git.root / name)))
     (repository / "info/exclude").write_text("".join(f"/{n}\n" for n in borrowed), encoding="utf-8")
     return tree
+
+
+def _to_borrow(git: Git) -> list[str]:
+    """What the user keeps in the folder and git ignores (data, settings, installed packages), without caches: commands
+    that pass in the live folder must not fail here for want of it."""
+    listed = git.out("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory").split("\0")
+    names = [name.rstrip("/") for name in listed if name]
+    wanted = [n for n in names if not any(part in CACHES or part.endswith(".pyc") for part in n.split("/"))]
+    return list(dict.fromkeys((*BORROWED, *wanted[:MOST_BORROWED])))
 
 
 def _common(git: Git) -> Path:

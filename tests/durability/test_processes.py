@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -137,6 +138,15 @@ def test_failed_and_parked_plans_have_their_exit_codes(tmp_path: Path) -> None:
         assert factory.lao("retry-failed").stdout.strip() == "1 set back"
 
 
+def can_mount() -> bool:
+    """Whether this machine lets a test mount a small disk of its own (user namespaces)."""
+    probe = ["unshare", "-Urm", "sh", "-c", "mount -t tmpfs -o size=100k tmpfs /mnt"]
+    return (
+        shutil.which("unshare") is not None and subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    )
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs user namespaces to mount a small disk")
 def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
     """Full disk: submit says it and exits with 1; with space again the same command works."""
     with project(tmp_path) as factory:

@@ -74,3 +74,22 @@ def test_snapshot_of_an_unknown_commit(root: Path, repo: Repository) -> None:
     with pytest.raises(Terminal), repo.snapshot("0" * 39 + "1"):
         pass
     assert list((root.parent / ".lao/snapshots").iterdir()) == []
+
+
+def test_what_git_ignores_is_there_too_without_caches(root: Path, repo: Repository) -> None:
+    """D7: data and settings that the user keeps beside the code are seen by the commands; caches are not."""
+    (root / ".gitignore").write_text("data/\n*.local\n__pycache__/\n")
+    (root / "pkg" / "data").mkdir(parents=True)
+    (root / "pkg" / "data" / "table.csv").write_text("1\n")
+    (root / "pkg" / "__pycache__").mkdir()
+    (root / "pkg" / "__pycache__" / "a.pyc").write_bytes(b"")
+    (root / "settings.local").write_text("x\n")
+    (root / "pkg" / "code.py").write_text("x = 1\n")
+    made = commit(repo, "s1")
+    assert made is not None
+    with _unchanged(root), repo.snapshot(made) as folder:
+        assert (folder / "pkg" / "data" / "table.csv").read_text() == "1\n"
+        assert (folder / "settings.local").read_text() == "x\n"
+        assert not (folder / "pkg" / "__pycache__").exists()
+        assert git(folder, "status", "--porcelain") == ""
+    assert (root / "pkg" / "data" / "table.csv").exists()
