@@ -135,6 +135,8 @@ def _scaffold(session: Session, file: Path, text: str, *, skip_readme: bool) -> 
     settings = load(cwd=session.cwd, env=session.env, flags={**session.flags, "config": str(file)})
     writer.file(file.parent / "factory.example.yaml", _packaged("lao.config", "factory.example.yaml"))
     writer.folder(settings.paths.state_dir)
+    if settings.paths.state_dir.name == ".lao":  # LAO's own folder: state, queue and locks are nobody's commits
+        writer.file(settings.paths.state_dir / ".gitignore", "*\n")
     writer.folder(settings.paths.plans)
     writer.file(settings.paths.plans / "README.md", _packaged("lao.cli", "init_plans.md"))
     if not skip_readme:

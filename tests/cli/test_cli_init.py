@@ -35,7 +35,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 def test_init_writes_a_project_that_loads(capsys, tmp_path: Path):
     """All files are there, factory.yaml loads and means the defaults."""
     assert main(["init", "--no-interactive"]) == 0
-    names = {"factory.yaml", "factory.example.yaml", "README.md", "plans/README.md"}
+    names = {"factory.yaml", "factory.example.yaml", "README.md", "plans/README.md", ".lao/.gitignore"}
     assert set(_files(tmp_path)) == names
     assert (tmp_path / ".lao").is_dir()
     settings = load(cwd=tmp_path, env={})
@@ -43,6 +43,12 @@ def test_init_writes_a_project_that_loads(capsys, tmp_path: Path):
         r: m.key for r, m in load(cwd=ROOT, env={}, flags={"config": "factory.example.yaml"}).models.items()
     }
     assert "wrote  factory.yaml" in capsys.readouterr().out
+
+
+def test_init_hides_only_its_own_folder_from_git(tmp_path: Path):
+    """With the state elsewhere no .gitignore is written: a "*" there would hide the user's own files."""
+    assert main(["init", "--no-interactive", "--db", "state.db"]) == 0
+    assert not (tmp_path / ".gitignore").exists()
 
 
 def test_init_never_overwrites(capsys, tmp_path: Path):
