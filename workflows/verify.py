@@ -97,5 +97,5 @@ def _judge(work: Work, results: tuple[CommandResult, ...]) -> list[Finding]:
 
 def _summary(results: tuple[CommandResult, ...], blocking: list[Finding]) -> str:
     passed = sum(r.passed for r in results)
-    text = f"{passed} of {len(results)} commands passed" if results else "files are there; the plan has no command to run"
+    text = f"{passed} of {len(results)} commands passed" if results else "files checked; the plan names no command"
     return f"{text}; back to the coder: {blocking[0].message}" if blocking else text
