@@ -79,7 +79,7 @@ def _context(work: Work) -> dict[str, Json]:
     """What the coder starts from, recorded so that a resumed run sees the same."""
     spec, root = work.the_task.spec, work.plan.workspace
     wanted = (*spec.file_paths, *files_of_commands(root, _checks(work)))
-    model = work.factory.model_settings(Role.CODER)
+    model = work.model_settings(Role.CODER)
     budget = max(2000, int(model.context_length * 1.5))
     repository = work.repository()
     return {

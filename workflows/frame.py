@@ -46,9 +46,10 @@ BACKOFF_BASE_S = 1.0
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the memory gate said before the phase: a model name to use, or why not."""
+    """What the memory gate said before the phase: a model name to use and its real context, or why not."""
 
     model_name: str = ""
+    context_length: int | None = None
     problem: LaoError | None = None
 
 
@@ -151,6 +152,7 @@ def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
         task=plans.task(factory.store, run.task_id) if run.task_id is not None else None,
         steps=journal,
         model_name=prepared.model_name if prepared else "",
+        context_length=prepared.context_length if prepared else None,
     )
 
 

@@ -59,8 +59,10 @@ def _prepare(factory: Factory, role: Role, run_id: int) -> Prepared:
     finally:
         if loading:
             runs.reserve(factory.store, run_id, "")
+    if outcome.ok and outcome.instance:
+        return Prepared(model_name=outcome.instance.instance_id, context_length=outcome.instance.context_length)
     if outcome.ok:
-        return Prepared(model_name=outcome.instance.instance_id if outcome.instance else key)
+        return Prepared(model_name=key)
     problem = outcome.error or Transient(f"the memory gate said {outcome.reason}")
     if isinstance(problem, Transient):
         problem = Transient(problem.message, problem.hint, delay_s=outcome.delay_s or None)

@@ -41,6 +41,7 @@ class Work:
     Attributes:
         steps: the run's journal; every model call, command and edit goes through it.
         model_name: what to call the resident model in requests, "" in phases without one.
+        context_length: tokens that it really has; None when the server does not tell.
     """
 
     factory: Factory
@@ -49,6 +50,7 @@ class Work:
     task: Task | None
     steps: Journal
     model_name: str = ""
+    context_length: int | None = None
 
     @property
     def role(self) -> Role | None:
@@ -91,9 +93,10 @@ class Work:
         )
 
     def model_settings(self, role: Role) -> ModelSettings:
-        """The role's settings, with the name that the resident instance answers to."""
+        """The role's settings, with the name and the context that the resident instance really has."""
         settings = self.factory.model_settings(role)
-        return replace(settings, key=self.model_name) if self.model_name else settings
+        context = min(settings.context_length, self.context_length or settings.context_length)
+        return replace(settings, key=self.model_name or settings.key, context_length=context)
 
     def audit(self, call: ToolAudit) -> None:
         """Keep a tool call of this run."""

@@ -23,6 +23,8 @@ from lao.servers.settling import Demand, gigabytes, shortfall
 
 _SMALL_EMBEDDING_BYTES = 1_000_000_000
 _LONGEST_DELAY_S = 30.0
+LEAST_CONTEXT = 4096
+"""Tokens; with less neither a plan nor a task with its files can be shown to a model."""
 
 
 class Counters(Protocol):
@@ -107,6 +109,7 @@ class MemoryGate:
         self._last_role: Role | None = None
         self._last_key = ""
         self._told_skipped = False
+        self._granted: dict[str, int] = {}
 
     def ensure(self, role: Role) -> GateOutcome:
         """Make the model of ``role`` resident. What goes wrong is in the outcome."""
@@ -134,7 +137,8 @@ class MemoryGate:
             return self._skip(wanted), "skipped"
         models = self._server.models()
         info = find_model(models, wanted.key)
-        ready = next((i for i in info.loaded if i.holds(wanted.context_length)), None)
+        needed = min(wanted.context_length, self._granted.get(wanted.key, wanted.context_length))
+        ready = next((i for i in info.loaded if i.holds(needed)), None)
         victims = self._victims(models, visit, keep=ready)
         if ready is not None:
             self._unload(victims, visit)
@@ -234,7 +238,7 @@ class MemoryGate:
         """
         started = self._clock.monotonic()
         context = self._context_for(visit.key)
-        instance = self._server.load(visit.key, context)
+        instance = self._server.load(visit.key, context, self._least_for(visit.key))
         visit.loads += 1
         self._counters.add("loads")
         self._tell(
@@ -247,6 +251,7 @@ class MemoryGate:
             size_bytes=size,
             context_length=instance.context_length,
         )
+        self._note_context(instance, context, visit)
         if not self._alone(instance, visit):
             raise Transient(
                 f"model {visit.key!r} was loaded but is not the only large model in the server's memory",
@@ -272,6 +277,30 @@ class MemoryGate:
         """The largest context that a role with this model needs, so that no role change loads it again."""
         asked = [m.context_length for m in self._settings.models.values() if m.key == key]
         return max(asked, default=0) or None
+
+    def _least_for(self, key: str) -> int | None:
+        """The smallest context that will do: what the user asked for. Of a length that nobody set (the default) the
+        server may give less; prompts are kept within what it gives."""
+        roles = [m for m in self._settings.models.values() if m.key == key]
+        asked = [m.context_length for m in roles if not self._is_default(m)]
+        return None if len(asked) == len(roles) else max([LEAST_CONTEXT, *asked])
+
+    def _is_default(self, model: ModelSettings) -> bool:
+        return self._settings.sources.get(f"models.{model.role.value}.context_length") == "default"
+
+    def _note_context(self, instance: LoadedModel, asked: int | None, visit: _Visit) -> None:
+        given = instance.context_length
+        if not asked or given is None or given >= asked:
+            self._granted.pop(visit.key, None)
+            return
+        self._granted[visit.key] = given
+        self._tell(
+            "gate.context",
+            f"{visit.key} has a context of {given} tokens, not {asked}; prompts are kept within it",
+            model=visit.key,
+            role=visit.role.value,
+            context_length=given,
+        )
 
     def _size_of(self, info: ModelInfo) -> int:
         """The server's figure, or else what factory.yaml says about this key, or 0."""

@@ -63,11 +63,11 @@ class LMStudioServer:
             )
         return infos
 
-    def load(self, key: str, context_length: int | None) -> LoadedModel:
+    def load(self, key: str, context_length: int | None, least: int | None = None) -> LoadedModel:
         """Load ``key`` unless it is loaded, then read the list back.
 
         Raises:
-            Terminal: unknown model, or the server gave it a smaller context than asked.
+            Terminal: unknown model, or the server gave it a smaller context than asked (than ``least``, if given).
             OutOfMemory: the server's guardrail refused.
             Transient: an instance with a smaller context is in the way (unload it first).
         """
@@ -82,7 +82,7 @@ class LMStudioServer:
                 delay_s=self._poll_interval_s,
             )
         instance = self._await_instance(key, self._request_load(key, context_length))
-        if not instance.holds(context_length):
+        if not instance.holds(least or context_length):
             self.unload(instance.instance_id)
             raise Terminal(
                 f"model {key!r} was loaded with context {instance.context_length} although {context_length} was asked "

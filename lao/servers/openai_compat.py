@@ -35,7 +35,12 @@ class OpenAICompatServer:
             "check lm_studio_base_url in factory.yaml",
         )
 
-    def load(self, key: str, context_length: int | None) -> LoadedModel:
+    def load(
+        self,
+        key: str,
+        context_length: int | None,
+        least: int | None = None,  # noqa: ARG002  # a chat-only server loads what it loads
+    ) -> LoadedModel:
         return LoadedModel(key, key, context_length)
 
     def unload(self, instance_id: str) -> None:

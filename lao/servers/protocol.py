@@ -47,8 +47,12 @@ class ResidencyServer(Protocol):
         """All models that the server knows, each with its loaded instances."""
         ...
 
-    def load(self, key: str, context_length: int | None) -> LoadedModel:
-        """Make one instance of ``key`` with at least this context resident; a loaded one is returned as it is."""
+    def load(self, key: str, context_length: int | None, least: int | None = None) -> LoadedModel:
+        """Make one instance of ``key`` with this context resident; a loaded one that has it is returned as it is.
+
+        Args:
+            least: the smallest context that will do; None: the asked one, and less is a failed load.
+        """
         ...
 
     def unload(self, instance_id: str) -> None:

@@ -78,7 +78,7 @@ class FakeServer:
         self._called("models")
         return tuple(self.infos.values())
 
-    def load(self, key: str, context_length: int | None) -> LoadedModel:
+    def load(self, key: str, context_length: int | None, least: int | None = None) -> LoadedModel:
         self._called(f"load {key} {context_length}")
         instance = LoadedModel(key, key, context_length)
         if self.manages_memory:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lao.config.settings import Settings
 from lao.core.clock import FakeClock
-from lao.core.errors import ConfigError, ServerAway
+from lao.core.errors import ConfigError, ServerAway, Terminal
 from lao.core.states import Role
 from lao.core.words import Event
 from lao.servers.detect import connect, detect_kind, probe_for
@@ -17,7 +18,7 @@ from lao.servers.lmstudio import LMStudioServer
 from lao.servers.openai_compat import OpenAICompatServer
 from lao.servers.simulated import SimulatedServer, parse_scenario
 
-from .support import GB, make_settings
+from .support import GB, make_settings, model
 
 MODELS = [
     {"key": "alpha", "size_bytes": 15 * GB},
@@ -132,3 +133,39 @@ def test_memory_of_another_machine() -> None:
         settings = make_settings(url=server.url.replace("127.0.0.1", "localhost"), kind="openai")
         assert probe_for(settings).read().available_bytes is not None
     assert probe_for(make_settings(url="http://gpu-box:1234", kind="openai")).read().available_bytes is None
+
+
+def test_a_default_context_takes_what_the_server_gives() -> None:
+    """E2: nobody set the length, so less will do; it is told once, kept in mind, and the model is not loaded again."""
+    clock = FakeClock()
+    with simulated(clock, context_cap=8192) as server:
+        settings = make_settings(model(Role.CODER, "beta", 16384), url=server.url, kind="simulated")
+        settings = replace(settings, sources={"models.coder.context_length": "default"})
+        gate, events = make_gate(settings, clock)
+        outcomes = [gate.ensure(Role.CODER) for _ in range(2)]
+        assert [(o.ok, o.loads) for o in outcomes] == [(True, 1), (True, 0)]
+        assert [o.instance.context_length for o in outcomes if o.instance] == [8192, 8192]
+        (told,) = [e for e in events if e.kind == "gate.context"]
+        assert "8192" in told.text
+        assert "16384" in told.text
+
+
+def test_a_context_that_the_user_set_is_not_made_smaller_in_silence() -> None:
+    """F33: what factory.yaml asks for must come, or the load has failed with both figures."""
+    clock = FakeClock()
+    with simulated(clock, context_cap=8192) as server:
+        settings = make_settings(model(Role.CODER, "beta", 16384), url=server.url, kind="simulated")
+        gate, _ = make_gate(replace(settings, sources={"models.coder.context_length": "factory.yaml:3"}), clock)
+        outcome = gate.ensure(Role.CODER)
+        assert not outcome.ok
+        assert isinstance(outcome.error, Terminal)
+        assert "8192" in outcome.error.message
+
+
+def test_a_context_too_small_for_any_work_fails_also_by_default() -> None:
+    """F33: under 4096 tokens neither a plan nor a task can be shown."""
+    clock = FakeClock()
+    with simulated(clock, context_cap=2048) as server:
+        settings = make_settings(model(Role.CODER, "beta", 16384), url=server.url, kind="simulated")
+        gate, _ = make_gate(replace(settings, sources={"models.coder.context_length": "default"}), clock)
+        assert isinstance(gate.ensure(Role.CODER).error, Terminal)

@@ -80,6 +80,15 @@ def test_a_chat_only_server_works_without_loading(plant: Open) -> None:
     assert (models["loads"], models["unloads"]) == (0, 0)
 
 
+def test_a_server_with_a_smaller_context_than_the_defaults_works(plant: Open) -> None:
+    """E2: keys alone in factory.yaml are enough: prompts are kept within what the server gives, one load a model."""
+    factory = plant({"context_cap": 8192})
+    factory.submit("small", plan_of(*TEN[:2]))
+    factory.turn()
+    assert [t["state"] for t in factory.tasks()] == ["completed"] * 2
+    assert factory.server.stats["loads"] == 3
+
+
 def test_batch_sizes_make_waves(plant: Open) -> None:
     """D11: with batches of two, reviews come after every second task; the swaps are the price, and are counted."""
     factory = plant(orchestration={"coder_batch_size": 2, "reviewer_batch_size": 2})
