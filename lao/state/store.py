@@ -15,17 +15,23 @@ from lao.core.errors import BadInput, DiskFull, LaoError, Transient
 from lao.state.migrations import migrate
 from lao.state.tables import TABLES
 
-PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30000, "fullfsync": 1}
-"""WAL + FULL: no acknowledged commit is lost by a power cut; ``fullfsync`` acts on macOS only."""
+PRAGMAS = {"synchronous": 2, "foreign_keys": 1, "fullfsync": 1}
+"""For every connection. With WAL, which stays with the file, FULL means that no acknowledged commit is lost by a power
+cut; ``fullfsync`` acts on macOS only."""
+
+BUSY_TIMEOUT_S = 30.0
+OPEN_TIMEOUT_S, OPEN_POLL_S = 30.0, 0.02
+"""Two processes that open a new file at once: switching it to WAL says "locked" without waiting, whatever the busy
+timeout is, so opening is tried again."""
 
 
 class Store:
     """One open state file. Threads get a connection each; close with ``close()`` in the thread that used it."""
 
-    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+    def __init__(self, path: Path, clock: Clock | None = None, timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.path = path
         self.clock: Clock = clock or SystemClock()
-        self.db: Any = pw.SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=30)
+        self.db: Any = pw.SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=timeout_s)
         self.db.bind(TABLES)
 
     def now(self) -> float:
@@ -60,8 +66,11 @@ class Store:
             self.db.close()
 
 
-def open_store(path: Path, clock: Clock | None = None) -> Store:
+def open_store(path: Path, clock: Clock | None = None, timeout_s: float = BUSY_TIMEOUT_S) -> Store:
     """Open (and create or migrate) the state file.
+
+    Args:
+        timeout_s: how long a statement waits for a lock.
 
     Raises:
         BadInput: the folder cannot be written, or the file is no SQLite database.
@@ -73,13 +82,26 @@ def open_store(path: Path, clock: Clock | None = None) -> Store:
             path.touch(mode=0o600)
     except OSError as error:
         raise explain(error, path) from error
-    store = Store(path, clock)
+    store = Store(path, clock, timeout_s)
+    deadline = store.clock.monotonic() + OPEN_TIMEOUT_S
+    while True:
+        try:
+            return _prepared(store)
+        except Transient as error:
+            if isinstance(error, DiskFull) or store.clock.monotonic() >= deadline:
+                raise
+            store.clock.wait(OPEN_POLL_S)
+
+
+def _prepared(store: Store) -> Store:
+    """The store with its pragmas and its schema; closed again when that fails."""
     try:
+        store.db.execute_sql("PRAGMA journal_mode = wal")
         _assert_pragmas(store.db)
-        migrate(store.db, str(path))
+        migrate(store.db, str(store.path))
     except (pw.PeeweeException, sqlite3.Error) as error:
         store.close()
-        raise explain(error, path) from error
+        raise explain(error, store.path) from error
     except LaoError:
         store.close()
         raise
@@ -87,11 +109,11 @@ def open_store(path: Path, clock: Clock | None = None) -> Store:
 
 
 def _assert_pragmas(db: Any) -> None:
-    for name in ("journal_mode", "synchronous", "foreign_keys"):
+    for name, wanted in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
         value = db.execute_sql(f"PRAGMA {name}").fetchone()[0]
-        if value != PRAGMAS[name]:
+        if value != wanted:
             raise LaoError(
-                f"SQLite did not accept {name}={PRAGMAS[name]!r} (it says {value!r})",
+                f"SQLite did not accept {name}={wanted!r} (it says {value!r})",
                 "keep the state file on a local disk: WAL does not work on network file systems",
             )
 

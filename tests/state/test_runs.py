@@ -176,6 +176,31 @@ def test_a_file_that_is_no_database_is_a_clear_message(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_a_file_that_somebody_else_is_making_is_waited_for(tmp_path: Path, clock: FakeClock) -> None:
+    """O1: two workers that start at once on a new project both start; a lock that stays is said after the time-out."""
+    path = tmp_path / "state.db"
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+
+    class Releasing(FakeClock):
+        """Lets go of the lock at the third wait."""
+
+        def wait(self, seconds: float) -> None:
+            super().wait(seconds)
+            if len(self.waits) == 3:
+                holder.execute("ROLLBACK")
+
+    releasing = Releasing()
+    open_store(path, releasing, timeout_s=0.01).close()
+    assert len(releasing.waits) == 3
+    holder.close()
+    other = sqlite3.connect(tmp_path / "other.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(Transient, match="locked"):
+        open_store(tmp_path / "other.db", clock, timeout_s=0.0001)
+    other.close()
+
+
 def test_a_full_disk_and_a_lock_are_told_apart(tmp_path: Path) -> None:
     """Errors of SQLite become the kind that decides about retries."""
     assert isinstance(explain(sqlite3.OperationalError("database or disk is full"), tmp_path), DiskFull)
