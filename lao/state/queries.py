@@ -6,7 +6,7 @@ from typing import Any
 
 import peewee as pw
 
-from lao.core.states import ACTIVE_TASKS, TERMINAL_PLANS, PlanState, RunState, TaskState
+from lao.core.states import ACTIVE_TASKS, TERMINAL_PLANS, PlanState, RunState
 from lao.core.words import Json
 from lao.state.store import Store
 from lao.state.tables import DeadLetterRow, ModelEventRow, PlanRow, RejectionRow, RunRow, TaskRow
@@ -175,8 +175,3 @@ def counts(store: Store) -> dict[str, int]:
     """Rows that a person should know about: rejected plan files and unreadable queue messages."""
     with store.reading():
         return {"rejected": RejectionRow.select().count(), "dead_letters": DeadLetterRow.select().count()}
-
-
-def finished_tasks(store: Store, plan_id: str) -> int:
-    with store.reading():
-        return int(TaskRow.select().where(TaskRow.plan == plan_id, TaskRow.state == TaskState.COMPLETED.value).count())
