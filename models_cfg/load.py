@@ -29,7 +29,8 @@ def preset(name: str) -> Mapping[str, dict[str, Any]]:
     """
     known = presets()
     if name not in known:
-        raise BadInput(f"no preset {name!r}", f"Presets: {', '.join(known)}.")
+        told = "; ".join(f"{preset}: {about}" for preset, about in abouts().items())
+        raise BadInput(f"no preset {name!r}", f"Presets: {told}")
     return known[name]
 
 
