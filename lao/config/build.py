@@ -11,6 +11,7 @@ from lao.config.draft import Draft, lookup
 from lao.config.overrides import expand_home
 from lao.config.schema import Schema, dotted
 from lao.config.settings import (
+    AttemptSettings,
     GitSettings,
     MemoryGateSettings,
     ModelSettings,
@@ -48,6 +49,8 @@ def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) ->
         paths=paths,
         memory_gate=MemoryGateSettings(**filled["memory_gate"]),
         orchestration=OrchestrationSettings(**orchestration, strict_closure_allowed_statuses=allowed),
+        attempts=_attempts(filled),
+        calibration_auto=filled["calibration"]["auto"],
         git=GitSettings(**filled["git"]),
         models=MappingProxyType({role: ModelSettings(role=role, **filled["models"][role.value]) for role in Role}),
         permission_mode=filled["permissions"]["mode"],
@@ -56,6 +59,13 @@ def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) ->
         raw=MappingProxyType(filled),
         sources=MappingProxyType(sources),
     )
+
+
+def _attempts(filled: dict[str, Any]) -> AttemptSettings:
+    """The older ``agentic`` switch of the repair rounds still holds them down."""
+    given = dict(filled["attempts"])
+    given["repairs"] = min(given["repairs"], filled["agentic"]["inner_repair_max_iterations"])
+    return AttemptSettings(**given)
 
 
 def state_dir(draft: Draft, schema: Schema, root: Path) -> Path | None:

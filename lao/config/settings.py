@@ -66,6 +66,7 @@ class ModelSettings:
     top_p: float | None
     seed: int | None
     repetition_penalty: float | None
+    edit_format: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,18 @@ class OrchestrationSettings:
 
 
 @dataclass(frozen=True)
+class AttemptSettings:
+    """How long a task is tried: rounds, samples, tokens and seconds of coding; None means no limit."""
+
+    repairs: int
+    candidates: int
+    tokens: int | None
+    wall_s: float | None
+    split: bool
+    idle: bool
+
+
+@dataclass(frozen=True)
 class GitSettings:
     """Traceability in the plan's repository."""
 
@@ -136,6 +149,8 @@ class Settings:
     paths: PathSettings
     memory_gate: MemoryGateSettings
     orchestration: OrchestrationSettings
+    attempts: AttemptSettings
+    calibration_auto: bool
     git: GitSettings
     models: Mapping[Role, ModelSettings]
     permission_mode: str
