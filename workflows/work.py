@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 
 from lao.config.settings import ModelSettings
 from lao.core.chat import Model
+from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Role
 from lao.core.words import Json
 from lao.durable.journal import Journal
-from lao.state import ledger
+from lao.state import ledger, profiles
 from lao.state.records import Claim, Plan, Task
 from lao.tools.context import ToolAudit
 from lao.workspace.git import Repository
+from workflows.calibrate import first_token_limit_s, overlaid
 from workflows.factory import Factory
 
 
@@ -42,6 +44,7 @@ class Work:
         steps: the run's journal; every model call, command and edit goes through it.
         model_name: what to call the resident model in requests, "" in phases without one.
         context_length: tokens that it really has; None when the server does not tell.
+        profile: what calibration found out about it; the same for the whole run.
     """
 
     factory: Factory
@@ -51,6 +54,7 @@ class Work:
     steps: Journal
     model_name: str = ""
     context_length: int | None = None
+    profile: Profile | None = None
 
     @property
     def role(self) -> Role | None:
@@ -67,7 +71,10 @@ class Work:
 
     @property
     def model(self) -> Model:
-        return self.factory.chat
+        if self.role is None or self.profile is None:
+            return self.factory.chat
+        limit = first_token_limit_s(self.factory.settings, self.model_settings(self.role), self.profile)
+        return self.factory.chat_waiting(limit)
 
     @property
     def stopping(self) -> bool:
@@ -93,10 +100,15 @@ class Work:
         )
 
     def model_settings(self, role: Role) -> ModelSettings:
-        """The role's settings, with the name and the context that the resident instance really has."""
-        settings = self.factory.model_settings(role)
+        """The role's settings with what its profile knows, the name and the real context of the resident instance."""
+        settings = overlaid(self.factory.settings, role, self.profile)
         context = min(settings.context_length, self.context_length or settings.context_length)
         return replace(settings, key=self.model_name or settings.key, context_length=context)
+
+    def note_rung(self, role: Role, rung: str) -> None:
+        """Remember in the profile of the role's model, if it has one, the rung that worked (``lao.core.profile``)."""
+        settings = self.factory.settings
+        profiles.note_rung(self.factory.store, settings.server.base_url, settings.models[role].key, rung)
 
     def audit(self, call: ToolAudit) -> None:
         """Keep a tool call of this run."""

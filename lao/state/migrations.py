@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lao.core.errors import Refused
-from lao.state.tables import TABLES, MetaRow
+from lao.state.tables import TABLES, MetaRow, ProfileRow, TaskRow
 
 Migration = Callable[[Any], None]
 
@@ -15,7 +15,15 @@ def _create_tables(db: Any) -> None:
     db.create_tables(TABLES, safe=True)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create_tables,)
+def _profiles_and_ladder(db: Any) -> None:
+    """Profiles of models, and the notes of a task's attempts."""
+    db.create_tables([ProfileRow], safe=True)
+    table = TaskRow._meta.table_name
+    if "ladder" not in {column.name for column in db.get_columns(table)}:
+        db.execute_sql(f'ALTER TABLE "{table}" ADD COLUMN "ladder" TEXT NOT NULL DEFAULT \'{{}}\'')
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create_tables, _profiles_and_ladder)
 """Entry n brings a file of version n to version n + 1."""
 
 

@@ -82,6 +82,7 @@ class TaskRow(Row):
     feedback = JsonField(default=list)
     files = JsonField(default=list)
     commit = pw.TextField(null=True)
+    ladder = JsonField(default=dict)  # the attempt strategy's notes
     updated_at = pw.FloatField()
 
 
@@ -179,7 +180,7 @@ class TodoRow(Row):
 
 
 class ModelEventRow(Row):
-    """Model calls, replays, loads, unloads and gate decisions. ``kind``: call, replayed, load, unload, found, gate."""
+    """Model calls and what is done with models. ``kind``: call, replayed, load, unload, found, gate, calibrate."""
 
     id = pw.AutoField()
     kind = pw.TextField(index=True)
@@ -218,6 +219,18 @@ class WorkerRow(Row):
     started_at = pw.FloatField()
 
 
+class ProfileRow(Row):
+    """What calibration found out about a model on a server; ``profile`` is the record's JSON."""
+
+    server = pw.TextField()
+    model = pw.TextField()
+    profile = JsonField()
+    at = pw.FloatField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("server", "model")
+
+
 class RejectionRow(Row):
     """A plan file that could not be taken, so that it is reported once and shown in the status."""
 
@@ -253,4 +266,5 @@ TABLES = (
     WorkerRow,
     RejectionRow,
     DeadLetterRow,
+    ProfileRow,
 )
