@@ -40,7 +40,8 @@ def run(session: Session, max_turns: int) -> str:
                 if session.changed:
                     return "left open: " + " ".join(problems)
                 raise _failed(session, f"no file could be taken from the answers: {problems[0]}", "no_edit")
-            follow_up = load("coder_text_fix", problems="\n".join(f"- {p}" for p in problems))
+            form = "coder_text_fix_edits" if parsed.patches and not session.stale else "coder_text_fix"
+            follow_up = load(form, problems="\n".join(f"- {p}" for p in problems))
         if session.stale:
             session.start_over()
             continue
@@ -50,7 +51,7 @@ def run(session: Session, max_turns: int) -> str:
 
 
 def _missing(session: Session) -> list[str]:
-    known = dict(session.brief.context_files)
+    known = session.brief.current
     missing = [p for p in session.brief.task.file_paths if p not in session.changed and p not in known]
     if not session.changed:
         return [_NO_BLOCK]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from lao.core.steps import Steps
@@ -27,6 +28,10 @@ class Toolbox(Protocol):
     @property
     def names(self) -> tuple[str, ...]:
         """The tools on offer."""
+        ...
+
+    def begin(self, whole: Iterable[str] = (), partly: Iterable[str] = ()) -> None:
+        """A new attempt: an existing file may be changed when it is named here, or was read or written since."""
         ...
 
     def openai_specs(self) -> tuple[dict[str, Json], ...]:

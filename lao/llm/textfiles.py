@@ -1,4 +1,7 @@
-"""The text protocol for models without tools: whole files and SEARCH/REPLACE blocks in an answer. Writes nothing."""
+"""The text protocol for models without tools: whole files, SEARCH/REPLACE blocks and patches in an answer.
+
+Every form is understood whatever was asked for. Writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from lao.core.diffs import FileDiff, Hunk, looks_like_patch, parse_patch, render
+from lao.core.elisions import elision
+from lao.core.errors import BadInput
 from lao.llm.clean import clean
 from lao.llm.paths import comment_path, explicit_path, heading_path, info_path, meant
 
@@ -15,20 +21,12 @@ _END_FILE = re.compile(r"^\s*\**END[ _]FILE\b.*$", re.IGNORECASE)
 _SEARCH = re.compile(r"^\s*<{5,9} ?SEARCH\b")
 _DIVIDER = re.compile(r"^\s*={5,9}\s*$")
 _REPLACE = re.compile(r"^\s*>{5,9} ?REPLACE\b")
-_MARK = r"^\s*(?:#|//|/\*|<!--|--|;|\*)\s*"
-_DOTTED_ELISION = re.compile(
-    rf"(?:{_MARK}|^\s*)[(\[]?\s*(?:\.{{3}}|…)\s*[(\[]?\s*(?:\w+\s+){{0,3}}"
-    r"(?:rest|remaining|remainder|existing|previous|original|other|same|unchanged|omitted|before|code|implementation)\b",
-    re.IGNORECASE,
-)
-_WORDED_ELISION = re.compile(
-    rf"{_MARK}(?:the\s+)?(?:(?:rest|remainder)\s+of\s+(?:the|your|this)\s+(?:original\s+|existing\s+)?"
-    r"(?:code|file|class|function|implementation|module|contents?|tests?|methods?|script)\b"
-    r"|(?:existing|previous|original|remaining|other)\s+(?:code|implementation|contents?|methods?|functions?|tests?)"
-    r"(?:\s+(?:here|remains?|unchanged|stays?|goes|omitted|as before|is the same)\b.*)?\W*$"
-    r"|(?:code|implementation|file)\s+(?:remains|unchanged|omitted)\b)",
-    re.IGNORECASE,
-)
+_RAW_PATCH = re.compile(r"^\s*(?:\*\*\* Begin Patch\s*$|\*\*\* (?:Update|Add) File: |diff --git )")
+_END_PATCH = re.compile(r"^\s*\*\*\* End Patch\s*$")
+_OLD, _NEW = re.compile(r"^--- \S"), re.compile(r"^\+\+\+ \S")
+_PATCH_LINE = re.compile(r"^(?:[ +\-\\@]|$|\*\*\* |diff --git |index |(?:new|old|deleted) )")
+_CHANGE_LINE = re.compile(r"^(?:[+@]|-(?! \S))")  # "- x" may be an item of a list
+_PATCH_FILES = (".diff", ".patch")
 _NOT_CODE = frozenset(
     (
         "bash", "sh", "shell", "zsh", "console", "shell-session", "shellsession", "terminal", "powershell", "cmd",
@@ -54,11 +52,16 @@ class FileBlock:
 
 @dataclass(frozen=True)
 class PatchBlock:
-    """One SEARCH/REPLACE edit."""
+    """One edit: a SEARCH/REPLACE block, or one place of a patch.
+
+    Attributes:
+        patch: the same as a patch of its own when anchors or line numbers say more than ``search`` does, else "".
+    """
 
     path: str
     search: str
     replace: str
+    patch: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ def _scan(state: _Reading) -> None:
         line = state.lines[at]
         if _SEARCH.match(line):
             at, above = _take_patch(state, state.lines, at, heading_path(above)), ""
+        elif _RAW_PATCH.match(line) or _is_diff_head(state.lines, at):
+            at, above = _take_raw_patch(state, at), ""
         elif fence := _FENCE.match(line):
             block, at = _take_fence(state, at, fence, above)
             _place(state, block)
@@ -192,8 +197,11 @@ def _place(state: _Reading, block: _Block) -> None:
                 at += 1
         return
     language = (block.info.split() or [""])[0].lower()
-    if language in ("diff", "patch"):
-        state.problems.append("A diff cannot be applied. Write the complete file instead.")
+    if _is_patch(block, language):
+        if not block.closed and state.truncated:
+            state.cut = meant(block.path, state.expected) or "the patch"
+        else:
+            _store_patch(state, "\n".join(block.body), block.path)
         return
     odd = language in _NOT_CODE and language not in _LANGUAGES.get(PurePosixPath(block.path).suffix, ())
     if not block.path or (odd and not block.explicit):
@@ -207,15 +215,63 @@ def _place(state: _Reading, block: _Block) -> None:
 def _store(state: _Reading, path: str, body: list[str]) -> None:
     path = meant(path, state.expected)
     state.files.pop(path, None)  # a later version of the same file replaces the earlier one, whatever it is worth
-    for line in body:
-        if _DOTTED_ELISION.match(line) or _WORDED_ELISION.match(line):
-            state.problems.append(f"{path}: the line {line.strip()[:80]!r} leaves code out. Write the file completely.")
-            return
+    if left_out := elision("\n".join(body)):
+        state.problems.append(f"{path}: the line {left_out[:80]!r} leaves code out. Write the file completely.")
+        return
     content = "\n".join(body).strip("\n")
     if not content.strip() and PurePosixPath(path).name not in ("__init__.py", ".gitkeep", "py.typed"):
         state.problems.append(f"{path}: the block is empty. Write the file completely.")
         return
     state.files[path] = content + "\n" if content else ""
+
+
+def _is_diff_head(lines: list[str], at: int) -> bool:
+    return bool(_OLD.match(lines[at])) and at + 1 < len(lines) and bool(_NEW.match(lines[at + 1]))
+
+
+def _take_raw_patch(state: _Reading, at: int) -> int:
+    """Read a patch that stands in the answer without a fence; returns the index behind it."""
+    lines = state.lines
+    framed = next((n for n in range(at, len(lines)) if _END_PATCH.match(lines[n])), 0)
+    end = framed or at + 1
+    while not framed and end < len(lines):
+        # models forget the blank before an unchanged line; what follows tells whether the patch goes on
+        if not _PATCH_LINE.match(lines[end]) and not any(map(_CHANGE_LINE.match, lines[end + 1 : end + 5])):
+            break
+        end += 1
+    if end == len(state.lines) and state.truncated:
+        state.cut = "the patch"
+    else:
+        _store_patch(state, "\n".join(state.lines[at:end]), "")
+    return end + 1 if end < len(state.lines) and _END_PATCH.match(state.lines[end]) else end
+
+
+def _is_patch(block: _Block, language: str) -> bool:
+    if PurePosixPath(block.path).suffix in _PATCH_FILES:
+        return False
+    return language in ("diff", "patch", "udiff", "apply_patch") or looks_like_patch("\n".join(block.body))
+
+
+def _store_patch(state: _Reading, text: str, path: str) -> None:
+    only = state.expected[0] if len(state.expected) == 1 else ""
+    try:
+        diffs = parse_patch(text, meant(path, state.expected) or only)
+    except BadInput as exc:
+        state.problems.append(f"{exc.message}: {exc.hint}.")
+        return
+    for diff in diffs:
+        path = meant(diff.path, state.expected)
+        if diff.content is not None:
+            _store(state, path, diff.content.split("\n"))
+            continue
+        for hunk in diff.hunks:
+            state.patches.append(PatchBlock(path, "\n".join(hunk.search), "\n".join(hunk.replace), _own(path, hunk)))
+
+
+def _own(path: str, hunk: Hunk) -> str:
+    if not (hunk.anchors or hunk.line) and hunk.search:
+        return ""
+    return render(FileDiff(path, (hunk,)))
 
 
 def _take_patch(state: _Reading, lines: list[str], at: int, path: str) -> int:

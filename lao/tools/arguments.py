@@ -6,24 +6,57 @@ import copy
 import difflib
 import json
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from lao.core.errors import BadInput
 from lao.core.words import Json
 
-ALIASES: Final[Mapping[str, str]] = {
-    "readfile": "file_read", "read": "file_read", "cat": "file_read", "openfile": "file_read", "viewfile": "file_read",
-    "view": "file_read", "writefile": "file_write", "write": "file_write", "createfile": "file_write",
-    "filecreate": "file_write", "savefile": "file_write", "editfile": "file_patch", "edit": "file_patch",
-    "fileedit": "file_patch", "patchfile": "file_patch", "replaceinfile": "file_patch", "strreplace": "file_patch",
-    "searchreplace": "file_patch", "bash": "shell_exec", "shell": "shell_exec", "sh": "shell_exec",
-    "runcommand": "shell_exec", "execcommand": "shell_exec", "executecommand": "shell_exec", "run": "shell_exec",
-    "exec": "shell_exec", "terminal": "shell_exec", "ls": "list_dir", "listfiles": "list_dir",
-    "listdirectory": "list_dir", "dir": "list_dir", "search": "find_relevant_files",
-    "searchfiles": "find_relevant_files", "findfiles": "find_relevant_files", "grep": "find_relevant_files",
-    "todowrite": "task_todo_set", "todoset": "task_todo_set", "settodos": "task_todo_set",
-    "todoread": "task_todo_get", "todoget": "task_todo_get", "gettodos": "task_todo_get",
-}  # fmt: skip
+_FOR = {
+    "file_read": "readfile read cat openfile viewfile view getfile showfile loadfile getfilecontent readfilecontent",
+    "file_write": "writefile write createfile filecreate savefile writetofile createnewfile newfile overwritefile "
+    "putfile makefile addfile updatefile",
+    "file_patch": "editfile edit fileedit patchfile replaceinfile strreplace searchreplace applypatch applydiff patch "
+    "modifyfile replace strreplaceeditor updatefile",
+    "shell_exec": "bash shell sh runcommand execcommand executecommand run exec terminal execute runshell "
+    "runshellcommand runterminalcommand executebash shellcommand runbash command runtests",
+    "list_dir": "ls listfiles listdirectory dir listfolder listdirectorycontents",
+    "find_relevant_files": "search searchfiles findfiles grep searchcode codebasesearch glob",
+    "task_todo_set": "todowrite todoset settodos todo updatetodos",
+    "task_todo_get": "todoread todoget gettodos",
+}
+
+_ARGUMENT_FOR = {
+    "path": "filename filepath file targetfile pathname filepathname relativepath directory dir folder directorypath "
+    "folderpath",
+    "content": "contents text code body filecontent filecontents filetext data newcontent",
+    "command": "cmd script shellcommand bashcommand commandline",
+    "search": "oldstr oldstring old oldtext find original searchtext oldcode",
+    "replace": "newstr newstring new newtext replacement replacetext replacewith newcode",
+    "query": "q keyword keywords searchquery pattern",
+    "items": "todos tasks todolist",
+    "start_line": "start startline linestart fromline",
+    "end_line": "end endline lineend toline",
+    "timeout_s": "timeout timeoutseconds timeouts",
+    "limit": "maxresults",
+}
+
+
+def _turned(table: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for ours, others in table.items():
+        for other in others.split():
+            found[other] = (*found.get(other, ()), ours)
+    return MappingProxyType(found)
+
+
+ALIASES: Final = _turned(_FOR)
+"""Folded names that models use for our tools; more than one meaning is decided by the arguments, or not at all."""
+
+ARGUMENT_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {other: ours for ours, others in _ARGUMENT_FOR.items() for other in others.split()}
+)
+"""Folded names that models use for our arguments; taken only where the tool has ours and it was not given."""
 
 
 def resolve_name(name: str, known: Iterable[str]) -> str:
@@ -37,9 +70,11 @@ def resolve_name(name: str, known: Iterable[str]) -> str:
         return name
     folded = _fold(name)
     by_fold = {_fold(n): n for n in names}
-    found = by_fold.get(folded) or ALIASES.get(folded)
-    if found in names and found is not None:
-        return found
+    if folded in by_fold:
+        return by_fold[folded]
+    meant = [n for n in ALIASES.get(folded, ()) if n in names]
+    if len(meant) == 1:
+        return meant[0]
     near = difflib.get_close_matches(folded, by_fold, n=1, cutoff=0.75)
     hint = f"did you mean {by_fold[near[0]]!r}? " if near else ""
     raise BadInput(f"there is no tool {name[:80]!r}", f"{hint}the tools are: {', '.join(names)}")
@@ -61,7 +96,8 @@ def fit(tool: str, parameters: Mapping[str, Json], raw: Json) -> dict[str, Json]
     from jsonschema.exceptions import best_match
     from jsonschema.validators import Draft202012Validator
 
-    arguments: dict[str, Json] = _coerced(parameters, _as_object(tool, parameters, raw))
+    given = _renamed(parameters.get("properties") or {}, _as_object(tool, parameters, raw))
+    arguments: dict[str, Json] = _coerced(parameters, given)
     error = best_match(Draft202012Validator(dict(parameters)).iter_errors(arguments))
     if error is not None:
         place = ".".join(str(p) for p in error.absolute_path)
@@ -93,6 +129,17 @@ def _as_object(tool: str, parameters: Mapping[str, Json], raw: Json) -> dict[str
     if not isinstance(value, Mapping):
         raise BadInput(f"the arguments of {tool} must be a JSON object", example(tool, parameters))
     return copy.deepcopy(dict(value))
+
+
+def _renamed(properties: Mapping[str, Json], given: dict[str, Json]) -> dict[str, Json]:
+    """``given`` under our names, where exactly one of its names can mean ours."""
+    meant: dict[str, list[str]] = {}
+    for key in given:
+        target = ARGUMENT_ALIASES.get(_fold(key), "")
+        if key not in properties and target in properties and target not in given:
+            meant.setdefault(target, []).append(key)
+    ours = {keys[0]: target for target, keys in meant.items() if len(keys) == 1}
+    return {ours.get(key, key): value for key, value in given.items()}
 
 
 def _coerced(schema: Mapping[str, Json], value: Json) -> Json:

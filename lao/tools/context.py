@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lao.core.words import Json
+
+if TYPE_CHECKING:
+    from lao.tools.seen import Seen
 
 
 class TodoStore(Protocol):
@@ -51,6 +54,7 @@ class ToolContext:
         marker: put on every process that a tool starts (``lao.durable.processes``).
         audit: called once for every call that really ran or was refused; not on replay from the journal.
         result_limit: most characters of a result's text.
+        seen: what the model knows of the files; None lets it change any file.
     """
 
     root: Path
@@ -60,6 +64,7 @@ class ToolContext:
     command_timeout_s: float = 300.0
     stop: Callable[[], bool] | None = None
     result_limit: int = 24_000
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True)

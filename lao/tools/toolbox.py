@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lao.core.errors import BadInput, LaoError, Refused
 from lao.core.steps import Effect, OutcomeUnknown, StepKind, Steps
@@ -13,6 +13,7 @@ from lao.tools.arguments import fit, resolve_name
 from lao.tools.context import ToolAudit, ToolContext, ToolResult, failure
 from lao.tools.permissions import built_in
 from lao.tools.registry import Tool, all_tools
+from lao.tools.seen import Seen
 
 Permission = Callable[[str, dict[str, Json]], "str | None"]
 """Asked with the tool's name and its valid arguments; the reason of a refusal, or None to allow."""
@@ -39,6 +40,10 @@ class Toolbox:
     def names(self) -> tuple[str, ...]:
         """Alphabetical."""
         return tuple(self._tools)
+
+    def begin(self, whole: Iterable[str] = (), partly: Iterable[str] = ()) -> None:
+        """A new attempt: an existing file may be changed when it is named here, or was read or written since."""
+        self._context = replace(self._context, seen=Seen(self._context.root, whole, partly))
 
     def schema(self, name: str) -> dict[str, Json]:
         """JSON Schema of the tool's arguments, without examples."""
@@ -74,7 +79,10 @@ class Toolbox:
             return self._refuse(steps, label, name, shown, str(exc))
         if reason is not None:
             return self._refuse(steps, label, tool.name, shown, f"not allowed: {reason}")
-        return self._run(tool, shown, steps, label)
+        result = self._run(tool, shown, steps, label)
+        if self._context.seen is not None:
+            self._context.seen.note(tool.name, shown, result)
+        return result
 
     def _refuse(self, steps: Steps, label: str, name: str, arguments: dict[str, Json], reason: str) -> ToolResult:
         def tell() -> Json:

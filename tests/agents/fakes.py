@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,9 @@ class FakeToolbox:
 
     names = ("file_read", "file_write", "file_patch", "shell_exec")
 
+    def begin(self, whole: Iterable[str] = (), partly: Iterable[str] = ()) -> None:
+        """Nothing is refused here."""
+
     def openai_specs(self) -> tuple[dict[str, Any], ...]:
         return tuple({"type": "function", "function": {"name": n, "parameters": self.schema(n)}} for n in self.names)
 
@@ -83,6 +86,8 @@ class FakeToolbox:
         if name == "file_write":
             self.files[path] = arguments["content"]
             return ["written", True, [path]]
+        if name not in self.names:
+            return [f"Error: there is no tool {name}", False, []]
         if path not in self.files:
             return [f"Error: no file {path}", False, []]
         if name == "file_read":

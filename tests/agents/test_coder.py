@@ -46,7 +46,7 @@ def _fails(kind: str, model: ScriptedModel, brief: CoderBrief = BRIEF, **more: A
 
 
 def test_message_says_all_that_matters() -> None:
-    """Task, its files, plan, contents, commands, feedback, and last the form of the answer."""
+    """Plan, given files, task, commands, and then what changes: own files, feedback, the form of the answer."""
     brief = CoderBrief(
         "Stats", "---\nlao: 1\n---\n# Stats\n\nBackground.\n", TASK,
         (("stats.py", "x = 1\n"), ("test_stats.py", "```")), "stats.py\ntest_stats.py",
@@ -58,9 +58,9 @@ def test_message_says_all_that_matters() -> None:
     assert request.messages[0]["content"].splitlines()[0] == "LAO role: coder"
     text = model.last_user(0)
     parts = [
-        "# Your task: Add mean", "Files of this task:\n- stats.py", "Background.", "test_stats.py\n",
-        "Current content of stats.py:\n```python\nx = 1\n```", "do not change this file", "````python\n```\n````",
-        "- `pytest -q`", "E   assert 1 == 2", "FILE: stats.py",
+        "Background.", "test_stats.py\n", "do not change this file", "````python\n```\n````",
+        "# Your task: Add mean", "Files of this task:\n- stats.py", "- `pytest -q`",
+        "Current content of stats.py:\n```python\nx = 1\n```", "E   assert 1 == 2", "FILE: stats.py",
     ]  # fmt: skip
     places = [text.index(p) for p in parts]
     assert places == sorted(places)
@@ -173,7 +173,7 @@ def test_tool_mode_loop() -> None:
     sent = model.requests[2].messages
     assert [m["role"] for m in sent] == ["system", "user", "assistant", "tool", "tool", "assistant", "tool"]
     assert sent[2]["content"] == ""
-    assert [m["tool_call_id"] for m in sent if m["role"] == "tool"] == ["call_1", "call_2", "call_3"]
+    assert [m["tool_call_id"] for m in sent if m["role"] == "tool"] == ["call00001", "call00002", "call00003"]
     assert steps.labels[:3] == ["model:turn-1", "tool:file_write-1", "tool:file_read-2"]
     assert [t["function"]["name"] for t in model.requests[0].tools] == list(FakeToolbox.names)
 
@@ -209,8 +209,8 @@ def test_tool_mode_quote_after_writing_is_no_edit() -> None:
 
 
 def test_tool_mode_reminds_once() -> None:
-    """Without any edit there is one reminder, then no_edit; edits by shell count."""
-    model = ScriptedModel("It is done.", "Really done.")
+    """Without any edit there is one reminder, then other ways of asking, then no_edit; edits by shell count."""
+    model = ScriptedModel("It is done.", "Really done.", *["So done."] * 5)
     _fails("no_edit", model, tools=True)
     assert "file_write" in model.last_user(1)
     shell = calls(("shell_exec", {"command": "sed -i s/a/b/ stats.py"}))
@@ -222,7 +222,7 @@ def test_tool_mode_stops_a_loop() -> None:
     read = calls(("file_read", {"path": "stats.py"}))
     model = ScriptedModel(read, read, read, read)
     toolbox = FakeToolbox(**{"stats.py": "x"})
-    _fails("loop", model, tools=True, toolbox=toolbox)
+    _fails("loop_same", model, tools=True, toolbox=toolbox)
     assert len(toolbox.log) == 2
     assert "3 times in a row" in model.last_user(3)
 
@@ -234,19 +234,20 @@ def test_tool_mode_turn_limit() -> None:
 
 
 def test_tool_mode_never_runs_cut_arguments() -> None:
-    """Arguments that did not decode are answered with an error; three such turns end the attempt."""
+    """Arguments that did not decode are answered with an error and not run; then the model is asked in another way."""
     toolbox = FakeToolbox()
-    bad = [ChatAnswer("", tool_calls=calls(("file_write", None)).tool_calls, finish_reason="length")] * 3
-    model = ScriptedModel(*bad)
+    bad = [ChatAnswer("", tool_calls=calls(("file_write", None)).tool_calls, finish_reason="length")] * 2
+    model = ScriptedModel(*bad, cut("{"), cut("{"), *[cut("FILE: stats.py\n```\nx")] * 3)
     _fails("truncated", model, tools=True, toolbox=toolbox)
     assert toolbox.log == []
     assert "not a complete JSON object" in model.last_user(1)
 
 
 def test_tool_mode_empty_answers() -> None:
-    """Empty answers are nudged, then end the attempt; so are cut ones."""
-    _fails("empty_answer", ScriptedModel("", "<think>x</think>", ""), tools=True)
-    _fails("truncated", ScriptedModel(cut("a"), cut("b"), cut("c")), tools=True)
+    """Empty answers are nudged; after an edit three in a row end the attempt, and so do cut ones."""
+    _fails("empty_answer", ScriptedModel(calls(WRITE), "", "", ""), tools=True)
+    _fails("reasoning_only", ScriptedModel(calls(WRITE), *["<think>x</think>"] * 3), tools=True)
+    _fails("truncated", ScriptedModel(calls(WRITE), cut("a"), cut("b"), cut("c")), tools=True)
 
 
 def test_unknown_outcome_is_told() -> None:

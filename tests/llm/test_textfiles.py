@@ -136,7 +136,8 @@ def test_search_replace_problems() -> None:
     """An edit without path or end is a problem."""
     assert "no path" in read_files("<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE").problems[0]
     assert "no =======" in read_files("a.py\n<<<<<<< SEARCH\na\n").problems[0]
-    assert "diff cannot be applied" in read_files("a.py\n```diff\n-a\n+b\n```").problems[0]
+    assert "deletes" in read_files("```diff\n--- a/a.py\n+++ /dev/null\n@@\n-a\n```").problems[0]
+    assert "which file" in read_files("```diff\n-a\n+b\n```", ("a.py", "b.py")).problems[0]
     assert "empty" in read_files("FILE: a.py\n```\n\n```").problems[0]
     assert read_files("FILE: p/__init__.py\n```\n```").files == (FileBlock("p/__init__.py", ""),)
 
@@ -147,3 +148,61 @@ def test_truncated_answer_keeps_the_complete_files() -> None:
     assert (found.files, found.cut) == ((FileBlock("a.py", "x = 1\n"),), "b.py")
     assert read_files("```python\ndef f(", ("a.py",), truncated=True).cut == "a.py"
     assert read_files("a.py\n<<<<<<< SEARCH\nx\n=====", truncated=True).cut == "a.py"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```diff\n--- a/src/a.py\n+++ b/src/a.py\n@@\n y = 0\n-x = 1\n+x = 2\n```",
+        "So:\n```patch\n*** Begin Patch\n*** Update File: src/a.py\n y = 0\n-x = 1\n+x = 2\n*** End Patch\n```\nDone.",
+        "*** Begin Patch\n*** Update File: src/a.py\n@@\n y = 0\n-x = 1\n+x = 2\n*** End Patch\nIt is done.",
+        "I change it.\n--- a/src/a.py\n+++ b/src/a.py\n@@\n y = 0\n-x = 1\n+x = 2\nThat was it.",
+        "--- a/src/a.py\n+++ b/src/a.py\n@@\ny = 0\n-x = 1\n+x = 2\n\nThis is done:\n- it works\n",
+        "*** Update File: src/a.py\ny = 0\n-x = 1\n+x = 2\n*** End Patch",
+        "FILE: src/a.py\n```diff\n@@\n y = 0\n-x = 1\n+x = 2\n```",
+        "FILE: src/a.py\n```\n@@ @@\n y = 0\n-x = 1\n+x = 2\n```",
+    ],
+)
+def test_patches(text: str) -> None:
+    """A diff or a Begin Patch block, fenced or not, is read as edits whatever was asked for."""
+    found = read_files(text)
+    assert found.patches == (PatchBlock("src/a.py", "y = 0\nx = 1", "y = 0\nx = 2"),)
+    assert (found.files, found.problems) == ((), ())
+
+
+def test_patches_with_anchors_and_new_files() -> None:
+    """An edit whose anchor or line number matters carries its own patch; an added file is a whole file."""
+    text = (
+        "*** Begin Patch\n*** Update File: a.py\n@@ class A:\n-x\n+y\n*** Add File: b.py\n+n = 1\n*** End Patch\n"
+        "```diff\n--- a/c.py\n+++ b/c.py\n@@ -3,1 +3,1 @@\n-p\n+q\n```"
+    )
+    found = read_files(text)
+    assert found.files == (FileBlock("b.py", "n = 1\n"),)
+    first, second = found.patches
+    assert (first.path, first.search, first.replace) == ("a.py", "x", "y")
+    assert "@@ class A:" in first.patch
+    assert "@@ -3 +3 @@" in second.patch
+
+
+def test_a_lone_diff_is_about_the_only_file() -> None:
+    """Without a path a diff changes the task's one file; a bare name means the expected path."""
+    assert read_files("```diff\n-a\n+b\n```", ("src/a.py",)).patches == (PatchBlock("src/a.py", "a", "b"),)
+    named = "```diff\n--- a.py\n+++ a.py\n@@\n-a\n+b\n```"
+    assert read_files(named, ("src/a.py", "b.py")).patches == (PatchBlock("src/a.py", "a", "b"),)
+
+
+def test_a_cut_patch_is_not_used() -> None:
+    """A patch that the token limit cut off is named as cut, in a fence and outside."""
+    half = "--- a/a.py\n+++ b/a.py\n@@\n-a\n+b"
+    for text in (f"```diff\n{half}", f"*** Begin Patch\n{half}"):
+        found = read_files(text, ("a.py",), truncated=True)
+        assert found.patches == ()
+        assert found.cut
+
+
+def test_a_patch_file_is_a_file() -> None:
+    """A task may ask for a file that holds a diff; and code that mentions one is code."""
+    diff = "--- a/x\n+++ b/x\n@@\n-a\n+b\n"
+    assert read_files(f"FILE: fix.patch\n```\n{diff}```").files == (FileBlock("fix.patch", diff),)
+    code = 'DIFF = """\n--- a/x\n+++ b/x\n"""\n'
+    assert read_files(f"FILE: a.py\n```python\n{code}```").files == (FileBlock("a.py", code),)

@@ -128,3 +128,88 @@ def test_senseless_patches(search: str, replace: str) -> None:
     """Empty search text, and a change that changes nothing, are refused."""
     with pytest.raises(BadInput):
         apply_patch("a\n", search, replace, "f.py")
+
+
+LONG = """def total(items):
+    result = 0
+    # sum up the items
+    for item in items:
+        result += item.price
+    return result
+
+
+def other():
+    return 2
+"""
+
+
+REMEMBERED = """def total(items):
+    result = 0
+    # add everything
+    for item in items:
+        result += item.price
+    return result"""
+
+
+def test_misremembered_lines_stay() -> None:
+    """The last rung: first and last line are unique and the changed line is known; a wrong line elsewhere stays."""
+    new, note = apply_patch(LONG, REMEMBERED, REMEMBERED.replace("item.price", "item.price * item.count"), "f.py")
+    assert new == LONG.replace("item.price", "item.price * item.count")
+    assert "first and last line" in note
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        REMEMBERED.replace("item.price", "item.cost"),
+        REMEMBERED.replace("result = 0", "x = 0").replace("for item", "for z").replace("# add", "# put"),
+        REMEMBERED + "\n\n\ndef gone():",
+    ],
+    ids=["the changed line is wrong", "too little is known", "the last line is not there"],
+)
+def test_likeness_is_not_enough(search: str) -> None:
+    """When the touched line, most lines, or an end are not as remembered, nothing is changed and real lines come."""
+    replace = search.replace("result += item.", "result += 2 * item.")
+    with pytest.raises(BadInput, match="nothing was changed") as caught:
+        apply_patch(LONG, search, replace, "f.py")
+    assert "| def total(items):" in caught.value.hint
+
+
+def test_an_insertion_between_misremembered_lines_is_refused() -> None:
+    """New lines beside a line that was remembered wrongly have no certain place."""
+    with pytest.raises(BadInput):
+        apply_patch(LONG, REMEMBERED, REMEMBERED.replace("everything\n", "everything\n    x = 1\n"), "f.py")
+
+
+def test_words_are_not_cut() -> None:
+    """'x = 1' is not found in 'x = 10', and a whole line is taken before a part of one."""
+    with pytest.raises(BadInput):
+        apply_patch("x = 10\n", "x = 1", "x = 2", "f.py")
+    assert patched("y = x = 1\nx = 1\n", "x = 1", "x = 2") == "y = x = 1\nx = 2\n"
+
+
+def test_more_lines_for_an_indented_one_are_indented() -> None:
+    """One line without its indentation, replaced by several: all get the file's indentation."""
+    new = patched(CODE, "return 1", "if self:\n    return 2\nreturn 1")
+    assert new == CODE.replace("        return 1", "        if self:\n            return 2\n        return 1")
+
+
+def test_deleted_lines_leave_no_blank_line() -> None:
+    """Whole lines replaced by nothing go with their line break."""
+    assert patched("a = 1\nb = 2\nc = 3\n", "b = 2", "") == "a = 1\nc = 3\n"
+
+
+def test_a_placeholder_is_no_replacement() -> None:
+    """REPLACE that leaves code out is refused; a line that is in the file already leaves nothing out."""
+    with pytest.raises(BadInput, match="leaves code out"):
+        apply_patch(CODE, "        return 1", "        # ... rest unchanged", "f.py")
+    text = "# ... existing code\nx = 1\n"
+    assert patched(text, text, text.replace("1", "2")) == "# ... existing code\nx = 2\n"
+
+
+def test_line_breaks_are_put_right() -> None:
+    """Lines are never joined: a blank first line of SEARCH, and a last line break on one side only, do no harm."""
+    assert patched("def f():\nx = 1\n", "\nx = 1", "x = 2") == "def f():\nx = 2\n"
+    assert patched("x = 1\ny = 2\n", "x = 1\n", "x = 2") == "x = 2\ny = 2\n"
+    assert patched("x = 1\ny = 2\n", "x = 1", "x = 2\n") == "x = 2\ny = 2\n"
+    assert patched("x = 1\r\ny = 2\r\n", "x = 1\n", "") == "y = 2\r\n"

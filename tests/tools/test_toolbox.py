@@ -49,7 +49,7 @@ def test_specs_are_plain_and_stable(bench: Bench) -> None:
     specs = bench.box().openai_specs()
     shapes = {s["function"]["name"]: s["function"]["parameters"] for s in specs}
     assert {n: (sorted(p["properties"]), p.get("required", [])) for n, p in shapes.items()} == {
-        "file_patch": (["path", "replace", "search"], ["path", "search", "replace"]),
+        "file_patch": (["patch", "path", "replace", "search"], ["path"]),
         "file_read": (["end_line", "path", "start_line"], ["path"]),
         "file_write": (["content", "path"], ["path", "content"]),
         "find_relevant_files": (["limit", "query"], ["query"]),
@@ -115,6 +115,14 @@ def test_arguments_are_coerced(bench: Bench, arguments: Any) -> None:
     """Numbers as text and objects as text have one reading, and get it."""
     (bench.root / "a.txt").write_text("one\ntwo\nthree\n")
     assert bench.call("file_read", arguments).text == "a.txt (lines 2-2 of 3)\ntwo\n"
+
+
+def test_other_names_of_arguments_are_taken_where_one_is_meant(bench: Bench) -> None:
+    """The usual other names work; two for one argument, or one beside ours, are an error that shows the right form."""
+    assert bench.call("file_write", {"file_path": "a.txt", "contents": "one\n"}).ok
+    assert bench.call("file_read", {"filename": "a.txt"}).text == "a.txt (1 lines)\none\n"
+    for odd in ({"filename": "a.txt", "file": "b.txt"}, {"path": "a.txt", "filename": "b.txt"}):
+        assert "right form: file_read" in bench.call("file_read", odd).text
 
 
 def test_null_and_nothing_mean_not_given(bench: Bench) -> None:
