@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +16,12 @@ from lao.core.errors import BadInput
 from lao.core.steps import StepKind, Steps
 from lao.core.words import CommandResult, Finding, Json, Severity, TaskSpec
 from lao.durable.processes import run_command
+from lao.quality.evidence import digest
 
 Commands = tuple[tuple[str, str], ...]
 """(kind, command line): kind is build, lint, test or check."""
 
 _KINDS: Final = ("build", "lint", "test", "check")
-_TAIL: Final = 3_000
 _TEST_FILE: Final = re.compile(r"test_.*\.py|.*_test\.py")
 
 
@@ -160,8 +160,15 @@ def run_checks(
     return tuple(results)
 
 
-def command_findings(results: Iterable[CommandResult]) -> tuple[Finding, ...]:
-    """One major finding for each command that did not pass, with the end of its real output as evidence."""
+def command_findings(
+    results: Iterable[CommandResult], *, files: Collection[str] = (), root: Path | None = None
+) -> tuple[Finding, ...]:
+    """One major finding for each command that did not pass, with the useful part of its real output as evidence.
+
+    Args:
+        files: the task's files; traceback lines in them are kept first.
+        root: the folder that the commands ran in.
+    """
     found = []
     for result in results:
         if result.passed:
@@ -172,9 +179,6 @@ def command_findings(results: Iterable[CommandResult]) -> tuple[Finding, ...]:
             kind, what = "command_not_found", f"could not be started (exit status {result.exit_code})"
         else:
             kind, what = "command_failed", f"ended with exit status {result.exit_code}"
-        tail = result.output.strip()
-        if len(tail) > _TAIL:
-            tail = f"[… {len(tail) - _TAIL} characters before]\n{tail[-_TAIL:]}"
-        message = f"{result.command!r} {what}"
-        found.append(Finding(Severity.MAJOR, kind, message, "", tail or "it wrote nothing", "command"))
+        evidence = digest(result, files=files, root=root).text
+        found.append(Finding(Severity.MAJOR, kind, f"{result.command!r} {what}", "", evidence, "command"))
     return tuple(found)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from lao.core.errors import BadInput
 from lao.core.words import Finding, Severity, TaskSpec
 from lao.quality.parsing import parse_findings
 from lao.quality.placeholders import PlaceholderLimits, placeholder_findings
+from lao.quality.protection import judge_findings
 from lao.tools.paths import relative_name, resolve
 
 _MAX_BYTES: Final = 2_000_000
@@ -22,12 +25,14 @@ def verify_files(
     *,
     open_todos: tuple[str, ...] = (),
     limits: PlaceholderLimits | None = None,
+    judges_before: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Finding, ...]:
     """Everything that can be said about the task's files without a model.
 
     Args:
         changed: workspace-relative paths that the attempt changed.
         open_todos: content of the to-do items that are not completed.
+        judges_before: text by path of ``protection.judge_files`` before the attempt.
     """
     findings: list[Finding] = []
     claimed: list[str] = []
@@ -39,6 +44,7 @@ def verify_files(
             claimed.append(name)
     for name in dict.fromkeys((*claimed, *changed)):
         findings += _file_findings(root, name, claimed=name in claimed, limits=limits or PlaceholderLimits())
+    findings += judge_findings(root, task, changed, judges_before)
     findings += _no_change(task, changed, findings)
     findings += [
         Finding(Severity.MINOR, "open_todo", f"the to-do item {item!r} is not completed", analyzer="todo_ledger")

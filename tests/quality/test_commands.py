@@ -109,11 +109,13 @@ def test_time_limit_of_checks(tmp_path: Path) -> None:
         [("test", "echo begun; sleep 30")], tmp_path, DirectSteps(), marker=str(tmp_path), timeout_s=0.2
     )
     finding = command_findings(results)[0]
-    assert (finding.kind, finding.hint, finding.blocks) == ("command_timeout", "begun", True)
+    assert (finding.kind, finding.blocks) == ("command_timeout", True)
+    assert "endless loop" in finding.hint
+    assert finding.hint.endswith("begun")
 
 
 def test_findings_carry_the_real_output() -> None:
-    """The end of the output is the evidence, bounded; passed commands give nothing."""
+    """The useful part of the output is the evidence, bounded; passed commands give nothing."""
     results = (
         CommandResult("ok", 0, "fine"),
         CommandResult("bad", 1, "x" * 5_000 + "AssertionError: 1 != 2\n"),
@@ -123,6 +125,6 @@ def test_findings_carry_the_real_output() -> None:
     found = command_findings(results)
     assert [f.kind for f in found] == ["command_failed", "command_not_found", "command_failed"]
     assert found[0].hint.endswith("AssertionError: 1 != 2")
-    assert len(found[0].hint) < 3_100
+    assert len(found[0].hint) <= 1_500
     assert "-9" in found[2].message
     assert all(f.blocks for f in found)
