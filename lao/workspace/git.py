@@ -12,6 +12,7 @@ from lao.core.errors import BadInput, Refused, Transient
 from lao.core.steps import Steps
 from lao.durable.files import sha256_of, write_atomic
 from lao.durable.processes import FileLock
+from lao.workspace import checkpoints
 from lao.workspace.commits import Commit, empty_tree, tip
 from lao.workspace.git_calls import Git, no_identity
 from lao.workspace.snapshots import clean_snapshots, snapshot_of
@@ -173,6 +174,22 @@ class Repository:
     def snapshot(self, commit: str) -> AbstractContextManager[Path]:
         """A folder with exactly that commit, gone at the end; see ``snapshots``."""
         return snapshot_of(self._git, commit, self._state_dir / "snapshots")
+
+    def checkpoint(self, name: str = "") -> str:
+        """A commit with exactly what is in the folder now, on no branch; see ``checkpoints.save``."""
+        return checkpoints.save(self._git, name)
+
+    def restore(self, checkpoint: str) -> tuple[str, ...]:
+        """Bring the folder back to a checkpoint; the paths that were changed for it."""
+        return checkpoints.restore(self._git, checkpoint)
+
+    def drop_checkpoint(self, name: str) -> None:
+        """Forget the checkpoint of this name."""
+        checkpoints.drop(self._git, name)
+
+    def tree(self, commit: str) -> str:
+        """The id of the commit's tree."""
+        return checkpoints.tree_of(self._git, commit)
 
     def clean_snapshots(self) -> int:
         """Remove what dead workers left; returns how many."""

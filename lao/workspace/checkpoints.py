@@ -1,0 +1,110 @@
+"""Checkpoints of a work folder: its exact state as a commit that no branch shows, and the way back to it.
+
+The user's index and branch are never touched; what git ignores belongs to no checkpoint.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from lao.core.errors import BadInput
+from lao.durable.files import TEMPORARY_GLOB
+from lao.workspace.commits import tip
+from lao.workspace.git_calls import Git
+
+_REFS: Final = "refs/lao/checkpoints"
+_IDENTITY: Final = {
+    "GIT_AUTHOR_NAME": "LAO",
+    "GIT_AUTHOR_EMAIL": "lao@localhost",
+    "GIT_COMMITTER_NAME": "LAO",
+    "GIT_COMMITTER_EMAIL": "lao@localhost",
+    "GIT_AUTHOR_DATE": "@0 +0000",
+    "GIT_COMMITTER_DATE": "@0 +0000",
+}
+
+
+def save(git: Git, name: str = "") -> str:
+    """The id of a commit with exactly what is in the folder now; HEAD's own when nothing differs from it.
+
+    Args:
+        name: kept as ``refs/lao/checkpoints/<name>``, so that git's garbage collection leaves it; "" keeps none.
+    """
+    head, tree = tip(git)
+    now = _tree(git)
+    commit = head if head is not None and now == tree else _commit(git, now, head)
+    assert commit is not None, "a folder has a tree"
+    if name:
+        git.out("update-ref", f"{_REFS}/{name}", commit)
+    return commit
+
+
+def tree_of(git: Git, commit: str) -> str:
+    """The id of the commit's tree: equal trees are equal folders."""
+    return git.out("rev-parse", f"{commit}^{{tree}}")
+
+
+def restore(git: Git, commit: str) -> tuple[str, ...]:
+    """Bring the folder back to the checkpoint; the paths that were changed or removed for it. Safe to repeat."""
+    listed = git.out("diff-tree", "-r", "--no-renames", "--name-status", "-z", _tree(git), commit).split("\0")
+    pairs = list(zip(listed[1::2], listed[0::2], strict=False))
+    gone = [path for path, status in pairs if status == "D"]
+    back = [path for path, status in pairs if status != "D"]
+    for path in gone:  # first: a folder may have to make room for a file of its name
+        _remove(git, path)
+    if back:
+        index = _temporary_index(git)
+        env = {"GIT_INDEX_FILE": str(index)}
+        try:
+            git.out("read-tree", commit, env=env)
+            names = b"\0".join(os.fsencode(p) for p in back)
+            git.call("checkout-index", "-f", "-z", "--stdin", stdin=names, env=env)
+        finally:
+            index.unlink(missing_ok=True)
+    return tuple(sorted((*gone, *back)))
+
+
+def drop(git: Git, name: str) -> None:
+    """Forget the checkpoint of this name, if there is one."""
+    git.call("update-ref", "-d", f"{_REFS}/{name}", ok=(0, 1, 128))
+
+
+def _tree(git: Git) -> str:
+    """The tree of what is in the folder, without what git ignores."""
+    index = _temporary_index(git)
+    env = {"GIT_INDEX_FILE": str(index)}
+    try:
+        real = git.git_dir / "index"
+        if real.exists():  # it knows which files are unchanged since they were hashed
+            index.write_bytes(real.read_bytes())
+        spec = b"\0".join([b".", f":(exclude,glob)**/{TEMPORARY_GLOB}".encode()])
+        git.call("add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=spec, env=env)
+        return git.out("write-tree", env=env)
+    finally:
+        index.unlink(missing_ok=True)
+        index.with_name(index.name + ".lock").unlink(missing_ok=True)
+
+
+def _commit(git: Git, tree: str, parent: str | None) -> str:
+    after = ("-p", parent) if parent else ()
+    return git.out("commit-tree", tree, *after, stdin=b"LAO checkpoint\n", env=_IDENTITY)
+
+
+def _temporary_index(git: Git) -> Path:
+    return git.git_dir / f"lao-checkpoint-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _remove(git: Git, path: str) -> None:
+    target = git.root / path
+    if target.is_dir() and not target.is_symlink():
+        raise BadInput(f"{path!r} is a folder now and was a file", "look at what the coder left there")
+    target.unlink(missing_ok=True)
+    for folder in target.parents:
+        if folder == git.root:
+            break
+        try:
+            folder.rmdir()
+        except OSError:
+            break
