@@ -1,19 +1,23 @@
-"""Code (gpu): one attempt of the coder at one task, then the keyed commit of what it changed."""
+"""Code (gpu): one attempt of the coder at one task, judged by its checks; then the keyed commit of what it changed."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from lao.agents.coder import CoderBrief, write_code
-from lao.config.settings import ModelSettings
+from lao.agents.attempts import Attempt, Ladder, Solved, Unsolved, over_budget
+from lao.agents.coder import CoderBrief
 from lao.core.states import Role
 from lao.core.steps import StepKind
-from lao.core.words import Json
+from lao.core.words import Finding, Json, Severity, TaskSpec
+from lao.llm.tokens import CHARS_PER_TOKEN
 from lao.quality.commands import files_of_commands, validation_commands
-from lao.state import ledger, pipeline
+from lao.quality.protection import judge_files, protected_files
+from lao.state import attempts, ledger, pipeline
 from lao.tools.context import ToolContext
 from lao.tools.toolbox import Toolbox
+from lao.workspace.symbols import related_files
 from lao.workspace.tree import listing, read_text_files
+from workflows.bench import TaskBench
 from workflows.traces import commit
 from workflows.work import Outcome, Work
 
@@ -28,24 +32,46 @@ TOOLS = (
     "task_todo_get",
 )
 
-FRESH_TEMPERATURES = (None, 0.5, 0.8)
-"""What the second and later attempts sample with when the user set no temperature: the same prompt at the same
-temperature gives a weak model's same mistake again; fresh samples do better than second prompts."""
+JUDGES_CHARACTERS = 400_000
+
+RESULT_CHARACTERS = 24_000
+"""Of one tool result; never more than a quarter of the window."""
+
+RELATED_FILES = 8
+"""Files beside the task's own whose symbols these import."""
 
 
 def body(work: Work) -> Outcome:
-    """Let the coder work, then commit."""
+    """Let the coder try until its checks pass, then commit; what fails them is undone."""
     factory, task = work.factory, work.the_task
     repository = work.repository()
     start = work.steps.run(StepKind.READ, "context", lambda: _context(work))
-    result = write_code(
+    bench = TaskBench(work, repository, dict(start["judges"]))
+    ladder = Ladder.from_json(task.ladder)
+    attempt = Attempt(
         _brief(work, start),
         model=work.model,
-        settings=attempt_settings(work.model_settings(Role.CODER), work.claim.run.attempt),
+        settings=work.model_settings(Role.CODER),
+        limits=factory.settings.attempts,
         steps=work.steps,
         toolbox=_toolbox(work),
+        bench=bench,
+        ladder=ladder,
+        number=work.claim.run.attempt - ladder.base,
         max_turns=factory.settings.orchestration.coder_max_turns,
+        start_rung=work.profile.start_rung if work.profile else "native",
     )
+    try:
+        solved = attempt.run()
+    except Unsolved as error:
+        return _unsolved(work, ladder, bench, start["head"], error)
+    return _solved(work, solved, ladder, bench, start)
+
+
+def _solved(work: Work, solved: Solved, ladder: Ladder, bench: TaskBench, start: dict[str, Json]) -> Outcome:
+    task, repository = work.the_task, work.repository()
+    if solved.result.protocol == "tools":
+        work.note_rung(Role.CODER, solved.result.rung)
     commit_id = None
     if repository is not None:
         commit_id = commit(
@@ -56,37 +82,102 @@ def body(work: Work) -> Outcome:
         )
     base = start["head"]
     found = repository.changed_files(base, commit_id) if commit_id and repository else ()
-    changed = found or result.files
+    changed = found or solved.result.files
 
     def apply(now: float) -> list[int]:
         ledger.set_task_result(task.id, files=changed, commit=commit_id)
+        ledger.add_validations(work.factory.store, work.claim, "before", start["head"], bench.found_before)
+        attempts.note_solved(task.id, ladder.to_json())
         pipeline.unblock_successors(work.claim.run.id, now)
         return []
 
-    outcome = {"base": base, "commit": commit_id, "changed": list(changed), "summary": result.summary}
-    return Outcome(apply, result=outcome, text=f"{len(changed)} files changed in {result.turns} turns")
+    result = {
+        "base": base,
+        "commit": commit_id,
+        "changed": list(changed),
+        "summary": solved.result.summary,
+        "rung": solved.rung,
+        "checked": bench.accepted,
+        "judges": start["judges"],
+    }
+    how = f" by {solved.rung}, round {solved.round}" if solved.round > 1 else ""
+    return Outcome(apply, result=result, text=f"{len(changed)} files changed in {solved.turns} turns{how}")
 
 
-def attempt_settings(settings: ModelSettings, attempt: int) -> ModelSettings:
-    """The coder's settings for the n-th attempt: a fresh sample, unless the user fixed the temperature."""
-    if settings.temperature is not None:
-        return settings
-    fresh = FRESH_TEMPERATURES[min(attempt, len(FRESH_TEMPERATURES)) - 1]
-    return replace(settings, temperature=fresh) if fresh is not None else settings
+def _unsolved(work: Work, ladder: Ladder, bench: TaskBench, head: str | None, error: Unsolved) -> Outcome:
+    """The next rung, a split, another try when the GPU is idle, or a person."""
+    factory, task = work.factory, work.the_task
+    told, limits = factory.settings.orchestration, factory.settings.attempts
+    tries = work.claim.run.attempt - ladder.base
+    left = not over_budget(ladder, limits)
+    parts = _parts(task.spec) if limits.split and not ladder.split and left else ()
+    if tries < min(told.retry_cap_validation, told.max_task_attempts) and left:
+        what = "another way is next"
+    elif parts:
+        ladder.split = True
+        what = f"split into {len(parts)} tasks"
+    elif left and limits.idle and ladder.fresh_code:
+        ladder.idle = True
+        what = "more candidates when the GPU is idle"
+    else:
+        what = "a person is asked"
+    diagnosis = ladder.diagnosis()
+    shown = ladder.last.text if ladder.last else ""
+    finding = Finding(Severity.MAJOR, error.kind, error.message, "", shown, "checks")
+
+    def apply(now: float) -> list[int]:
+        ledger.add_findings(factory.store, work.claim, [finding])
+        ledger.add_validations(factory.store, work.claim, "before", head, bench.found_before)
+        notes = ladder.to_json()
+        if what.startswith("split"):
+            return pipeline.split_task(task.id, now, parts=parts, ladder=notes, reason=error.message)
+        if what.startswith("a person"):
+            return pipeline.park_unsolved(task.id, now, ladder=notes, diagnosis=diagnosis)
+        return pipeline.climb_ladder(task.id, now, ladder=notes, reason=error.message)
+
+    rounds = [entry for entry in ladder.rounds if entry["attempt"] == tries]
+    text = f"{len(rounds)} rounds, none passes the checks: {error.message}; {what}"
+    return Outcome(apply, result={"rounds": rounds, "next": what}, text=text, chain=False)
+
+
+def _parts(spec: TaskSpec) -> tuple[TaskSpec, ...]:
+    """A task of several files as one task for each of them; what the files do together is left to the task itself."""
+    if len(spec.file_paths) < 2:
+        return ()
+    return tuple(
+        replace(
+            spec,
+            title=f"{spec.title} [{path}]",
+            description=f"Write only the part of this task that belongs into `{path}`.\n\n{spec.description}",
+            file_paths=(path,),
+            dependencies=(),
+            commands=(),
+        )
+        for path in spec.file_paths
+    )
 
 
 def _context(work: Work) -> dict[str, Json]:
     """What the coder starts from, recorded so that a resumed run sees the same."""
     spec, root = work.the_task.spec, work.plan.workspace
-    wanted = (*spec.file_paths, *files_of_commands(root, _checks(work)))
+    declared = (*spec.file_paths, *files_of_commands(root, _checks(work)))
+    wanted = (*declared, *related_files(root, declared, RELATED_FILES))
     model = work.model_settings(Role.CODER)
     budget = max(2000, int(model.context_length * 1.5))
     repository = work.repository()
     return {
         "head": repository.head() if repository else None,
         "files": [list(item) for item in read_text_files(root, wanted, budget)],
+        "judges": _judges(work),
         "tree": listing(root, 60),
     }
+
+
+def _judges(work: Work) -> dict[str, str]:
+    """The text of the given tests, which no attempt may weaken."""
+    root = work.plan.workspace
+    names = judge_files(root, _checks(work), work.the_task.spec)
+    return dict(read_text_files(root, names, JUDGES_CHARACTERS))
 
 
 def _brief(work: Work, start: dict[str, Json]) -> CoderBrief:
@@ -99,6 +190,7 @@ def _brief(work: Work, start: dict[str, Json]) -> CoderBrief:
         tree=start["tree"],
         feedback=task.feedback,
         commands=_checks(work),
+        protected=protected_files(start["judges"], task.spec),
     )
 
 
@@ -112,6 +204,7 @@ def _checks(work: Work) -> tuple[str, ...]:
 def _toolbox(work: Work) -> Toolbox:
     limits = work.factory.settings.orchestration
     store, task = work.factory.store, work.the_task
+    window = work.model_settings(Role.CODER).context_length
     context = ToolContext(
         root=work.plan.workspace,
         marker=work.marker,
@@ -119,5 +212,6 @@ def _toolbox(work: Work) -> Toolbox:
         audit=work.audit,
         command_timeout_s=limits.validation_timeout_s,
         stop=lambda: work.stopping,
+        result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
     )
     return Toolbox(context, TOOLS)

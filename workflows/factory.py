@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from lao.config.load import load
 from lao.config.settings import ModelSettings, Settings
 from lao.core.clock import Clock, SystemClock
+from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Phase, Role
 from lao.core.words import Event
 from lao.durable.holding import Heartbeat
 from lao.durable.processes import Owner, current_owner
-from lao.state import ledger, queries
+from lao.state import ledger, profiles, queries
 from lao.state.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -30,7 +31,11 @@ log = logging.getLogger("lao")
 
 
 class Factory:
-    """One project, opened. Servers and models are connected when they are first needed."""
+    """One project, opened. Servers and models are connected when they are first needed.
+
+    Attributes:
+        not_calibrated: models that this process has tried to calibrate at their first use.
+    """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
@@ -40,6 +45,8 @@ class Factory:
         self.heartbeat = Heartbeat(self.store)
         self.stop = threading.Event()
         self.last_resident = ""
+        self.not_calibrated: set[str] = set()
+        self._patient: dict[float, OpenAIModel] = {}
         self._gate_lock = threading.Lock()
 
     @cached_property
@@ -67,7 +74,21 @@ class Factory:
 
     @cached_property
     def chat(self) -> OpenAIModel:
-        """The chat client, shared by all roles."""
+        """The chat client with the configured limits, shared by all roles."""
+        return self.open_chat()
+
+    def chat_waiting(self, first_token_timeout_s: float) -> OpenAIModel:
+        """The chat client with this limit, for models whose profile says that they need longer."""
+        if first_token_timeout_s == self.settings.orchestration.llm_request_timeout_s:
+            return self.chat
+        if first_token_timeout_s not in self._patient:
+            self._patient[first_token_timeout_s] = self.open_chat(first_token_timeout_s=first_token_timeout_s)
+        return self._patient[first_token_timeout_s]
+
+    def open_chat(
+        self, *, first_token_timeout_s: float | None = None, retry_attempts: int | None = None
+    ) -> OpenAIModel:
+        """A chat client of its own, for the caller to close; None takes the configured value."""
         from lao.llm.client import OpenAIModel
 
         limits = self.settings.orchestration
@@ -75,9 +96,9 @@ class Factory:
             self.server.chat_base_url,
             self.settings.server.api_key,
             connect_timeout_s=limits.llm_connect_timeout_s,
-            first_token_timeout_s=limits.llm_request_timeout_s,
+            first_token_timeout_s=first_token_timeout_s or limits.llm_request_timeout_s,
             idle_timeout_s=limits.llm_idle_timeout_s,
-            retry_attempts=limits.llm_retry_attempts,
+            retry_attempts=retry_attempts or limits.llm_retry_attempts,
             retry_backoff_base_s=limits.llm_retry_backoff_base_s,
             clock=self.clock,
             report=self.report,
@@ -97,6 +118,10 @@ class Factory:
     def model_settings(self, role: Role) -> ModelSettings:
         return self.settings.models[role]
 
+    def profile(self, role: Role) -> Profile | None:
+        """What calibration found out about the role's model on this server."""
+        return profiles.get(self.store, self.settings.server.base_url, self.settings.models[role].key)
+
     def model_key(self, phase: Phase) -> str:
         """The key of the model that a phase needs, "" for phases without one."""
         role = PHASE_ROLE.get(phase)
@@ -108,10 +133,10 @@ class Factory:
         return str(resident[-1]) if resident else ""
 
     def report(self, event: Event) -> None:
-        """Log an event; loads, unloads and gate decisions are kept in the state as well."""
+        """Log an event; loads, unloads, faults of answers and gate decisions are kept in the state as well."""
         log.info("%s", event.text)
         kind, _, what = event.kind.partition(".")
-        if kind == "model" and what in ("load", "unload"):
+        if kind == "model" and what in ("load", "unload", "fault"):
             self._keep(what, event)
         elif kind == "gate":
             self._keep("gate", event)
@@ -130,8 +155,8 @@ class Factory:
     def close(self) -> None:
         self.stop.set()
         self.heartbeat.close()
-        if "chat" in self.__dict__:
-            self.chat.close()
+        for chat in ([self.chat] if "chat" in self.__dict__ else []) + list(self._patient.values()):
+            chat.close()
         self.store.close()
 
 

@@ -30,6 +30,7 @@ from lao.state.records import Claim
 from lao.state.runs import NotClaimed
 from lao.state.transitions import LostClaim
 from workflows import failures
+from workflows.calibrate import profile_of_run
 from workflows.factory import Factory, active
 from workflows.wake import wake
 from workflows.work import Outcome, Work
@@ -145,14 +146,16 @@ def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
         model=factory.model_key(run.phase),
         stopping=factory.stop.is_set,
     )
+    name = prepared.model_name if prepared else ""
     return Work(
         factory=factory,
         claim=claim,
         plan=plans.get(factory.store, run.plan_id),
         task=plans.task(factory.store, run.task_id) if run.task_id is not None else None,
         steps=journal,
-        model_name=prepared.model_name if prepared else "",
+        model_name=name,
         context_length=prepared.context_length if prepared else None,
+        profile=profile_of_run(factory, run.id, role, journal, name) if role else None,
     )
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from lao.core.words import CommandResult, Finding, Json, Severity
 from lao.quality.commands import command_findings, run_checks, validation_commands
-from lao.quality.placeholders import PlaceholderLimits
-from lao.quality.verifier import verify_files
 from lao.state import ledger, pipeline, runs
+from workflows.bench import decides, mechanical_findings
 from workflows.work import Outcome, Work
 
 
@@ -21,16 +20,18 @@ def body(work: Work) -> Outcome:
     coded = runs.predecessor_result(factory.store, work.claim.run.id)
     commit = coded.get("commit") or coded.get("base")  # an attempt that changed nothing is judged as it found things
     with _checkout(work, commit) as folder:
-        findings = list(_mechanical(work, folder, tuple(coded.get("changed") or ())))
-        commands = validation_commands(limits, work.plan.options, task.spec, folder)
-        results = run_checks(
-            commands,
-            cwd=folder,
-            steps=work.steps,
-            marker=work.marker,
-            timeout_s=limits.validation_timeout_s,
-            stop=lambda: work.stopping,
-        )
+        changed, judges = tuple(coded.get("changed") or ()), dict(coded.get("judges") or {})
+        findings = list(mechanical_findings(work, folder, changed, judges))
+        results = _same_tree(work, coded, commit)
+        if results is None:
+            results = run_checks(
+                validation_commands(limits, work.plan.options, task.spec, folder),
+                cwd=folder,
+                steps=work.steps,
+                marker=work.marker,
+                timeout_s=limits.validation_timeout_s,
+                stop=lambda: work.stopping,
+            )
     findings += _judge(work, results)
     blocking = [f for f in findings if f.blocks]
 
@@ -69,25 +70,22 @@ def _checkout(work: Work, commit: str | None) -> Iterator[Path]:
         yield folder
 
 
-def _mechanical(work: Work, folder: Path, changed: tuple[str, ...]) -> tuple[Finding, ...]:
-    if not work.factory.settings.orchestration.verifier_enabled:
-        return ()
-    todos = ledger.open_todos(work.factory.store, work.the_task.id)
-    told = work.factory.settings.orchestration
-    limits = PlaceholderLimits(told.placeholder_max_markers_per_kloc, told.placeholder_max_ratio)
-    return verify_files(folder, work.the_task.spec, changed, open_todos=todos, limits=limits)
+def _same_tree(work: Work, coded: dict[str, Json], commit: str | None) -> tuple[CommandResult, ...] | None:
+    """What the commands did on exactly these files when the coder's attempt was judged; None when that is not known."""
+    repository, checked = work.repository(), coded.get("checked") or {}
+    if repository is None or commit is None or not checked.get("tree"):
+        return None
+    if repository.tree(commit) != checked["tree"]:
+        return None
+    return tuple(CommandResult.from_json(item) for item in checked["evidence"])
 
 
 def _judge(work: Work, results: tuple[CommandResult, ...]) -> list[Finding]:
-    """Failed commands block, with one exception: a command of the whole plan that has never passed yet may go on
-    failing while other tasks of the plan are open. It is decided at the last task and once more at the close."""
-    store, task = work.factory.store, work.the_task
+    """Failed commands block, as far as they decide about this task (``bench.decides``)."""
     findings = []
     failed = [r for r in results if not r.passed]
     for finding, result in zip(command_findings(results), failed, strict=True):
-        own = result.command in task.spec.commands
-        others = pipeline.open_tasks(work.plan.id) > 1
-        if own or not others or ledger.passed_before(store, work.plan.id, result.command):
+        if decides(work, result.command):
             findings.append(finding)
         else:
             data: dict[str, Json] = {**finding.to_json(), "severity": Severity.INFO.value}

@@ -14,4 +14,5 @@ def wake(store: Store, run_id: int) -> None:
         task = queues.task_for(phase, chained)
         message = task if message is None else message.then(task)
     if message is not None:
+        message.priority = runs.priority(store, run_id) or message.priority
         queues.cpu.enqueue(message)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from lao.agents import coder_text, coder_tools
 from lao.agents.ask import JournaledModel, completion_limit, prompt_limit
-from lao.agents.coder_brief import CoderBrief, user_message
+from lao.agents.coder_brief import CoderBrief, system_prompt, user_message
 from lao.agents.coder_session import Session
-from lao.agents.prompt import load
 from lao.agents.toolbox import Toolbox
 from lao.config.settings import ModelSettings
 from lao.core.chat import Model
@@ -29,12 +28,14 @@ class CoderResult:
         files: changed paths in the order of their first change.
         turns: model calls.
         protocol: "tools" or "text".
+        rung: the way of asking that worked (``lao.core.profile.RUNGS``).
     """
 
     summary: str
     files: tuple[str, ...]
     turns: int
     protocol: str
+    rung: str = ""
 
 
 def write_code(
@@ -45,8 +46,12 @@ def write_code(
     steps: Steps,
     toolbox: Toolbox,
     max_turns: int,
+    start_rung: str = "native",
 ) -> CoderResult:
     """Let the model do the task of ``brief``.
+
+    Args:
+        start_rung: the way of asking to begin with, where the model has tools.
 
     Raises:
         AttemptFailed: kinds "no_edit", "turn_limit", "loop", "truncated", "empty_answer", "context_overflow", or what
@@ -56,13 +61,13 @@ def write_code(
     asked = JournaledModel(model, steps, "turn")
     limit = prompt_limit(settings)
     try:
-        return _attempt(brief, asked, settings, steps, toolbox, max_turns, limit)
+        return _attempt(brief, asked, settings, steps, toolbox, max_turns, limit, start_rung)
     except ContextOverflow as error:
         # The window is smaller than configured. Once, with what the server says it has; nothing is written yet then.
         smaller = _real_limit(error, settings, limit)
         if asked.answered or smaller >= limit:
             raise
-        return _attempt(brief, asked, settings, steps, toolbox, max_turns, smaller)
+        return _attempt(brief, asked, settings, steps, toolbox, max_turns, smaller, start_rung)
 
 
 def _real_limit(error: ContextOverflow, settings: ModelSettings, limit: int) -> int:
@@ -79,18 +84,24 @@ def _attempt(
     toolbox: Toolbox,
     max_turns: int,
     limit: int,
+    start_rung: str,
 ) -> CoderResult:
     tools = toolbox.openai_specs() if settings.supports_tools else ()
     protocol = "tools" if tools else "text"
 
     def begin(shown: CoderBrief) -> Conversation:
-        system = load(f"coder_{protocol}")
+        system = system_prompt(protocol, settings.edit_format)
         conversation = Conversation(system)
-        used = estimate(system) + estimate_messages((), tools)
-        conversation.user(user_message(shown, budget=int((limit - used) * 0.9), protocol=protocol))
+        budget = int((limit - estimate(system) - estimate_messages((), tools)) * 0.9)
+        text = user_message(shown, budget=budget, protocol=protocol, edit_format=settings.edit_format)
+        conversation.user(text)
         return conversation
 
     session = Session(brief, model, settings, steps, toolbox, begin(brief), tools, limit, begin)
-    summary = coder_tools.run(session, max_turns) if tools else coder_text.run(session, max_turns)
+    if tools:
+        summary = coder_tools.run(session, max_turns, start_rung=start_rung)
+    else:
+        summary = coder_text.run(session, max_turns)
     files = tuple(session.changed)
-    return CoderResult(summary or f"wrote {', '.join(files)}", files, session.turns, protocol)
+    rung = session.rung if tools else "text"
+    return CoderResult(summary or f"wrote {', '.join(files)}", files, session.turns, protocol, rung)

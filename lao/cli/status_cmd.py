@@ -39,6 +39,7 @@ def empty_view() -> dict[str, Any]:
         "models": models,
         "tokens": {"prompt": 0, "completion": 0, "cached": None},
         "calls": {"model": 0, "replayed": 0},
+        "faults": {},
         "rejected": [],
         "dead_letters": 0,
     }
@@ -61,6 +62,7 @@ def collect(factory: Any) -> dict[str, Any]:
         "models": queries.models_view(store),
         "tokens": tokens,
         "calls": calls,
+        "faults": queries.faults_view(store),
         "rejected": rejected,
         "dead_letters": queries.counts(store)["dead_letters"],
     }
@@ -96,11 +98,14 @@ def _print(view: dict[str, Any]) -> None:
         f"tokens: prompt {tokens['prompt']} (cached: {cached}), completion {tokens['completion']}; "
         f"calls: {calls['model']}, replayed {calls['replayed']}"
     )
+    if view["faults"]:
+        emit("faults: " + ", ".join(f"{name} {count}" for name, count in view["faults"].items()))
 
 
 def _print_task(task: dict[str, Any]) -> None:
     mark = _MARKS.get(task["state"], "·")
     commit = f" {task['commit'][:10]}" if task["commit"] else ""
-    emit(f"  {mark} {task['id']} {task['title']}: {task['state']} (attempt {task['attempts']}){commit}")
+    how = f", solved by {task['rung']} in round {len(task['rounds'])}" if task["rung"] else ""
+    emit(f"  {mark} {task['id']} {task['title']}: {task['state']} (attempt {task['attempts']}{how}){commit}")
     if task["reason"]:
         emit(f"      {task['reason'].splitlines()[0]}")

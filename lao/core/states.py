@@ -109,7 +109,7 @@ TASK_MOVES: Final = MappingProxyType(
     {
         TaskState.WAITING: frozenset({TaskState.READY}) | _END_TASK,
         TaskState.READY: frozenset({TaskState.CODING}) | _END_TASK,
-        TaskState.CODING: frozenset({TaskState.VERIFYING, TaskState.READY}) | _END_TASK,
+        TaskState.CODING: frozenset({TaskState.VERIFYING, TaskState.READY, TaskState.WAITING}) | _END_TASK,
         TaskState.VERIFYING: frozenset({TaskState.REVIEWING, TaskState.READY}) | _END_TASK,
         TaskState.REVIEWING: frozenset({TaskState.COMPLETED, TaskState.READY}) | _END_TASK,
         TaskState.COMPLETED: frozenset(),

@@ -8,7 +8,8 @@ from typing import Any
 
 from lao.core.errors import LaoError
 from lao.core.states import TERMINAL_PLANS, TERMINAL_TASKS, Phase, PlanState, RunState, TaskState
-from lao.core.words import TaskSpec
+from lao.core.words import Json, TaskSpec
+from lao.state import attempts
 from lao.state.tables import DependencyRow, PlanRow, RunRow, TaskRow, TodoRow
 from lao.state.transitions import move_plan, move_run, move_task
 
@@ -42,16 +43,7 @@ def add_tasks(plan_id: str, specs: Sequence[TaskSpec], now: float) -> list[int]:
     plan = PlanRow.get_by_id(plan_id)
     rows = {}
     for seq, spec in enumerate(specs):
-        rows[spec.title] = TaskRow.create(
-            plan=plan,
-            seq=seq,
-            title=spec.title,
-            description=spec.description,
-            file_paths=list(spec.file_paths),
-            commands=list(spec.commands),
-            state=TaskState.WAITING.value,
-            updated_at=now,
-        )
+        rows[spec.title] = _new_task(plan_id, seq, spec, now)
     for spec in specs:
         for title in spec.dependencies:
             if title not in rows:
@@ -61,11 +53,25 @@ def add_tasks(plan_id: str, specs: Sequence[TaskSpec], now: float) -> list[int]:
     ready: list[int] = []
     for spec in specs:
         if not spec.dependencies:
-            ready += _start_attempt(rows[spec.title], now)
+            ready += start_attempt(rows[spec.title], now)
     return ready
 
 
-def _start_attempt(task: TaskRow, now: float, *, not_before: float = 0.0) -> list[int]:
+def _new_task(plan_id: str, seq: int, spec: TaskSpec, now: float) -> TaskRow:
+    row: TaskRow = TaskRow.create(
+        plan=plan_id,
+        seq=seq,
+        title=spec.title,
+        description=spec.description,
+        file_paths=list(spec.file_paths),
+        commands=list(spec.commands),
+        state=TaskState.WAITING.value,
+        updated_at=now,
+    )
+    return row
+
+
+def start_attempt(task: TaskRow, now: float, *, not_before: float = 0.0) -> list[int]:
     """Begin the next attempt: three runs in a chain, the first one ready. Counts the attempt, once."""
     attempt = task.attempts + 1
     move_task(task, TaskState.READY, now, attempts=attempt)
@@ -87,7 +93,7 @@ def unblock_successors(run_id: int, now: float) -> list[int]:
     return ready
 
 
-def _skip_open_runs(task: TaskRow) -> None:
+def skip_open_runs(task: TaskRow) -> None:
     """Whatever is still open of the task's attempts will not be needed."""
     for row in RunRow.select().where(RunRow.task == task, RunRow.state.in_(_OPEN_RUNS)):
         move_run(row, RunState.SKIPPED)
@@ -98,7 +104,7 @@ def retry_or_fail(
 ) -> list[int]:
     """An attempt ended badly: count it on ``counter``; begin another one, or fail the task when ``cap`` is reached."""
     task = TaskRow.get_by_id(task_id)
-    _skip_open_runs(task)
+    skip_open_runs(task)
     count = getattr(task, counter) + 1
     fields = {counter: count, "feedback": list(feedback), "reason": reason}
     TaskRow.update(**fields).where(TaskRow.id == task.id).execute()
@@ -107,7 +113,41 @@ def retry_or_fail(
     if count >= cap:
         return end_task(task_id, TaskState.FAILED, now, reason)
     wait = cooldown_s * 2 ** max(0, task.attempts - 1) if cooldown_s else 0.0
-    return _start_attempt(task, now, not_before=now + wait if wait else 0.0)
+    return start_attempt(task, now, not_before=now + wait if wait else 0.0)
+
+
+def climb_ladder(task_id: int, now: float, *, ladder: dict[str, Json], reason: str) -> list[int]:
+    """An attempt passed no check and was undone: keep what it taught and begin the next one."""
+    task = TaskRow.get_by_id(task_id)
+    skip_open_runs(task)
+    attempts.keep(task, ladder, reason)
+    return start_attempt(task, now)
+
+
+def park_unsolved(task_id: int, now: float, *, ladder: dict[str, Json], diagnosis: str) -> list[int]:
+    """No rung is left for this task: a person decides."""
+    attempts.keep(TaskRow.get_by_id(task_id), ladder, diagnosis)
+    return end_task(task_id, TaskState.NEEDS_HUMAN, now, diagnosis)
+
+
+def split_task(
+    task_id: int, now: float, *, parts: Sequence[TaskSpec], ladder: dict[str, Json], reason: str
+) -> list[int]:
+    """Do the parts one after the other first; then the task itself is tried anew."""
+    task = TaskRow.get_by_id(task_id)
+    skip_open_runs(task)
+    attempts.keep(task, ladder, reason)
+    attempts.renew(task)
+    move_task(task, TaskState.WAITING, now)
+    last = TaskRow.select().where(TaskRow.plan == task.plan_id).order_by(TaskRow.seq.desc()).first()
+    first, before = None, None
+    for number, spec in enumerate(parts, 1):
+        row = _new_task(task.plan_id, last.seq + number, spec, now)
+        DependencyRow.create(task=task, needs=row)
+        if before is not None:
+            DependencyRow.create(task=row, needs=before)
+        first, before = first or row, row
+    return start_attempt(first, now) if first is not None else []
 
 
 def complete_task(task_id: int, now: float) -> list[int]:
@@ -119,14 +159,14 @@ def complete_task(task_id: int, now: float) -> list[int]:
         needs = DependencyRow.select().join(TaskRow, on=DependencyRow.needs).where(DependencyRow.task == row)
         open_needs = needs.where(TaskRow.state != TaskState.COMPLETED.value).count()
         if row.state == TaskState.WAITING.value and not open_needs:
-            ready += _start_attempt(row, now)
+            ready += start_attempt(row, now)
     return ready + close_if_over(task.plan_id, now)
 
 
 def end_task(task_id: int, state: TaskState, now: float, reason: str) -> list[int]:
     """End a task as failed, needs_human or cancelled; tasks that wait for it fail with the reason."""
     task = TaskRow.get_by_id(task_id)
-    _skip_open_runs(task)
+    skip_open_runs(task)
     move_task(task, state, now, reason=reason)
     for row in _dependents(task):
         if row.state == TaskState.WAITING.value:
@@ -185,11 +225,12 @@ def retry_plan(plan: PlanRow, now: float) -> tuple[int, list[int]]:
         move_plan(plan, PlanState.ACTIVE, now, reason="")
     for row in rows:
         move_task(row, TaskState.WAITING, now, coder_failures=0, verify_failures=0, rejections=0, reason="")
+        attempts.renew(row)
     ready: list[int] = []
     for row in rows:
         needs = TaskRow.select().join(DependencyRow, on=DependencyRow.needs).where(DependencyRow.task == row)
         if all(n.state == TaskState.COMPLETED.value for n in needs):
-            ready += _start_attempt(row, now)
+            ready += start_attempt(row, now)
     return len(rows), ready
 
 

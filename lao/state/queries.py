@@ -58,6 +58,8 @@ def tasks_view(store: Store, plan_id: str | None = None) -> list[dict[str, Json]
                 "reason": row.reason,
                 "files": list(row.files),
                 "commit": row.commit,
+                "rung": (row.ladder or {}).get("solved", ""),
+                "rounds": (row.ladder or {}).get("rounds", []),
             }
             for row in rows
         ]
@@ -124,6 +126,16 @@ def usage_view(store: Store) -> tuple[dict[str, Json], dict[str, int]]:
         replayed = ModelEventRow.select(pw.fn.SUM(ModelEventRow.count)).where(ModelEventRow.kind == "replayed").scalar()
     tokens = {"prompt": prompt or 0, "completion": completion or 0, "cached": cached}
     return tokens, {"model": number or 0, "replayed": replayed or 0}
+
+
+def faults_view(store: Store) -> dict[str, int]:
+    """How often each named class of fault was seen in answers and servers, the most frequent first."""
+    counts: dict[str, int] = {}
+    with store.reading():
+        for (data,) in ModelEventRow.select(ModelEventRow.data).where(ModelEventRow.kind == "fault").tuples():
+            name = str((data or {}).get("class", "unknown"))
+            counts[name] = counts.get(name, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def running_view(store: Store) -> list[dict[str, Json]]:

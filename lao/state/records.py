@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class Task:
     feedback: tuple[str, ...]
     files: tuple[str, ...]
     commit: str | None
+    ladder: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ def task_record(row: TaskRow) -> Task:
         feedback=tuple(row.feedback),
         files=tuple(row.files),
         commit=row.commit,
+        ladder=row.ladder or {},
     )
 
 

@@ -19,6 +19,9 @@ LEASE_S = 30.0
 SELECTIVE_CRASH, GENERAL_CRASH, STRIKES = 3, 1, 9
 """A run is set aside at 9 strikes without progress: three crashes that hit only its worker, or nine of everything."""
 
+IDLE_PRIORITY = -10
+"""Of work that only fills a GPU with nothing else to do."""
+
 _EDITORS = (Phase.CODE.value, Phase.REVIEW.value)
 """Phases that write in a plan's live folder; both are on the gpu queue, so that one works at a time."""
 
@@ -172,6 +175,14 @@ def chain(store: Store, run_id: int) -> tuple[tuple[Phase, int], ...]:
             found.append((Phase(row.phase), row.id))
             row = RunRow.get_or_none(RunRow.predecessor == row.id)
     return tuple(found)
+
+
+def priority(store: Store, run_id: int) -> int:
+    """Of the run's queue message: below all others for another try at a task that has used its attempts."""
+    with store.reading():
+        row = RunRow.get_or_none(RunRow.id == run_id)
+        idle = row is not None and row.phase == Phase.CODE.value and (row.task.ladder or {}).get("idle")
+        return IDLE_PRIORITY if idle else 0
 
 
 def predecessor_result(store: Store, run_id: int) -> dict[str, Json]:

@@ -69,7 +69,7 @@ def test_cron_sets_failed_work_back(plant: Open) -> None:
     factory = plant(orchestration={"retry_cap_validation": 1, "validation_build_cmd": "test -f allowed"})
     factory.submit("again", PLAN)
     factory.turn()
-    assert [t["state"] for t in factory.tasks()] == ["failed"]
+    assert [t["state"] for t in factory.tasks()] == ["needs_human"]
     (factory.root / "again" / "allowed").write_text("")
     cron.retry_failed.call_local()
     factory.turn()

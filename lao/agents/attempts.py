@@ -1,0 +1,387 @@
+"""The attempt strategy: which way a task is tried next, with which sample, and when to stop. Asks, checks, undoes.
+
+One attempt is one rung: a draft with repairs, a fresh try with a lesson, or independent candidates. The checks decide;
+what fails them is undone. Every decision depends on recorded results only, so a resumed attempt takes the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final, Protocol
+
+from lao.agents.coder import CoderBrief, CoderResult, write_code
+from lao.agents.toolbox import Toolbox
+from lao.config.settings import AttemptSettings, ModelSettings
+from lao.core.chat import Model
+from lao.core.errors import AttemptFailed
+from lao.core.steps import Effect, StepKind, Steps
+from lao.core.words import Json
+from lao.llm.tokens import clip
+
+DRAFT, REPAIR, FRESH, CANDIDATES, CLIMB = "draft", "repair", "fresh", "candidates", "climb"
+
+DRAFT_TEMPERATURE: Final = 0.2
+FRESH_TEMPERATURE: Final = 0.5
+TEMPERATURES: Final = (0.6, 0.8, 1.0, 0.8)
+"""Of the candidates, in turn: the same prompt at the same temperature gives a weak model's same mistake again."""
+
+REPAIR_TEMPERATURES: Final = (0.3, 0.7)
+_CLIMBS: Final = 4
+_WORTH: Final = 0.5
+"""Score from which a candidate is worth being worked on; below, another sample is better."""
+
+_RUNS: Final = 0.3
+"""Score above which a part of the checks passed."""
+_LESSON: Final = 160
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the harness found out about the files as they are.
+
+    Attributes:
+        passed: nothing stands against the work.
+        score: to rank candidates, larger is better.
+        text: the useful part of what failed, for the model.
+        focus: the first failing check, in a line.
+        failure: a signature of the failure; equal ones are the same failure.
+        code: a signature of the task's files.
+        seconds: that the checks took.
+    """
+
+    passed: bool
+    score: float = 0.0
+    text: str = ""
+    focus: str = ""
+    failure: str = ""
+    code: str = ""
+    seconds: float = 0.0
+    files: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Checked:
+        return cls(**{**data, "files": tuple((p, c) for p, c in data["files"])})
+
+    def to_json(self) -> dict[str, Json]:
+        return {**asdict(self), "files": [list(f) for f in self.files]}
+
+
+class Bench(Protocol):
+    """Where attempts are made: it judges what is in the folder and undoes it. Every call is a step of the journal."""
+
+    def before(self) -> Checked:
+        """How the task's checks stand before anything is changed."""
+        ...
+
+    def check(self, label: str, seen: Collection[str] = ()) -> Checked:
+        """Run the task's checks on the files as they are; not again on code whose signature is in ``seen``."""
+        ...
+
+    def place(self, label: str, files: tuple[tuple[str, str], ...]) -> None:
+        """Write an earlier candidate's files, so that it can be worked on."""
+        ...
+
+    def restore(self, label: str) -> None:
+        """Bring the folder back to what it was before the attempt."""
+        ...
+
+
+@dataclass
+class Ladder:
+    """What a task's attempts have used and found so far; kept with the task between attempts.
+
+    Attributes:
+        rounds: one entry a round: rung, temperature, format, score, focus.
+        best: the best candidate that failed.
+        seen: signatures of code that was checked already.
+        fresh_code: whether the last attempt came up with code that was not there before.
+        base: attempts before the present set of attempts.
+        split, idle: the task was split; it is tried on only while the GPU has nothing else to do.
+        solved: the rung whose code passed the checks.
+    """
+
+    seconds: float = 0.0
+    tokens: int = 0
+    rounds: list[dict[str, Json]] = field(default_factory=list)
+    best: Checked | None = None
+    last: Checked | None = None
+    seen: list[str] = field(default_factory=list)
+    fresh_code: bool = True
+    base: int = 0
+    split: bool = False
+    idle: bool = False
+    solved: str = ""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Ladder:
+        given = {k: v for k, v in data.items() if k in cls.__dataclass_fields__}
+        for name in ("best", "last"):
+            given[name] = Checked.from_json(given[name]) if given.get(name) else None
+        return cls(**given)
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "seconds": round(self.seconds, 2),
+            "tokens": self.tokens,
+            "rounds": self.rounds,
+            "best": self.best.to_json() if self.best else None,
+            "last": self.last.to_json() if self.last else None,
+            "seen": self.seen,
+            "fresh_code": self.fresh_code,
+            "base": self.base,
+            "split": self.split,
+            "idle": self.idle,
+            "solved": self.solved,
+        }
+
+    def diagnosis(self) -> str:
+        """What was tried, what came nearest, what still fails; for the person who takes over."""
+        counts: dict[str, int] = {}
+        for entry in self.rounds:
+            counts[entry["rung"]] = counts.get(entry["rung"], 0) + 1
+        tried = ", ".join(f"{rung} {number}" for rung, number in counts.items())
+        text = f"not solved in {len(self.rounds)} rounds ({tried}), {self.seconds:.0f} s and {self.tokens} tokens"
+        nearest = self.best or self.last
+        if nearest is None:
+            return text
+        share = f" (score {nearest.score:.2f})" if nearest.score > 0 else ""
+        return f"{text}; the nearest{share} fails: {nearest.focus or nearest.text[:200]}"
+
+
+@dataclass(frozen=True)
+class Solved:
+    """An attempt whose checks pass. ``rung`` is the one that did it; ``round`` counts all rounds of the task."""
+
+    result: CoderResult
+    rung: str
+    round: int
+    turns: int
+
+
+class Unsolved(AttemptFailed):
+    """No round of this attempt passed the checks; the folder is as it was before."""
+
+
+class MeteredSteps:
+    """Steps that count what their model calls used, from the records, so that a resumed attempt counts the same."""
+
+    def __init__(self, steps: Steps, ladder: Ladder) -> None:
+        self._steps, self._ladder = steps, ladder
+
+    def run(self, kind: StepKind, label: str, fn: object) -> Json:
+        result = self._steps.run(kind, label, fn)  # type: ignore[arg-type]
+        if kind is StepKind.MODEL and "usage" in result:
+            usage = result["usage"]
+            self._ladder.tokens += usage["prompt"] - (usage["cached"] or 0) + usage["completion"]
+            self._ladder.seconds += result["seconds"]
+        return result
+
+    def effect(self, label: str, effect: Effect) -> Json:
+        return self._steps.effect(label, effect)
+
+
+class Attempt:
+    """One attempt at one task.
+
+    Args:
+        settings: the coder's; sampling and protocol are varied from here.
+        number: 1 for the first attempt.
+        start_rung: the way of asking to begin with, where the model has tools (``lao.core.profile.RUNGS``).
+    """
+
+    def __init__(
+        self,
+        brief: CoderBrief,
+        *,
+        model: Model,
+        settings: ModelSettings,
+        limits: AttemptSettings,
+        steps: Steps,
+        toolbox: Toolbox,
+        bench: Bench,
+        ladder: Ladder,
+        number: int,
+        max_turns: int,
+        start_rung: str = "native",
+    ) -> None:
+        self._brief, self._model, self._settings, self._limits = brief, model, settings, limits
+        self._steps = MeteredSteps(steps, ladder)
+        self._toolbox, self._bench, self._ladder = toolbox, bench, ladder
+        self._number, self._max_turns, self._start_rung = number, max_turns, start_rung
+        self._turns = 0
+        self._round = 0
+        self._longest = 0.0
+
+    def run(self) -> Solved:
+        """Go through the rounds of this attempt's rung.
+
+        Raises:
+            Unsolved: kind "checks_failed", or the named class of the last answer when no round gave any code.
+            Transient, Terminal: what the model raises.
+        """
+        self._ladder.fresh_code = False
+        rounds = {1: self._draft, 2: self._fresh}.get(self._number, self._candidates)
+        solved = rounds()
+        if solved is not None:
+            return solved
+        last = self._ladder.last
+        raise Unsolved(
+            f"task {self._brief.task.title!r}: {last.focus or last.text if last else 'no time left for another round'}",
+            kind=last.failure if last and last.score < 0 else "checks_failed",
+        )
+
+    def _draft(self) -> Solved | None:
+        before = self._bench.before()
+        # What fails in code that runs tells more than the task; a stub or a missing file tells nothing.
+        hints = (f"Its checks fail now:\n{before.text}",) if before.score > _RUNS and before.text else ()
+        brief = replace(self._brief, hints=hints)
+        solved, checked = self._try(brief, sampled(self._settings, DRAFT_TEMPERATURE, 0), DRAFT)
+        return solved or self._repair(checked, self._limits.repairs)
+
+    def _fresh(self) -> Solved | None:
+        last = self._ladder.last
+        lesson = clip(last.focus or last.text, _LESSON) if last else ""
+        settings = other_way(self._settings, FRESH_TEMPERATURE)
+        solved, checked = self._try(replace(self._brief, lesson=lesson), settings, FRESH)
+        return solved or self._repair(checked, min(1, self._limits.repairs))
+
+    def _candidates(self) -> Solved | None:
+        for number in range(self._limits.candidates):
+            temperature = TEMPERATURES[number % len(TEMPERATURES)]
+            settings = sampled(self._settings, temperature, number + 100 * self._number)
+            solved, checked = self._try(self._brief, settings, CANDIDATES)
+            if solved is not None:
+                return solved
+            if checked is None:
+                return None
+            self._undo()
+        return self._climb()
+
+    def _climb(self) -> Solved | None:
+        """Repair the best candidate, and go on from there as long as it gets better."""
+        best = self._ladder.best
+        if best is None or best.score < _WORTH or not best.files:
+            return None
+        for number in range(_CLIMBS if self._limits.repairs else 0):
+            temperature = REPAIR_TEMPERATURES[number % len(REPAIR_TEMPERATURES)]
+            settings = sampled(self._settings, temperature, number + 100 * self._number)
+            before = self._ladder.best
+            assert before is not None, "the best one is never forgotten"
+            self._bench.place(f"{CLIMB}-{number}", before.files)
+            solved, checked = self._try(self._mending(before), settings, CLIMB)
+            if solved is not None:
+                return solved
+            if checked is None:
+                return None
+            self._undo()
+            if number and checked.score <= before.score:
+                return None
+        return None
+
+    def _repair(self, checked: Checked | None, rounds: int) -> Solved | None:
+        """Answer the failure with its real output; the same code or the same failure again ends it."""
+        for number in range(rounds):
+            if checked is None or not checked.files:
+                break
+            settings = sampled(self._settings, REPAIR_TEMPERATURES[number % len(REPAIR_TEMPERATURES)], number + 1)
+            before = checked
+            solved, checked = self._try(self._mending(before), settings, REPAIR)
+            if solved is not None:
+                return solved
+            if checked is not None and checked.code == before.code:
+                break
+        self._undo()
+        return None
+
+    def _mending(self, checked: Checked) -> CoderBrief:
+        return replace(self._brief, previous=checked.files, feedback=(checked.text,), focus=checked.focus, lesson="")
+
+    def _try(self, brief: CoderBrief, settings: ModelSettings, rung: str) -> tuple[Solved | None, Checked | None]:
+        """One round: write, check. (None, None) when the budget is used up."""
+        if self._over():
+            return None, None
+        self._round += 1
+        started = self._ladder.seconds
+        label = f"{rung}-{self._round}"
+        try:
+            result = write_code(
+                brief,
+                model=self._model,
+                settings=settings,
+                steps=self._steps,
+                toolbox=self._toolbox,
+                max_turns=self._max_turns,
+                start_rung=self._start_rung,
+            )
+            self._turns += result.turns
+            checked = self._bench.check(label, self._ladder.seen)
+        except AttemptFailed as error:
+            if isinstance(error, Unsolved) or error.kind in _ENDING:
+                raise
+            result = None
+            checked = Checked(False, -1.0, error.message, error.message, error.kind)
+        self._note(checked, settings, rung, started)
+        if result is not None and checked.passed:
+            self._ladder.solved = rung
+            return Solved(result, rung, len(self._ladder.rounds), self._turns), checked
+        return None, checked
+
+    def _note(self, checked: Checked, settings: ModelSettings, rung: str, started: float) -> None:
+        ladder = self._ladder
+        ladder.seconds += checked.seconds
+        self._longest = max(self._longest, ladder.seconds - started)
+        ladder.rounds.append(
+            {
+                "attempt": self._number,
+                "rung": rung,
+                "passed": checked.passed,
+                "score": round(checked.score, 3),
+                "temperature": settings.temperature,
+                "protocol": "tools" if settings.supports_tools else settings.edit_format,
+                "focus": checked.focus[:200],
+                "seconds": round(ladder.seconds - started, 2),
+            }
+        )
+        if checked.passed:
+            return
+        ladder.last = checked
+        if checked.code and checked.code not in ladder.seen:
+            ladder.seen.append(checked.code)
+            ladder.fresh_code = True
+        if checked.files and (ladder.best is None or checked.score > ladder.best.score):
+            ladder.best = checked
+
+    def _undo(self) -> None:
+        self._bench.restore(f"undo-{self._round}")
+
+    def _over(self) -> bool:
+        """Whether another round would break the budget, judged by the longest round of this attempt."""
+        return over_budget(self._ladder, self._limits, reserve_s=self._longest)
+
+
+_ENDING: Final = frozenset({"context_overflow", "head_moved"})
+"""Failures that no other sample mends."""
+
+
+def over_budget(ladder: Ladder, limits: AttemptSettings, *, reserve_s: float = 0.0) -> bool:
+    """Whether the task's time or tokens are used up."""
+    late = limits.wall_s is not None and bool(ladder.rounds) and ladder.seconds + reserve_s >= limits.wall_s
+    return late or (limits.tokens is not None and ladder.tokens >= limits.tokens)
+
+
+def sampled(settings: ModelSettings, temperature: float, number: int) -> ModelSettings:
+    """Settings for an independent sample: what the user fixed stays, but two samples never share a seed."""
+    return replace(
+        settings,
+        temperature=settings.temperature if settings.temperature is not None else temperature,
+        seed=None if settings.seed is None else settings.seed + number,
+    )
+
+
+def other_way(settings: ModelSettings, temperature: float) -> ModelSettings:
+    """Settings for a fresh try in another form: text instead of tools, whole files instead of edits."""
+    fresh = sampled(settings, temperature, 1)
+    if settings.supports_tools:
+        return replace(fresh, supports_tools=False)
+    return replace(fresh, edit_format="whole") if settings.edit_format in ("search_replace", "patch") else fresh

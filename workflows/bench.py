@@ -1,0 +1,166 @@
+"""The bench of a coding attempt: checks on a copy of exactly what is there, a checkpoint and the way back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from lao.agents.attempts import Checked
+from lao.core.steps import DirectSteps, StepKind
+from lao.core.words import CommandResult, Finding, Json
+from lao.durable.files import FileWrite
+from lao.quality.commands import run_checks, validation_commands
+from lao.quality.evidence import code_signature, digest
+from lao.quality.placeholders import PlaceholderLimits
+from lao.quality.verifier import verify_files
+from lao.state import ledger, pipeline
+from lao.workspace.folder_copy import FolderCopy
+from lao.workspace.git import Repository
+from lao.workspace.tree import read_text_files
+from workflows.work import Work
+
+FILES_CHARACTERS = 40_000
+"""Of a candidate's files that are kept for a repair."""
+
+
+class TaskBench:
+    """``lao.agents.attempts.Bench`` for one claimed run of the code phase."""
+
+    def __init__(self, work: Work, repository: Repository | None, judges: dict[str, str]) -> None:
+        self._work, self._repository, self._judges = work, repository, judges
+        self._checkpoint: str = work.steps.run(StepKind.READ, "checkpoint", self._save)
+        self.accepted: dict[str, Json] = {}
+        self.found_before: tuple[CommandResult, ...] = ()
+
+    def _save(self) -> str:
+        name = f"task-{self._work.the_task.id}"
+        if self._repository is not None:
+            return self._repository.checkpoint(name)
+        return self._copy.save()
+
+    @property
+    def _copy(self) -> FolderCopy:
+        """The way back without git."""
+        state = self._work.factory.settings.paths.state_dir
+        return FolderCopy(self._work.plan.workspace, state / "checkpoints" / f"task-{self._work.the_task.id}")
+
+    def before(self) -> Checked:
+        """How the checks stand before anything is changed; kept as evidence of the moment "before"."""
+        candidate = self._work.steps.run(StepKind.READ, "candidate:before", self._candidate)
+        found = self._work.steps.run(StepKind.REPEATABLE, "checks:before", lambda: self._judge(candidate, every=True))
+        self.found_before = tuple(CommandResult.from_json(item) for item in found["results"])
+        return Checked.from_json(found["checked"])
+
+    def check(self, label: str, seen: Collection[str] = ()) -> Checked:
+        """See ``Bench.check``. The results of the last call are kept for the verification (``accepted``)."""
+        candidate = self._work.steps.run(StepKind.READ, f"candidate:{label}", self._candidate)
+        files = tuple((path, text) for path, text in candidate["files"])
+        if candidate["code"] in seen:
+            return Checked(False, 0.0, _REPEATED, _REPEATED, "repeated", candidate["code"], 0.0, ())
+        found = self._work.steps.run(StepKind.REPEATABLE, f"checks:{label}", lambda: self._judge(candidate))
+        self.accepted = {"tree": candidate["tree"], "evidence": found["results"]}
+        return Checked.from_json({**found["checked"], "code": candidate["code"], "files": files})
+
+    def restore(self, label: str) -> None:
+        """See ``Bench.restore``."""
+        self._work.steps.run(StepKind.REPEATABLE, label, self._back)
+
+    def place(self, label: str, files: tuple[tuple[str, str], ...]) -> None:
+        """See ``Bench.place``."""
+        for number, (path, text) in enumerate(files):
+            self._work.steps.effect(f"place:{label}-{number}", FileWrite(self._work.plan.workspace, path, text))
+
+    def _back(self) -> list[str]:
+        if self._repository is not None:
+            return list(self._repository.restore(self._checkpoint))
+        return list(self._copy.restore())
+
+    def _candidate(self) -> dict[str, Json]:
+        """What the folder holds now: a commit of it, what differs from the checkpoint, its text."""
+        root, spec = self._work.plan.workspace, self._work.the_task.spec
+        commit = tree = None
+        if self._repository is not None:
+            commit = self._repository.checkpoint()
+            tree = self._repository.tree(commit)
+            changed = self._repository.changed_files(self._checkpoint, commit)
+        else:
+            changed = self._copy.changed()
+        own = tuple(dict.fromkeys((*changed, *spec.file_paths)))
+        files = read_text_files(root, own, FILES_CHARACTERS)
+        return {
+            "commit": commit,
+            "tree": tree,
+            "changed": list(changed),
+            "files": [list(item) for item in files],
+            "code": code_signature(dict(files)),
+        }
+
+    def _judge(self, candidate: dict[str, Json], *, every: bool = False) -> dict[str, Json]:
+        if self._repository is None:
+            return self._judged_in(self._work.plan.workspace, candidate, every)
+        with self._repository.snapshot(candidate["commit"]) as folder:
+            return self._judged_in(folder, candidate, every)
+
+    def _judged_in(self, folder: Path, candidate: dict[str, Json], every: bool) -> dict[str, Json]:
+        """``every``: the commands alone, and their results also when they fail."""
+        work, limits = self._work, self._work.factory.settings.orchestration
+        changed = tuple(candidate["changed"])
+        mechanical = () if every else mechanical_findings(work, folder, changed, self._judges)
+        stop = [f for f in mechanical if f.blocks]
+        results: tuple[CommandResult, ...] = ()
+        if not any(f.kind in _POINTLESS for f in stop):
+            results = run_checks(
+                validation_commands(limits, work.plan.options, work.the_task.spec, folder),
+                cwd=folder,
+                steps=DirectSteps(),
+                marker=work.marker,
+                timeout_s=limits.validation_timeout_s,
+                stop=lambda: work.stopping,
+            )
+        checked = _conclusion(work, stop, results, changed)
+        kept = results if checked.passed or every else ()
+        return {"checked": checked.to_json(), "results": [r.to_json() for r in kept]}
+
+
+_REPEATED = "this is the same code that failed before"
+_POINTLESS = frozenset({"syntax", "missing_file", "empty_file", "outside_workspace"})
+"""Findings with which the commands would only say the same at greater length."""
+
+
+def mechanical_findings(
+    work: Work, folder: Path, changed: tuple[str, ...], judges: dict[str, str]
+) -> tuple[Finding, ...]:
+    """What can be said without running anything; nothing when the verifier is switched off."""
+    told = work.factory.settings.orchestration
+    if not told.verifier_enabled:
+        return ()
+    limits = PlaceholderLimits(told.placeholder_max_markers_per_kloc, told.placeholder_max_ratio)
+    todos = ledger.open_todos(work.factory.store, work.the_task.id)
+    return verify_files(folder, work.the_task.spec, changed, open_todos=todos, limits=limits, judges_before=judges)
+
+
+def decides(work: Work, command: str) -> bool:
+    """Whether a failing command stands against this task. A command of the whole plan that has never passed yet may go
+    on failing while other tasks of the plan are open; it is decided at the last task and once more at the close."""
+    if command in work.the_task.spec.commands or pipeline.open_tasks(work.plan.id) <= 1:
+        return True
+    return ledger.passed_before(work.factory.store, work.plan.id, command)
+
+
+def _conclusion(
+    work: Work, stop: list[Finding], results: tuple[CommandResult, ...], changed: tuple[str, ...]
+) -> Checked:
+    failed = [r for r in results if not r.passed and decides(work, r.command)]
+    seconds = sum(r.seconds for r in results)
+    if not stop and not failed:
+        return Checked(True, 1.0, seconds=seconds)
+    own = tuple(dict.fromkeys((*work.the_task.spec.file_paths, *changed)))
+    parts = [f.feedback for f in stop]
+    evidence = [digest(result, files=own) for result in failed]
+    parts += [f"`{result.command}` failed:\n{item.text}" for result, item in zip(failed, evidence, strict=True)]
+    focus = stop[0].message if stop else (evidence[0].tests[0] if evidence[0].tests else evidence[0].text[:200])
+    scores = [item.score for item in evidence]
+    passed = len(results) - len(failed)
+    score = 0.0 if stop else (passed + sum(scores)) / max(1, len(results))
+    failure = "|".join([*(f.kind + f.message for f in stop), *(item.signature for item in evidence)])
+    return Checked(False, score, "\n\n".join(parts), focus, failure, seconds=seconds)
