@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lao.agents.planner import ChunkDone, make_plan
+from lao.config.settings import ModelSettings
 from lao.core.states import Role
 from lao.core.steps import StepKind
 from lao.core.words import Json
@@ -12,6 +15,8 @@ from lao.workspace.traces import TASKS_FILE, tasks_text
 from lao.workspace.tree import listing
 from workflows.traces import commit_file
 from workflows.work import Outcome, Work
+
+FIRST_TEMPERATURE = 0.2
 
 
 def body(work: Work) -> Outcome:
@@ -26,7 +31,7 @@ def body(work: Work) -> Outcome:
     specs = make_plan(
         plan.text,
         model=work.model,
-        settings=work.model_settings(Role.PLANNER),
+        settings=_settings(work),
         steps=work.steps,
         utilization=limits.max_context_utilization,
         reserved_tokens=limits.preflight_reserved_tokens,
@@ -49,6 +54,13 @@ def body(work: Work) -> Outcome:
         result={"tasks": len(specs)},
         text=f"{len(specs)} tasks",
     )
+
+
+def _settings(work: Work) -> ModelSettings:
+    """Cool at the first attempt, unless the user says otherwise: a plan is no place for invention."""
+    settings = work.model_settings(Role.PLANNER)
+    cool = settings.temperature is None and work.claim.run.attempt == 1
+    return replace(settings, temperature=FIRST_TEMPERATURE) if cool else settings
 
 
 def _there(work: Work) -> dict[str, Json]:

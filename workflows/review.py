@@ -1,11 +1,20 @@
-"""Review (gpu): one structured verdict on an attempt whose commands have passed; it is logged and committed."""
+"""Review (gpu): one structured verdict on an attempt whose commands have passed; it is logged and committed.
+
+What a rejection counts for is ruled in ``lao.agents.objections``; here its proofs are run, on a checkout of the commit.
+An approval counts for nothing more than the evidence: where a check of the task has failed, no model is asked.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from lao.agents.objections import ROUNDS, Review, Ruling, has_criterion, rule
 from lao.agents.reviewer import ReviewBrief, review
 from lao.core.errors import AttemptFailed
-from lao.core.states import Role
+from lao.core.states import Role, TaskState
 from lao.core.words import CommandResult, Finding, Json, Severity, Verdict
+from lao.quality.commands import command_findings
+from lao.quality.proofs import proof_command, prove, reproduced
 from lao.state import ledger, pipeline, runs
 from lao.workspace.traces import REVIEW_FILE, review_line
 from lao.workspace.tree import read_text_files
@@ -13,50 +22,130 @@ from workflows.traces import commit_file
 from workflows.work import Outcome, Work
 
 DIFF_CHARACTERS = 12_000
+PROOF_SECONDS = 60.0
+_RUNNING_MODES = frozenset({"auto", "bypass"})
+"""Permission modes in which a command that a model names may run without a person's yes."""
 
 
 def body(work: Work) -> Outcome:
     """Ask the reviewer and draw the consequence."""
-    factory, task = work.factory, work.the_task
-    limits = factory.settings.orchestration
-    checked = runs.predecessor_result(factory.store, work.claim.run.id)
+    checked = runs.predecessor_result(work.factory.store, work.claim.run.id)
     evidence = tuple(CommandResult.from_json(item) for item in checked.get("evidence") or ())
-    verdict = _ask(work, checked, evidence)
+    failed = [
+        r for r in evidence if not r.passed and (checked.get("blocked") or r.command in work.the_task.spec.commands)
+    ]
+    if failed or checked.get("blocked"):
+        return _refused(work, failed)
+    diff = _diff(work, checked)
+    given = _ask(work, diff, evidence)
+    proofs = _proofs(work, given, checked)
+    ruling, verdict = rule(
+        given,
+        demands=_demands(work),
+        diff=diff,
+        proven=[said for said, result in proofs if reproduced(result)],
+        tested=any(r.passed for r in evidence),
+        round_=_round(work),
+    )
     _log_verdict(work, verdict)
+    return _outcome(work, ruling, verdict, tuple(result for _, result in proofs))
+
+
+def _outcome(work: Work, ruling: Ruling, verdict: Verdict, proofs: tuple[CommandResult, ...]) -> Outcome:
+    store, task, limits = work.factory.store, work.the_task, work.factory.settings.orchestration
+    reason = verdict.summary or "rejected by the reviewer"
 
     def apply(now: float) -> list[int]:
-        ledger.add_findings(factory.store, work.claim, verdict.findings)
-        if verdict.approved:
+        ledger.add_findings(store, work.claim, verdict.findings)
+        if ruling is Ruling.COMPLETE:
             return pipeline.complete_task(task.id, now)
+        if ruling is Ruling.PARK:
+            return pipeline.end_task(
+                task.id, TaskState.NEEDS_HUMAN, now, f"no check decides, and the review says: {reason}"
+            )
+        shown = [f.hint for f in command_findings(r for r in proofs if reproduced(r))]
         return pipeline.retry_or_fail(
             task.id,
             now,
             counter="rejections",
-            cap=min(limits.retry_cap_reviewer, limits.max_task_attempts),
-            feedback=[verdict.summary, *(f.feedback for f in verdict.findings if f.blocks)],
-            reason=verdict.summary or "rejected by the reviewer",
+            cap=ROUNDS + 1,  # the rounds are counted by the rules, which end them otherwise than by failing the task
+            feedback=[verdict.summary, *(f.feedback for f in verdict.findings if f.blocks), *shown],
+            reason=reason,
             cooldown_s=limits.retry_cooldown_base_s,
         )
 
-    word = "approved" if verdict.approved else "rejected"
-    return Outcome(apply, result={"verdict": verdict.to_json()}, text=f"{word}: {verdict.summary}")
+    word = "approved" if verdict.approved else "rejected" if ruling is Ruling.REWORK else "rejected, for a person"
+    result = {"verdict": verdict.to_json(), "proofs": [p.to_json() for p in proofs]}
+    return Outcome(apply, result=result, text=f"{word}: {verdict.summary}")
 
 
-def _ask(work: Work, checked: dict[str, Json], evidence: tuple[CommandResult, ...]) -> Verdict:
-    diff = _diff(work, checked)
-    brief = ReviewBrief(
-        task=work.the_task.spec,
-        plan_title=work.plan.name,
-        diff=diff,
-        evidence=evidence,
-    )
+def _refused(work: Work, failed: list[CommandResult]) -> Outcome:
+    """No verdict can stand against a failed check."""
+    task, limits = work.the_task, work.factory.settings.orchestration
+    findings = command_findings(failed)
+    reason = findings[0].message if findings else "the verification found fault with it"
+
+    def apply(now: float) -> list[int]:
+        return pipeline.retry_or_fail(
+            task.id,
+            now,
+            counter="verify_failures",
+            cap=limits.retry_cap_validation,
+            feedback=[f.feedback for f in findings],
+            reason=reason,
+        )
+
+    return Outcome(apply, text=f"not reviewed: {reason}")
+
+
+def _round(work: Work) -> int:
+    """The number that a rejection now would have; beyond ``ROUNDS`` where no further attempt may begin."""
+    limits, task = work.factory.settings.orchestration, work.the_task
+    number = task.rejections + 1
+    return number if number < min(limits.retry_cap_reviewer, limits.max_task_attempts) else ROUNDS + 1
+
+
+def _demands(work: Work) -> str:
+    spec = work.the_task.spec
+    return "\n".join((spec.title, spec.description, *spec.commands, work.plan.text))
+
+
+def _ask(work: Work, diff: str, evidence: tuple[CommandResult, ...]) -> Review:
+    brief = ReviewBrief(task=work.the_task.spec, plan_title=work.plan.name, diff=diff, evidence=evidence)
     try:
         return review(brief, model=work.model, settings=work.model_settings(Role.REVIEWER), steps=work.steps)
     except AttemptFailed as error:
         if not any(result.passed for result in evidence):
             raise
         note = Finding(Severity.MINOR, error.kind, error.message, analyzer="reviewer")
-        return Verdict(True, "no readable verdict; the commands passed", (note,))
+        return Review(Verdict(True, "no readable verdict; the commands passed", (note,)))
+
+
+def _proofs(work: Work, given: Review, checked: dict[str, Json]) -> list[tuple[str, CommandResult]]:
+    """(what the reviewer said, what it really did) for each proof of a finding that could count.
+
+    Without git there is no checkout to run them on, and the live folder is not the place for a model's commands.
+    """
+    repository, commit = work.repository(), checked.get("commit")
+    settings = work.factory.settings
+    if given.verdict.approved or repository is None or not commit or settings.permission_mode not in _RUNNING_MODES:
+        return []
+    changed, demands = tuple(checked.get("changed") or ()), _demands(work)
+    said_by = [o.command for o in given.blocking if has_criterion(o, demands)]
+    wanted = {said: command for said in said_by if (command := proof_command(said, changed, demands))}
+    if not wanted:
+        return []
+    with repository.snapshot(commit) as folder:
+        results = prove(
+            tuple(wanted.values()),
+            folder,
+            work.steps,
+            marker=work.marker,
+            timeout_s=min(PROOF_SECONDS, settings.orchestration.validation_timeout_s),
+            stop=lambda: work.stopping,
+        )
+    by_command = {result.command: result for result in results}
+    return [(said, replace(by_command[c], command=said)) for said, c in wanted.items() if c in by_command]
 
 
 def _diff(work: Work, checked: dict[str, Json]) -> str:

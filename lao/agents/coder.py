@@ -58,7 +58,7 @@ def write_code(
             the model raises.
         Transient, Terminal: what the model raises.
     """
-    asked = JournaledModel(model, steps, "turn")
+    asked = JournaledModel(model, steps, "turn", context=settings.context_length)
     limit = prompt_limit(settings)
     try:
         return _attempt(brief, asked, settings, steps, toolbox, max_turns, limit, start_rung)

@@ -55,7 +55,7 @@ class Session:
             schema: that the answer must satisfy.
         """
         tools = self.tools if tools is None else tools
-        self._make_room(self.limit)
+        self._make_room(self.model.scale.allowed(self.limit))
         self.turns += 1
         try:
             return self._complete(tools, schema)

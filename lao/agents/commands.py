@@ -11,6 +11,13 @@ from lao.agents.plan_text import body, is_command, plan_commands
 from lao.core.words import TaskSpec
 
 
+def own_commands(tasks: Sequence[TaskSpec], plan_text: str) -> list[TaskSpec]:
+    """``tasks`` without the commands that the planner invented."""
+    own = {_plain(c) for _, c in plan_commands(plan_text)}
+    shown = body(plan_text)
+    return [replace(t, commands=tuple(c for c in t.commands if _is_own(c, own, shown))) for t in tasks]
+
+
 def assign_commands(tasks: Sequence[TaskSpec], plan_text: str) -> list[TaskSpec]:
     """``tasks`` (in dependency order) with the plan's commands.
 
@@ -18,9 +25,7 @@ def assign_commands(tasks: Sequence[TaskSpec], plan_text: str) -> list[TaskSpec]
     goes to the last task that its section is about, else to the last task of all: no test of a plan is lost.
     """
     named = plan_commands(plan_text)
-    own = {_plain(c) for _, c in named}
-    shown = body(plan_text)
-    result = [replace(t, commands=tuple(c for c in t.commands if _is_own(c, own, shown))) for t in tasks]
+    result = own_commands(tasks, plan_text)
     for section, command in named:
         about = [n for n, t in enumerate(result) if _mentions(section, t)]
         claimed = [n for n, t in enumerate(result) if _plain(command) in map(_plain, t.commands)]

@@ -269,6 +269,28 @@ def fold_fileless(tasks: Sequence[TaskSpec]) -> list[TaskSpec]:
     return [replace(t, dependencies=tuple(n for n in t.dependencies if n != t.title)) for t in kept]
 
 
+def one_of_a_file(tasks: Sequence[TaskSpec], plan_text: str) -> list[TaskSpec]:
+    """Tasks about one and the same file that the plan names less often than that are steps of one piece of work, which
+    a weak planner took apart: they become one task."""
+    result = list(tasks)
+    for path in dict.fromkeys(t.file_paths[0] for t in tasks if len(t.file_paths) == 1):
+        same = [t for t in result if t.file_paths == (path,)]
+        named = len(re.findall(rf"(?<![\w/.-]){re.escape(path)}(?![\w/-])", plan_text))
+        if len(same) < 2 or named >= len(same):
+            continue
+        titles = {t.title for t in same}
+        needs = dict.fromkeys(n for t in same for n in t.dependencies if n not in titles)
+        words = "\n".join([same[0].description, *(f"{t.title}: {t.description}" for t in same[1:])])
+        commands = tuple(dict.fromkeys(c for t in same for c in t.commands))
+        whole = replace(same[0], description=words, dependencies=tuple(needs), commands=commands)
+        result = [whole if t is same[0] else t for t in result if t is same[0] or t.title not in titles]
+        result = [
+            replace(t, dependencies=tuple(dict.fromkeys(whole.title if n in titles else n for n in t.dependencies)))
+            for t in result
+        ]
+    return result
+
+
 def _instead(dependencies: Sequence[str], title: str, needs: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(n for d in dependencies for n in (needs if d == title else (d,))))
 

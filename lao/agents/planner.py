@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from lao.agents import plan_items
 from lao.agents.ask import JournaledModel, completion_limit, request
 from lao.agents.coder_brief import is_test
-from lao.agents.commands import assign_commands
+from lao.agents.commands import assign_commands, own_commands
 from lao.agents.plan_text import body, chunks, plan_commands
 from lao.agents.prompt import load, schema
 from lao.config.settings import ModelSettings
@@ -75,9 +75,9 @@ def make_plan(
     if not tasks:
         tasks = planner.insist(parts[0])
     given = _judges(plan_text, existing_files) | {p for p in judges if is_test(p)}
-    tasks = plan_items.mend_paths(tasks, shown, existing_files)
+    tasks = own_commands(plan_items.mend_paths(tasks, shown, existing_files), plan_text)
     tasks = plan_items.fold_fileless(plan_items.whole_plan(tasks, shown, given))
-    tasks = plan_items.without_judges(tasks, given)
+    tasks = plan_items.one_of_a_file(plan_items.without_judges(tasks, given), shown)
     tasks = planner.mend_dependencies(tasks, whole=len(parts) == 1)
     return tuple(assign_commands(plan_items.in_order(tasks), plan_text))
 
@@ -164,7 +164,7 @@ class _Planner:
 
     def _drafts(self, messages: Sequence[dict[str, Json]], label: str) -> list[plan_items.Draft]:
         value, _ = complete_json(
-            JournaledModel(self._model, self._steps, label),
+            JournaledModel(self._model, self._steps, label, context=self._settings.context_length),
             request(self._settings, messages),
             self._schema,
             supports_schema=self._settings.supports_json_schema,

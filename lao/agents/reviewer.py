@@ -1,13 +1,14 @@
-"""The reviewer: task, diff and evidence in, a verdict out. Runs nothing and changes nothing."""
+"""The reviewer: task, diff and evidence in, a review out. Runs nothing; what it counts for is in objections."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lao.agents.ask import JournaledModel, prompt_limit, request
+from lao.agents.ask import JournaledModel, completion_limit, request
 from lao.agents.coder_brief import fenced
+from lao.agents.objections import Objection, Review
 from lao.agents.prompt import load, schema
 from lao.config.settings import ModelSettings
 from lao.core.chat import ChatAnswer, ChatRequest, Model
@@ -15,9 +16,12 @@ from lao.core.errors import AttemptFailed
 from lao.core.steps import Steps
 from lao.core.words import CommandResult, Finding, Json, Severity, TaskSpec, Verdict
 from lao.llm.clean import clean
+from lao.llm.failures import Failure
 from lao.llm.structured import complete_json
 from lao.llm.tokens import clip, estimate
 
+MAX_TOKENS = 700
+"""A verdict with three findings needs about half of it; a model that rambles is cut."""
 _APPROVED = frozenset({"approved", "approve", "accept", "accepted", "pass", "passed", "ok", "lgtm", "yes", "true"})
 _REJECTED = frozenset(
     {"rejected", "reject", "rework", "fail", "failed", "no", "false", "changesrequested", "needswork"}
@@ -54,25 +58,26 @@ class ReviewBrief:
     evidence: tuple[CommandResult, ...] = ()
 
 
-def review(brief: ReviewBrief, *, model: Model, settings: ModelSettings, steps: Steps) -> Verdict:
-    """The model's verdict on the change.
+def review(brief: ReviewBrief, *, model: Model, settings: ModelSettings, steps: Steps) -> Review:
+    """The model's verdict on the change, with the proof that it gives for its findings.
 
     A rejection with nothing but minor findings is an approval with notes; findings beside an approval are notes.
 
     Raises:
         AttemptFailed: kind "bad_verdict", or what the model raises.
     """
-    asked = JournaledModel(model, steps, "review")
+    asked = JournaledModel(model, steps, "review", context=settings.context_length)
     system = load("reviewer")
-    budget = int((prompt_limit(settings) - estimate(system)) * 0.9)
+    answer_tokens = min(completion_limit(settings), MAX_TOKENS)
+    budget = int((settings.context_length - answer_tokens - estimate(system)) * 0.9)
     messages: list[dict[str, Json]] = [
         {"role": "system", "content": system},
-        {"role": "user", "content": _message(brief, budget)},
+        {"role": "user", "content": _message(brief, max(budget, 300))},
     ]
-    return _verdict(asked, request(settings, messages), settings, brief)
+    return _ask(asked, replace(request(settings, messages), max_tokens=answer_tokens), settings, brief)
 
 
-def _verdict(model: JournaledModel, ask: ChatRequest, settings: ModelSettings, brief: ReviewBrief) -> Verdict:
+def _ask(model: JournaledModel, ask: ChatRequest, settings: ModelSettings, brief: ReviewBrief) -> Review:
     reader = _Reader(model)
     try:
         value, _ = complete_json(
@@ -89,13 +94,13 @@ def _verdict(model: JournaledModel, ask: ChatRequest, settings: ModelSettings, b
             "Try another reviewer model.",
             kind="bad_verdict",
         ) from error
-    return read_verdict(value)
+    return read_review(value)
 
 
 class _Reader:
     """Passes calls on and keeps the answers' texts, for a verdict in plain words."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: JournaledModel) -> None:
         self._model = model
         self._texts: list[str] = []
 
@@ -104,18 +109,22 @@ class _Reader:
         self._texts.append(clean(answer.text))
         return answer
 
-    def worded(self) -> Verdict | None:
+    def fault(self, failure: Failure, text: str) -> None:
+        """Handed on to the model, which reports it."""
+        self._model.fault(failure, text)
+
+    def worded(self) -> Review | None:
         for text in reversed(self._texts):
             if match := _WORD.match(text):
-                approved = match[1].lower() in _APPROVED
-                findings = () if approved else (_finding(text[:2000]),)
-                return Verdict(approved, text[:500], findings)
+                if match[1].lower() in _APPROVED:
+                    return Review(Verdict(True, text[:500]))
+                return _rejection(text[:500], (_objection(text[:2000]),))
         return None
 
 
 def _problem(value: Json) -> str:
     try:
-        verdict = read_verdict(value)
+        verdict = read_review(value).verdict
     except ValueError as error:
         return str(error)
     if not verdict.approved and not verdict.findings:
@@ -123,8 +132,8 @@ def _problem(value: Json) -> str:
     return ""
 
 
-def read_verdict(value: Json) -> Verdict:
-    """The verdict in a decoded answer, whatever words it uses.
+def read_review(value: Json) -> Review:
+    """The review in a decoded answer, whatever words it uses.
 
     Raises:
         ValueError: there is none; the message can go back to the model.
@@ -135,38 +144,52 @@ def read_verdict(value: Json) -> Verdict:
         raise ValueError('the answer must be an object {"verdict": "APPROVED" or "REJECTED", ...}')  # noqa: TRY004
     said = next((value[k] for k in _VERDICTS if k in value), None)
     if isinstance(said, dict):
-        return read_verdict({**value, **said})
+        return read_review({**value, **said})
     word = re.sub(r"[\W_]+", "", str(said)).lower()
     if word not in _APPROVED | _REJECTED:
         raise ValueError('"verdict" must be "APPROVED" or "REJECTED"')
     raw: Json = next((value[k] for k in _FINDINGS if value.get(k)), [])
-    findings = tuple(
-        f for f in map(_finding, raw if isinstance(raw, list) else [raw]) if f.message and "<" not in f.message[:1]
+    objections = tuple(
+        o
+        for o in map(_objection, raw if isinstance(raw, list) else [raw])
+        if o.finding.message and "<" not in o.finding.message[:1]
     )
     summary = str(value.get("summary") or value.get("reason") or "").strip()
     if word in _APPROVED:
-        return Verdict(True, summary, tuple(_note(f) for f in findings))
-    if not findings and summary:
-        findings = (_finding(summary),)
-    return Verdict(bool(findings) and not any(f.blocks for f in findings), summary, findings)
+        return Review(Verdict(True, summary, tuple(_note(o.finding) for o in objections)), objections)
+    if not objections and summary:
+        objections = (_objection(summary),)
+    return _rejection(summary, objections)
+
+
+def _rejection(summary: str, objections: tuple[Objection, ...]) -> Review:
+    findings = tuple(o.finding for o in objections)
+    approved = bool(findings) and not any(f.blocks for f in findings)
+    return Review(Verdict(approved, summary, findings), objections)
 
 
 def _note(finding: Finding) -> Finding:
     return replace(finding, severity=Severity.MINOR) if finding.blocks else finding
 
 
-def _finding(item: Json) -> Finding:
+def _objection(item: Json) -> Objection:
     if not isinstance(item, dict):
-        return Finding(Severity.MAJOR, "review", str(item or "").strip(), analyzer="reviewer")
+        return Objection(Finding(Severity.MAJOR, "review", str(item or "").strip(), analyzer="reviewer"))
     severity = _SEVERITIES.get(str(item.get("severity") or item.get("level") or "").strip().lower(), Severity.MAJOR)
-    return Finding(
-        severity,
-        "review",
-        str(next((item[k] for k in _MESSAGES if item.get(k)), "")).strip(),
-        file=str(item.get("file") or item.get("path") or "").strip(),
-        hint=str(next((item[k] for k in _HINTS if item.get(k)), "")).strip(),
-        analyzer="reviewer",
+    file, _, behind = _text(item, ("file", "path")).partition(":")
+    line = re.search(r"\d+", str(item.get("line") or behind))
+    finding = Finding(
+        severity, "review", _text(item, _MESSAGES), file=file, hint=_text(item, _HINTS), analyzer="reviewer"
     )
+    command = _text(item, ("command", "evidence", "proof", "reproduce"))
+    if not command and item.get("input") and item.get("expected") is not None:
+        command = f"{_text(item, ('input',))} == {item['expected']}"
+    criterion = _text(item, ("criterion", "requirement", "rule"))
+    return Objection(finding, criterion, int(line[0][:9]) if line else 0, command.strip("`"))
+
+
+def _text(item: dict[str, Json], names: Sequence[str]) -> str:
+    return str(next((item[k] for k in names if item.get(k)), "")).strip()
 
 
 def _message(brief: ReviewBrief, budget: int) -> str:

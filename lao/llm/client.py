@@ -7,6 +7,7 @@ import ipaddress
 import json
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,9 +17,13 @@ from lao.core.clock import Clock
 from lao.core.errors import AttemptFailed, Interrupted, LaoError, ServerAway
 from lao.core.words import Event, Json
 from lao.llm import faults
+from lao.llm.adapt import Adaptation, adapt, fresh, learned
 from lao.llm.exchange import Arrival, Exchange, Silence, Wire
+from lao.llm.failures import POLICIES, Change, Failure, fault_event
+from lao.llm.sizes import Sizes
 from lao.llm.sse import read_events
 from lao.llm.stream import Answer
+from lao.llm.tokens import TokenScale
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -26,6 +31,14 @@ if TYPE_CHECKING:
 MAX_BACKOFF_S = 120.0
 _WRITE_TIMEOUT_S = 60.0
 _DONE = "[DONE]"
+
+
+class _Runaway(AttemptFailed):
+    """The answer only repeated itself; ``answer`` is what came until then."""
+
+    def __init__(self, failure: Failure, model: str, answer: ChatAnswer) -> None:
+        super().__init__(f"model {model!r} only repeated itself and was stopped", kind=failure.value)
+        self.answer = answer
 
 
 class OpenAIModel:
@@ -38,7 +51,7 @@ class OpenAIModel:
         idle_timeout_s: between two signs of life after that.
         retry_attempts: tries in all for faults that pass (server away, loading, stream cut).
         retry_backoff_base_s: wait before the second try; it doubles, with jitter, up to two minutes.
-        report: gets a ``model.retry`` event before each wait.
+        report: gets a ``model.fault`` event for each fault and a ``model.retry`` event before each wait.
         stopping: asked several times a second; when true the request is hung up and Interrupted raised.
     """
 
@@ -64,9 +77,11 @@ class OpenAIModel:
         self._attempts = max(1, retry_attempts)
         self._backoff_s = retry_backoff_base_s
         self._clock = clock
-        self._report = report
+        self.report = report
         self._stopping = stopping
         self._random = random.Random()  # noqa: S311 - jitter
+        self._forms: dict[str, Adaptation] = {}
+        self._sizes = Sizes()
         self._sdk: OpenAI | None = None
         self._local = threading.local()
         self._opening = threading.Lock()
@@ -74,26 +89,68 @@ class OpenAIModel:
     def complete(self, request: ChatRequest) -> ChatAnswer:
         """Answer the request (see ``lao.core.chat.Model``).
 
+        What may help against a fault is done here, as ``lao.llm.failures.POLICIES`` says: waiting, a fresh sample,
+        another form of the request; each fault is reported as a ``model.fault`` event.
+
         Raises:
-            AttemptFailed: kinds "context_overflow" (``faults.ContextOverflow``), "server_parse", "schema_refused",
-                "template", "wrong_model".
-            ConfigError: the API key or the tool setting is wrong.
+            AttemptFailed: its kind is a ``lao.llm.failures.Failure``; ``faults.ContextOverflow`` for an overflow.
+            ConfigError: the API key is wrong.
             Interrupted: ``stopping`` turned true.
         """
-        parse_faults = 0
-        for attempt in range(1, self._attempts + 1):
+        used: Counter[Failure] = Counter()
+        before = self._forms.get(request.model, Adaptation())
+        ask = request
+        while True:
             try:
-                return self._once(request)
-            except ServerAway as error:
-                if attempt == self._attempts:
+                return self._judged(ask)
+            except Interrupted:
+                raise
+            except LaoError as error:
+                failure = faults.failure_of(error)
+                self.report(fault_event(failure, error.message, request.model))
+                used[failure] += 1
+                again = self._again(ask, error, used)
+                if again is not None:
+                    ask = again
+                    continue
+                if isinstance(error, _Runaway):
+                    return error.answer
+                if POLICIES[failure].change is Change.ADAPT:
+                    self._forms[request.model] = before  # it was not the form
+                if isinstance(error, ServerAway):
                     raise self._gave_up(request, error) from error
-                self._back_off(attempt, request, error, error.delay_s)
-            except AttemptFailed as error:
-                parse_faults += error.kind == "server_parse"
-                if error.kind != "server_parse" or parse_faults > 1 or attempt == self._attempts:
-                    raise
-                self._back_off(attempt, request, error, 0.0)
-        raise AssertionError("unreachable")
+                raise
+
+    def _judged(self, request: ChatRequest) -> ChatAnswer:
+        answer, runaway = self._once(adapt(request, self._forms.get(request.model, Adaptation())))
+        if runaway is not None:
+            raise _Runaway(runaway, request.model, answer)
+        self._sizes.check(request, answer, self._url)
+        return answer
+
+    def _again(self, request: ChatRequest, error: LaoError, used: Counter[Failure]) -> ChatRequest | None:
+        """The request of the next try after what the policy asks for, or None when there is none."""
+        failure = faults.failure_of(error)
+        policy = POLICIES[failure]
+        if policy.change is Change.WAIT:
+            waits = sum(n for f, n in used.items() if POLICIES[f].change is Change.WAIT)
+            if waits >= self._attempts:
+                return None
+            self._back_off(waits, request, error.message, getattr(error, "delay_s", None))
+            return request
+        if policy.change is Change.SAMPLE and used[failure] <= (policy.tries or 0):
+            self._note_retry(used[failure], request, error.message, 0.0)
+            return fresh(request, sum(used.values()))
+        if policy.change is Change.ADAPT:
+            then = learned(self._forms.get(request.model, Adaptation()), failure, request)
+            if then is not None:
+                self._forms[request.model] = then
+                return request
+        return None
+
+    def scale(self, model: str) -> TokenScale:
+        """How the model's real token counts compare with our estimates."""
+        return self._sizes.scale(model)
 
     def close(self) -> None:
         """Close the connections. The client opens new ones when used again."""
@@ -108,17 +165,15 @@ class OpenAIModel:
             delay_s=error.delay_s,
         )
 
-    def _back_off(self, attempt: int, request: ChatRequest, error: LaoError, delay_s: float | None) -> None:
+    def _note_retry(self, attempt: int, request: ChatRequest, text: str, delay_s: float) -> None:
+        data = {"model": request.model, "attempt": attempt, "delay_s": round(delay_s, 2)}
+        self.report(Event("model.retry", f"{text}; try {attempt + 1} of {self._attempts} in {delay_s:.1f} s", data))
+
+    def _back_off(self, attempt: int, request: ChatRequest, text: str, delay_s: float | None) -> None:
         if delay_s is None:
             delay_s = self._backoff_s * 2 ** (attempt - 1) * self._random.uniform(0.75, 1.25)
         delay_s = min(delay_s, MAX_BACKOFF_S)
-        self._report(
-            Event(
-                "model.retry",
-                f"{error.message}; try {attempt + 1} of {self._attempts} in {delay_s:.1f} s",
-                {"model": request.model, "attempt": attempt, "delay_s": round(delay_s, 2)},
-            )
-        )
+        self._note_retry(attempt, request, text, delay_s)
         left = delay_s
         while left > 0 and not self._stopping():
             self._clock.wait(min(left, 0.5))
@@ -129,7 +184,7 @@ class OpenAIModel:
     def _interrupted(self, request: ChatRequest) -> Interrupted:
         return Interrupted(f"the worker is stopping; the call to model {request.model!r} was abandoned")
 
-    def _once(self, request: ChatRequest) -> ChatAnswer:
+    def _once(self, request: ChatRequest) -> tuple[ChatAnswer, Failure | None]:
         answer = Answer()
         begun = self._clock.monotonic()
         first_s = 0.0
@@ -148,10 +203,14 @@ class OpenAIModel:
                 if answer.runaway:
                     break
             if not (answer.finish_reason or done or answer.runaway):
-                raise ServerAway(f"the stream of model {request.model!r} at {self._url} ended without a finish reason")
+                raise faults.Away(
+                    Failure.STREAM_CUT,
+                    f"the stream of model {request.model!r} at {self._url} ended without a finish reason",
+                )
         finally:
             exchange.close()
-        return answer.finish(request, seconds=self._clock.monotonic() - begun, first_token_s=first_s)
+        whole = answer.finish(request, seconds=self._clock.monotonic() - begun, first_token_s=first_s)
+        return whole, answer.runaway
 
     def _next(self, exchange: Exchange, request: ChatRequest, answer: Answer) -> Arrival:
         limit = self._idle_s if answer.started else self._first_s
@@ -159,7 +218,8 @@ class OpenAIModel:
             arrival = exchange.next(limit, self._stopping)
         except Silence:
             stage = "between tokens" if answer.started else "before the first token"
-            raise ServerAway(
+            raise faults.Away(
+                Failure.SILENCE,
                 f"model {request.model!r} at {self._url} was silent for {limit:g} s {stage}",
                 "Raise orchestration.llm_idle_timeout_s or llm_request_timeout_s if the machine is only slow.",
             ) from None
@@ -177,7 +237,7 @@ class OpenAIModel:
             raise AttemptFailed(
                 f"model {answer.model!r} answered instead of {request.model!r} at {self._url}",
                 "Another client may have loaded it; check the server's loaded models.",
-                kind="wrong_model",
+                kind=Failure.WRONG_MODEL.value,
             )
 
     def _read(self, wire: Wire, request: ChatRequest) -> Iterator[Json]:
@@ -273,13 +333,15 @@ class OpenAIModel:
             )
         if isinstance(error, APIConnectionError):
             cause = error.__cause__ or error
-            return ServerAway(f"cannot reach the model server at {self._url}: {str(cause) or type(cause).__name__}")
+            said = str(cause) or type(cause).__name__
+            return faults.Away(Failure.SERVER_AWAY, f"cannot reach the model server at {self._url}: {said}")
         if isinstance(error, APIError):
             return faults.classify(error.message, None, model=request.model, url=self._url)
         if type(error).__module__.split(".")[0] in ("httpx", "httpx2", "httpcore", "httpcore2") or isinstance(
             error, OSError
         ):
-            return ServerAway(f"the stream of model {request.model!r} at {self._url} broke off: {error}")
+            said = f"the stream of model {request.model!r} at {self._url} broke off: {error}"
+            return faults.Away(Failure.STREAM_CUT, said)
         raise error  # a defect of ours, not of the server
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from lao.core.chat import ToolCall
 from lao.core.words import Json
 from lao.llm.tokens import clip, estimate_messages
 
+_NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
 _GOAL = 0.6
 _KEEP = 2
 _SMALL = 300
@@ -46,8 +48,9 @@ class Conversation:
         shown = []
         for call in calls:
             self._calls += 1
-            ids.append(f"call_{self._calls}")
-            function = {"name": call.name, "arguments": json.dumps(call.arguments or {}, ensure_ascii=False)}
+            ids.append(f"call{self._calls:05d}")  # nine letters and digits: some templates take nothing else
+            name = _NO_NAME.sub("_", call.name)[:64] or "unknown"
+            function = {"name": name, "arguments": json.dumps(call.arguments or {}, ensure_ascii=False)}
             shown.append({"id": ids[-1], "type": "function", "function": function})
         self._messages.append({"role": "assistant", "content": text, "tool_calls": shown})
         return ids

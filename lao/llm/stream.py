@@ -7,13 +7,10 @@ from dataclasses import dataclass, field
 
 from lao.core.chat import ChatAnswer, ChatRequest, ToolCall, Usage
 from lao.core.words import Json
-from lao.llm.textcalls import decode_arguments
+from lao.llm.failures import Failure
+from lao.llm.guards import Guard
+from lao.llm.offered import decode_arguments
 from lao.llm.tokens import estimate, estimate_messages
-
-_BLANK_RUN = 400
-_LOOP_TAIL = 3000
-_LOOP_PERIOD = 200
-_CHECK_EVERY = 1500
 
 
 @dataclass
@@ -22,11 +19,12 @@ class _Call:
     id: str
     name: str = ""
     arguments: str = ""
+    guard: Guard = field(default_factory=Guard)
 
 
 @dataclass
 class Answer:
-    """The answer so far. ``started`` turns true with the first generated token, ``runaway`` when it only repeats."""
+    """The answer so far. ``started`` turns true with the first token, ``runaway`` names endless repetition."""
 
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
@@ -36,39 +34,43 @@ class Answer:
     usage: dict[str, Json] = field(default_factory=dict)
     timings: dict[str, Json] = field(default_factory=dict)
     started: bool = False
-    runaway: bool = False
-    _unchecked: int = 0
+    runaway: Failure | None = None
+    _text_guard: Guard = field(default_factory=Guard)
+    _thought_guard: Guard = field(default_factory=lambda: Guard(prose=True))
 
     def feed(self, chunk: dict[str, Json]) -> None:
         """Take one ``chat.completion.chunk`` (or a whole ``chat.completion``, from servers that do not stream)."""
         self.model = self.model or str(chunk.get("model") or "")
-        self.usage = chunk.get("usage") or self.usage
-        self.timings = chunk.get("timings") or self.timings
-        for choice in (chunk.get("choices") or [])[:1]:
-            delta = choice.get("delta") or choice.get("message") or {}
-            self._take(delta)
-            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        self.usage = _object(chunk.get("usage")) or self.usage
+        self.timings = _object(chunk.get("timings")) or self.timings
+        choices = chunk.get("choices")
+        for choice in map(_object, choices[:1] if isinstance(choices, list) else ()):
+            self._take(_object(choice.get("delta")) or _object(choice.get("message")))
+            self.finish_reason = str(choice.get("finish_reason") or "") or self.finish_reason
 
     def _take(self, delta: dict[str, Json]) -> None:
         text, thought = delta.get("content"), delta.get("reasoning_content") or delta.get("reasoning")
-        calls = delta.get("tool_calls") or []
+        calls = delta.get("tool_calls")
         if isinstance(text, str) and text:
             self.text.append(text)
-            self._watch(text)
+            self.runaway = self.runaway or self._text_guard.feed(text)
         if isinstance(thought, str) and thought:
             self.reasoning.append(thought)
-            self._watch(thought)
-        for call in calls:
-            self._take_call(call)
+            self.runaway = self.runaway or self._thought_guard.feed(thought)
+        for call in calls if isinstance(calls, list) else ():
+            self._take_call(_object(call))
         self.started = self.started or bool(text or thought or calls)
 
     def _take_call(self, delta: dict[str, Json]) -> None:
-        function = delta.get("function") or {}
-        name, arguments = function.get("name") or "", function.get("arguments") or ""
+        function = _object(delta.get("function"))
+        name, arguments = str(function.get("name") or ""), function.get("arguments") or ""
         arguments = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-        call = self._open_call(delta.get("index"), str(delta.get("id") or ""), name)
+        index = delta.get("index")
+        call = self._open_call(index if isinstance(index, int) else None, str(delta.get("id") or ""), name)
         call.name = call.name or name
         call.arguments += arguments
+        if arguments:
+            self.runaway = self.runaway or call.guard.feed(arguments)
 
     def _open_call(self, index: int | None, ident: str, name: str) -> _Call:
         """The call that a delta continues. Some servers give every call index 0, or none; a new id is a new call."""
@@ -82,24 +84,16 @@ class Answer:
         self.calls.append(_Call(len(self.calls) if index is None else index, ident))
         return self.calls[-1]
 
-    def _watch(self, piece: str) -> None:
-        self._unchecked += len(piece)
-        if self._unchecked < _CHECK_EVERY:
-            return
-        self._unchecked = 0
-        for parts in (self.text, self.reasoning):
-            tail = "".join(parts[-_LOOP_TAIL:])[-_LOOP_TAIL:]
-            blank = len(tail) - len(tail.rstrip())
-            self.runaway = self.runaway or blank >= _BLANK_RUN or _loops(tail)
-
     def finish(self, request: ChatRequest, *, seconds: float, first_token_s: float) -> ChatAnswer:
-        """The whole answer."""
+        """The whole answer. As many tokens as were allowed mean "length", whatever the server calls it."""
         text, reasoning = "".join(self.text), "".join(self.reasoning)
         calls = tuple(
             ToolCall(c.id or f"call_{n}", c.name, decode_arguments(c.arguments), c.arguments)
             for n, c in enumerate(self.calls)
+            if c.name or c.arguments.strip()
         )
-        finish = "length" if self.runaway else self.finish_reason
+        full = _count(self.usage.get("completion_tokens")) == request.max_tokens
+        finish = "length" if self.runaway or full else self.finish_reason
         return ChatAnswer(
             text=text,
             reasoning=reasoning,
@@ -112,9 +106,9 @@ class Answer:
         )
 
     def _usage(self, request: ChatRequest, written: str) -> Usage:
-        prompt = int(self.usage.get("prompt_tokens") or 0)
-        completion = int(self.usage.get("completion_tokens") or 0)
-        cached = (self.usage.get("prompt_tokens_details") or {}).get("cached_tokens", self.timings.get("cache_n"))
+        prompt = _count(self.usage.get("prompt_tokens"))
+        completion = _count(self.usage.get("completion_tokens"))
+        cached = _object(self.usage.get("prompt_tokens_details")).get("cached_tokens", self.timings.get("cache_n"))
         missing = prompt == 0 or (completion == 0 and bool(written.strip()))
         return Usage(
             prompt=prompt or estimate_messages(request.messages, request.tools),
@@ -124,6 +118,9 @@ class Answer:
         )
 
 
-def _loops(tail: str) -> bool:
-    """Whether a long tail is one short piece over and over."""
-    return len(tail) >= _LOOP_TAIL and any(tail[n:] == tail[:-n] for n in range(1, _LOOP_PERIOD + 1))
+def _object(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: Json) -> int:
+    return max(0, int(value)) if isinstance(value, (int, float)) and value == value else 0

@@ -11,9 +11,12 @@ from lao.core.chat import ChatAnswer, ChatRequest, Model
 from lao.core.errors import AttemptFailed
 from lao.core.words import Json
 from lao.llm.clean import clean
+from lao.llm.failures import Failure
 
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(.*?)^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_REFUSALS = frozenset({Failure.GRAMMAR_REFUSED.value, Failure.FORMAT_REFUSED.value})
 _QUOTED = 1500
+_LONGEST_SCHEMA = 2000
 _CORRECTION = """Your last answer cannot be used: {problem}
 Answer again with the corrected JSON only. No explanation, no Markdown."""
 
@@ -115,16 +118,19 @@ def complete_json(
     *,
     supports_schema: bool,
     check: Callable[[Json], str] | None = None,
+    report: Callable[[Failure, str], None] | None = None,
 ) -> tuple[Json, ChatAnswer]:
     """Ask for JSON; one corrective message that names the exact problem, then give up.
 
     Args:
         schema: sent as ``response_format`` when ``supports_schema``; a server that refuses it is asked without.
         check: returns what is wrong with a value ("" when good); without it ``schema`` itself decides.
+        report: told of each unusable answer; the model's own ``fault`` when None and it has one.
 
     Raises:
         AttemptFailed: kind "bad_json"; or what ``model`` raises.
     """
+    report = report or getattr(model, "fault", None)
     decide = check or (lambda value: schema_problem(value, schema))
     ask = replace(request, schema=schema if supports_schema else None)
     for last in (False, True):
@@ -132,13 +138,20 @@ def complete_json(
         value, problem = _judge(answer, decide)
         if not problem:
             return value, answer
+        ignored = ask.schema is not None and value is None and answer.finish_reason != "length"
+        failure = Failure.SCHEMA_IGNORED if ignored else Failure.BAD_JSON
+        if report is not None:
+            report(failure, f"model {request.model!r}: {problem}")
         if last:
             raise AttemptFailed(
                 f"model {request.model!r} gave no usable JSON after one correction: {problem}",
                 "Try a larger model, or set supports_json_schema for this role if its server can do it.",
-                kind="bad_json",
+                kind=Failure.BAD_JSON.value,
             )
-        ask = replace(ask, messages=(*ask.messages, *correction(answer.text, _CORRECTION.format(problem=problem))))
+        message = _CORRECTION.format(problem=problem)
+        if ignored:
+            message += _form_of(schema)
+        ask = replace(ask, messages=(*ask.messages, *correction(answer.text, message)))
     raise AssertionError("unreachable")
 
 
@@ -146,10 +159,16 @@ def _complete(model: Model, request: ChatRequest) -> tuple[ChatAnswer, ChatReque
     try:
         return model.complete(request), request
     except AttemptFailed as error:
-        if error.kind != "schema_refused" or request.schema is None:
+        if error.kind not in _REFUSALS or request.schema is None:
             raise
         plain = replace(request, schema=None)
         return model.complete(plain), plain
+
+
+def _form_of(schema: dict[str, Json]) -> str:
+    """The schema in words, for a server that takes it and does not apply it."""
+    text = json.dumps(schema, ensure_ascii=False)
+    return f"\nIt must satisfy this JSON Schema: {text}" if len(text) <= _LONGEST_SCHEMA else ""
 
 
 def _judge(answer: ChatAnswer, check: Callable[[Json], str]) -> tuple[Json, str]:

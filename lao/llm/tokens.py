@@ -50,3 +50,42 @@ def clip(text: str, limit: int, *, tail_share: float = 0.5) -> str:
         if keep <= 0 or estimate(clipped) <= limit:
             return clipped
         keep = int(keep * 0.8)
+
+
+class TokenScale:
+    """How a model's real token counts compare with the estimates: learned from the ``usage`` of its answers.
+
+    ``ratio`` is real by estimated, 1.0 while nothing is known. A server whose counts jump about (some leave out what
+    came from the cache) teaches nothing.
+    """
+
+    _LEAST = 150
+    _SPREAD = 1.8
+    _MEMORY = 0.7
+
+    def __init__(self) -> None:
+        self._ratio = 0.0
+        self._low = math.inf
+        self._high = 0.0
+
+    def observe(self, estimated: int, real: int) -> None:
+        """Learn from one answered request; short ones are mostly template and say nothing."""
+        if estimated < self._LEAST or real <= 0:
+            return
+        seen = real / estimated
+        self._low, self._high = min(self._low, seen), max(self._high, seen)
+        self._ratio = seen if not self._ratio else self._MEMORY * self._ratio + (1 - self._MEMORY) * seen
+
+    @property
+    def known(self) -> bool:
+        """Whether the counts seen so far agree well enough to go by."""
+        return self._ratio > 0 and self._high <= self._low * self._SPREAD
+
+    @property
+    def ratio(self) -> float:
+        return min(2.0, max(0.5, self._ratio)) if self.known else 1.0
+
+    def allowed(self, limit: int) -> int:
+        """The limit of an estimate that keeps the real count under ``limit``. Room won this way is not used fully."""
+        ratio = self.ratio
+        return int(limit / ratio) if ratio >= 1 else int(limit * (1 + (1 / ratio - 1) / 2))

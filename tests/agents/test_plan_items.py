@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lao.agents.plan_items import fold_fileless, mend_paths, whole_plan
+from lao.agents.plan_items import fold_fileless, mend_paths, one_of_a_file, whole_plan
 from lao.core.words import TaskSpec
 
 
@@ -65,3 +65,24 @@ def test_paths_that_the_plan_or_the_workspace_has_and_new_ones_stay() -> None:
     plan = "Write src/main.py and `a/x.py` and `b/x.py`."
     tasks = [task("t", "src/main.py", "old.py", "fresh.py", "x.py")]
     assert mend_paths(tasks, plan, ["old.py"]) == tasks
+
+
+def test_steps_of_one_file_are_one_task() -> None:
+    """D2: "import the module", "write the function", "test it" about a file that the plan names once are one task."""
+    plan = "Implement `a.py`. Then write `b.py`, which uses it."
+    tasks = [
+        TaskSpec("import", "import x", ("a.py",)),
+        TaskSpec("write", "write f", ("a.py",), ("import",)),
+        TaskSpec("use", "use f", ("b.py",), ("write", "import")),
+    ]
+    first, second = one_of_a_file(tasks, plan)
+    assert (first.title, first.file_paths, first.dependencies) == ("import", ("a.py",), ())
+    assert "write f" in first.description
+    assert second.dependencies == ("import",)
+
+
+def test_tasks_that_the_plan_itself_lists_stay_apart() -> None:
+    """D2: a plan that names a file in each of its tasks means them."""
+    plan = "1. In `a.py` write f.\n2. In `a.py` write g."
+    tasks = [TaskSpec("f", "write f", ("a.py",)), TaskSpec("g", "write g", ("a.py",), ("f",))]
+    assert one_of_a_file(tasks, plan) == tasks

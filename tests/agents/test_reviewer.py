@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from lao.agents.reviewer import ReviewBrief, review
+from lao.agents.objections import Review
+from lao.agents.prompt import load
+from lao.agents.reviewer import MAX_TOKENS, ReviewBrief, review
 from lao.core.errors import AttemptFailed
 from lao.core.states import Role
 from lao.core.words import CommandResult, Severity, TaskSpec, Verdict
-from lao.llm.tokens import estimate_messages
+from lao.llm.tokens import estimate, estimate_messages
 
 from .fakes import ScriptedModel, Tape, settings
 
@@ -23,10 +25,14 @@ BRIEF = ReviewBrief(
 FINDING = {"severity": "major", "file": "stats.py", "message": "divides by zero", "hint": "check for []"}
 
 
-def _review(*answers: Any, brief: ReviewBrief = BRIEF, **more: Any) -> tuple[Verdict, ScriptedModel]:
+def _whole(*answers: Any, brief: ReviewBrief = BRIEF, **more: Any) -> tuple[Review, ScriptedModel]:
     model = ScriptedModel(*(a if isinstance(a, str) else json.dumps(a) for a in answers))
-    verdict = review(brief, model=model, settings=settings(Role.REVIEWER, **more), steps=Tape())
-    return verdict, model
+    return review(brief, model=model, settings=settings(Role.REVIEWER, **more), steps=Tape()), model
+
+
+def _review(*answers: Any, brief: ReviewBrief = BRIEF, **more: Any) -> tuple[Verdict, ScriptedModel]:
+    found, model = _whole(*answers, brief=brief, **more)
+    return found.verdict, model
 
 
 def test_message_carries_task_change_and_evidence() -> None:
@@ -99,6 +105,38 @@ def test_finding_keeps_file_and_hint() -> None:
     """Where and what to change reach the coder."""
     finding = _review({"verdict": "REJECTED", "findings": [FINDING]})[0].findings[0]
     assert (finding.file, finding.hint) == ("stats.py", "check for []")
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (
+            {"criterion": "mean of [] is 0", "line": 2, "command": "`mean([]) == 0`"},
+            ("mean of [] is 0", 2, "mean([]) == 0"),
+        ),
+        ({"requirement": "x y", "line": "line 12-14"}, ("x y", 12, "")),
+        ({"input": "mean([])", "expected": 0}, ("", 0, "mean([]) == 0")),
+        ({"file": "stats.py:7"}, ("", 7, "")),
+        ({"line": None, "command": ""}, ("", 0, "")),
+    ],
+)
+def test_the_proof_of_a_finding_is_read(more: dict[str, Any], expected: tuple[str, int, str]) -> None:
+    """Criterion, line and command in the forms that models use; the file loses a line behind it."""
+    (objection,) = _whole({"verdict": "REJECTED", "findings": [{**FINDING, **more}]})[0].objections
+    assert (objection.criterion, objection.line, objection.command) == expected
+    assert objection.finding.file == "stats.py"
+
+
+def test_the_answer_is_short() -> None:
+    """A verdict needs few tokens: the call is capped, and never above the role's own limit."""
+    approved = {"verdict": "APPROVED"}
+    assert _review(approved, max_completion=4000)[1].requests[0].max_tokens == MAX_TOKENS
+    assert _review(approved, max_completion=400)[1].requests[0].max_tokens == 400
+
+
+def test_the_system_prompt_is_short_enough_for_small_models() -> None:
+    """Under 350 tokens."""
+    assert estimate(load("reviewer")) < 350
 
 
 def test_notes_of_an_approval_do_not_block() -> None:

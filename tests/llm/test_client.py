@@ -41,6 +41,14 @@ class Bench:
         }  # fmt: skip
         self.model = OpenAIModel(url, "key", clock=self.clock, report=self.events.append, **options)
 
+    @property
+    def faults(self) -> list[str]:
+        return [e.data["class"] for e in self.events if e.kind == "model.fault"]
+
+    @property
+    def retries(self) -> list[Event]:
+        return [e for e in self.events if e.kind == "model.retry"]
+
 
 @pytest.fixture
 def bench(server: ScriptedServer) -> Iterator[Bench]:
@@ -85,8 +93,8 @@ def test_loading_then_ok(server: ScriptedServer, bench: Bench) -> None:
     """A server that is loading is waited for with doubling pauses, and each wait is reported."""
     server.script = [status(503, LOADING), status(503, LOADING), say("ready")]
     assert bench.model.complete(REQUEST).text == "ready"
-    assert [e.kind for e in bench.events] == ["model.retry", "model.retry"]
-    first, second = (e.data["delay_s"] for e in bench.events)
+    assert bench.faults == ["loading", "loading"]
+    first, second = (e.data["delay_s"] for e in bench.retries)
     assert 3.75 <= first <= 6.25
     assert 7.5 <= second <= 12.5
 
@@ -95,27 +103,34 @@ def test_retry_after_is_obeyed(server: ScriptedServer, bench: Bench) -> None:
     """A pause that the server asks for replaces the standard one."""
     server.script = [status(429, {"error": "slow down"}, Retry_After="17"), say("ok")]
     bench.model.complete(REQUEST)
-    assert bench.events[0].data["delay_s"] == 17.0
+    assert bench.retries[0].data["delay_s"] == 17.0
+    assert bench.faults == ["busy"]
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "name"),
     [
-        cut(),
-        cut(chunk({"content": "half"})),
-        stream(chunk({"content": "half"}), done=False),
-        stream(chunk({"content": "x"}), {"error": {"message": "The model has crashed without further notice."}}),
-        stream('{"choices": [', done=False),
-        status(502, "<html>Bad gateway</html>", "text/html"),
-        status(404, {"error": {"message": "No models loaded. Please load a model", "code": "model_not_found"}}),
-        status(400, {"error": "Model is unloaded."}),
-        status(200, {"error": "Model is unloaded."}),
+        (cut(), "stream_cut"),
+        (cut(chunk({"content": "half"})), "stream_cut"),
+        (stream(chunk({"content": "half"}), done=False), "stream_cut"),
+        (stream(chunk({"content": "x"}), {"error": {"message": "The model has crashed without further notice."}}),
+         "model_crashed"),
+        (stream(chunk({"content": "x"}), {"error": {"message": "something odd"}}), "stream_error"),
+        (stream('{"choices": [', done=False), "stream_cut"),
+        (status(502, "<html>Bad gateway</html>", "text/html"), "server_away"),
+        (status(404, {"error": {"message": "No models loaded. Please load a model", "code": "model_not_found"}}),
+         "loading"),
+        (status(400, {"error": "Model is unloaded."}), "loading"),
+        (status(200, {"error": "Model is unloaded."}), "loading"),
+        (status(503, {"error": "server busy, please try again"}), "busy"),
+        (status(500, {"error": "model requires more system memory than is available"}), "out_of_memory"),
     ],
 )  # fmt: skip
-def test_passing_faults_are_tried_again(server: ScriptedServer, bench: Bench, fault: Any) -> None:
-    """Cut streams, in-stream errors, crashes and unloads lead to another try, and nothing of the first is kept."""
+def test_passing_faults_are_tried_again(server: ScriptedServer, bench: Bench, fault: Any, name: str) -> None:
+    """Cut streams, in-stream errors, crashes and unloads are named and lead to another try without the first's text."""
     server.script = [fault, say("good")]
     assert bench.model.complete(REQUEST).text == "good"
+    assert bench.faults == [name]
 
 
 def test_gives_up_after_the_last_try(server: ScriptedServer, bench: Bench) -> None:
@@ -124,7 +139,8 @@ def test_gives_up_after_the_last_try(server: ScriptedServer, bench: Bench) -> No
     with pytest.raises(ServerAway, match=r"Loading model.*3 tries") as caught:
         bench.model.complete(REQUEST)
     assert "lao health" in caught.value.hint
-    assert len(bench.events) == 2
+    assert len(bench.retries) == 2
+    assert bench.faults == ["loading"] * 3
 
 
 def test_refused_connection() -> None:
@@ -155,6 +171,7 @@ def test_silence_between_tokens(server: ScriptedServer) -> None:
     bench = Bench(server.url, idle_timeout_s=0.3)
     assert bench.model.complete(REQUEST).text == "whole"
     assert "0.3 s between tokens" in bench.events[0].text
+    assert bench.faults == ["silence"]
     assert server.hung_up.wait(5)
     bench.model.close()
 
@@ -174,7 +191,7 @@ def test_stopping_ends_a_pause(server: ScriptedServer) -> None:
     server.script = [status(503, LOADING)]
     events: list[Event] = []
     bench = Bench(server.url, stopping=lambda: bool(events), retry_backoff_base_s=1000.0)
-    bench.model._report = events.append
+    bench.model.report = events.append
     with pytest.raises(Interrupted):
         bench.model.complete(REQUEST)
     assert sum(bench.clock.waits) <= 1.0
@@ -207,44 +224,133 @@ def test_overflow_is_never_retried(server: ScriptedServer, bench: Bench, text: s
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind", "words"),
+    ("fault", "kind", "words", "name"),
     [
-        (status(401, {"error": {"message": "token required", "code": "invalid_api_key"}}), ConfigError, "API key"),
-        (status(404, {"error": "model 'm' not found, try pulling it first"}), Terminal, "does not know model 'm'"),
-        (status(400, {"error": {"message": "model 'm' not found", "code": 400}}), Terminal, "does not know model 'm'"),
-        (status(200, "<html>hello</html>", "text/html"), Terminal, "not an OpenAI-compatible server"),
-        (status(404, "<html>none</html>", "text/html"), Terminal, "not an OpenAI-compatible server"),
-        (status(200, {"error": "Unexpected endpoint or method. (POST /x)"}), Terminal, "not an OpenAI-compatible"),
-        (status(200, {"hello": 1}), Terminal, "not an OpenAI-compatible server"),
-        (status(400, {"error": "gemma3 does not support tools"}), ConfigError, "cannot use tools"),
-        (status(400, {"error": {"message": "max_tokens must be positive"}}), Terminal, "refused the request"),
+        (status(401, {"error": {"message": "token required", "code": "invalid_api_key"}}), ConfigError, "API key",
+         "unauthorised"),
+        (status(404, {"error": "model 'm' not found, try pulling it first"}), Terminal, "does not know model 'm'",
+         "unknown_model"),
+        (status(400, {"error": {"message": "model 'm' not found", "code": 400}}), Terminal, "does not know model 'm'",
+         "unknown_model"),
+        (status(200, "<html>hello</html>", "text/html"), Terminal, "not an OpenAI-compatible server", "not_compatible"),
+        (status(404, "<html>none</html>", "text/html"), Terminal, "not an OpenAI-compatible server", "not_compatible"),
+        (status(200, {"error": "Unexpected endpoint or method. (POST /x)"}), Terminal, "not an OpenAI-compatible",
+         "not_compatible"),
+        (status(200, {"hello": 1}), Terminal, "not an OpenAI-compatible server", "not_compatible"),
+        (status(400, {"error": "gemma3 does not support tools"}), AttemptFailed, "cannot use tools", "tools_refused"),
+        (status(400, {"error": {"message": "max_tokens must be positive"}}), Terminal, "refused the request",
+         "request_refused"),
     ],
 )  # fmt: skip
 def test_lasting_faults_are_not_retried(
-    server: ScriptedServer, bench: Bench, fault: Any, kind: type[Exception], words: str
+    server: ScriptedServer, bench: Bench, fault: Any, kind: type[Exception], words: str, name: str
 ) -> None:
     """A wrong key, model, address or request fails at once with a message that names the cause."""
     server.script = [fault]
     with pytest.raises(kind, match=words):
         bench.model.complete(REQUEST)
-    assert bench.events == []
+    assert bench.retries == []
+    assert bench.faults == [name]
 
 
 def test_server_parse_fault_is_tried_once_more(server: ScriptedServer, bench: Bench) -> None:
-    """What the server could not parse is the model's fault: one more try, then an attempt is used."""
+    """What the server could not parse is the model's fault: one more try with another sample, then a named failure."""
     fault = status(500, {"error": {"code": 500, "message": "Failed to parse input at pos 1360: <tool_call>"}})
     server.script = [fault, fault]
     with pytest.raises(AttemptFailed) as caught:
         bench.model.complete(REQUEST)
     assert caught.value.kind == "server_parse"
+    assert "temperature" not in server.requests[0]
+    assert server.requests[1]["temperature"] > 0.3
+    assert server.requests[1]["seed"]
+
+
+SYSTEM = ({"role": "system", "content": "be good"}, {"role": "user", "content": "hello"})
+JINJA = "Error rendering prompt with jinja template: "
+
+
+def test_refused_system_role_is_folded_and_remembered(server: ScriptedServer, bench: Bench) -> None:
+    """A template without a system role gets the text in the first user message, from then on at once."""
+    refused = status(500, {"error": JINJA + "Only user, assistant and tool roles are supported, got system!"})
+    server.script = [refused, say("a"), say("b")]
+    ask = ChatRequest("m", SYSTEM, 50)
+    assert [bench.model.complete(ask).text, bench.model.complete(ask).text] == ["a", "b"]
+    folded = [{"role": "user", "content": "be good\n\nhello"}]
+    assert [r["messages"] for r in server.requests] == [list(SYSTEM), folded, folded]
+    assert bench.faults == ["system_role_refused"]
+
+
+def test_refused_alternation_is_merged_and_then_told_in_text(server: ScriptedServer, bench: Bench) -> None:
+    """Neighbours are merged first; a template that takes no tool turns gets calls and results as plain text."""
+    refused = status(500, {"error": JINJA + "Conversation roles must alternate user/assistant/user/assistant/..."})
+    server.script = [refused, refused, say("a")]
+    function = {"name": "file_read", "arguments": '{"path": "a"}'}
+    messages = (
+        {"role": "user", "content": "x"}, {"role": "user", "content": "y"},
+        {"role": "assistant", "content": "", "tool_calls": [{"id": "c", "type": "function", "function": function}]},
+        {"role": "tool", "tool_call_id": "c", "content": "out"},
+    )  # fmt: skip
+    assert bench.model.complete(ChatRequest("m", messages, 50)).text == "a"
+    assert [m["role"] for m in server.requests[1]["messages"]] == ["user", "assistant", "tool"]
+    assert server.requests[2]["messages"] == [
+        {"role": "user", "content": "x\n\ny"},
+        {"role": "assistant", "content": '<tool_call>{"name": "file_read", "arguments": {"path": "a"}}</tool_call>'},
+        {"role": "user", "content": "Result of the tool call:\nout"},
+    ]
+
+
+def test_grammar_is_simplified_then_left_out(server: ScriptedServer, bench: Bench) -> None:
+    """A schema that the server cannot compile is sent plain, then not at all; tools lose their patterns too."""
+    refused = status(400, {"error": "Failed to initialize samplers: failed to parse grammar"})
+    server.script = [refused, refused, say("{}")]
+    schema = {"type": "object", "properties": {"n": {"type": "string", "pattern": "^a$", "maxLength": 3}}}
+    assert bench.model.complete(ChatRequest("m", REQUEST.messages, 50, schema=schema)).text == "{}"
+    sent = [r.get("response_format", {}).get("json_schema", {}).get("schema") for r in server.requests]
+    assert sent == [schema, {"type": "object", "properties": {"n": {"type": "string"}}, "required": []}, None]
+    assert bench.faults == ["grammar_refused"] * 2
 
 
 def test_refused_schema_has_its_own_kind(server: ScriptedServer, bench: Bench) -> None:
-    """A grammar that the server cannot build is told from an outage."""
+    """A refusal that no other form of the request helps against is told from an outage, and nothing is remembered."""
     server.script = [status(400, {"error": "Failed to initialize samplers: failed to parse grammar"})]
     with pytest.raises(AttemptFailed) as caught:
         bench.model.complete(REQUEST)
-    assert caught.value.kind == "schema_refused"
+    assert caught.value.kind == "grammar_refused"
+
+
+def test_template_that_stumbles_over_a_tool(server: ScriptedServer, bench: Bench) -> None:
+    """A template crash is met by plainer tools, then by leaving out those whose property names crash templates."""
+    crash = status(500, {"error": JINJA + "Cannot call something that is not a function: got ObjectValue"})
+    server.script = [crash, crash, say("ok")]
+    tools = tuple(
+        {"type": "function", "function": {"name": n, "parameters": {"type": "object", "properties": {p: q}}}}
+        for n, p, q in (("a", "path", {"type": ["string", "null"]}), ("b", "items", {"type": "array"}))
+    )
+    assert bench.model.complete(ChatRequest("m", REQUEST.messages, 50, tools)).text == "ok"
+    second, third = ([t["function"]["name"] for t in r["tools"]] for r in server.requests[1:])
+    assert (second, third) == (["a", "b"], ["a"])
+    assert server.requests[1]["tools"][0]["function"]["parameters"]["properties"] == {"path": {"type": "string"}}
+
+
+def test_silent_truncation_is_an_overflow(server: ScriptedServer, bench: Bench) -> None:
+    """A server that read much less than it was sent is found out by its own count; a plausible count is believed."""
+    long = ChatRequest("m", ({"role": "user", "content": "word and word " * 4000},), 2000)
+    usage = {"prompt_tokens": 2051, "completion_tokens": 3}
+    server.script = [stream(chunk({"content": "hi"}), chunk(None, "stop"), chunk(usage=usage))]
+    with pytest.raises(ContextOverflow, match="read 2051 tokens of a prompt of about") as caught:
+        bench.model.complete(long)
+    assert (caught.value.kind, caught.value.context) == ("silent_truncation", 4051)
+    assert bench.faults == ["silent_truncation"]
+    usage = {"prompt_tokens": 12_000, "completion_tokens": 3}
+    server.script = [stream(chunk({"content": "hi"}), chunk(None, "stop"), chunk(usage=usage))]
+    assert bench.model.complete(long).text == "hi"
+
+
+def test_as_many_tokens_as_allowed_is_a_cut(server: ScriptedServer, bench: Bench) -> None:
+    """A completion of exactly max_tokens is cut off, whatever finish reason the server gives."""
+    usage = {"prompt_tokens": 9, "completion_tokens": 50}
+    server.script = [stream(chunk({"content": "x"}), chunk(None, "tool_calls"), chunk(usage=usage))]
+    assert bench.model.complete(REQUEST).finish_reason == "length"
 
 
 def test_wrong_model(server: ScriptedServer, bench: Bench) -> None:
@@ -298,12 +404,25 @@ def test_answer_that_is_not_streamed(server: ScriptedServer, bench: Bench) -> No
     assert bench.model.complete(REQUEST).text == "all"
 
 
-@pytest.mark.parametrize("piece", ["\n  ", "0, 0, "])
-def test_runaway_is_cut(server: ScriptedServer, bench: Bench, piece: str) -> None:
-    """Endless white space or repetition is hung up on, and the answer counts as cut off."""
-    server.script = [hang(chunk({"content": "{" + piece}), *[chunk({"content": piece * 300})] * 30)]
-    assert bench.model.complete(REQUEST).finish_reason == "length"
+@pytest.mark.parametrize(
+    ("piece", "name"), [("\n  ", "whitespace_runaway"), ("0, 0, ", "token_loop"), ("Wait. I see it. ", "token_loop")]
+)
+def test_runaway_is_cut_and_sampled_again(server: ScriptedServer, bench: Bench, piece: str, name: str) -> None:
+    """Endless white space or repetition is hung up on and asked again with another sample."""
+    server.script = [hang(chunk({"content": "{" + piece}), *[chunk({"content": piece * 300})] * 30), say("good")]
+    assert bench.model.complete(REQUEST).text == "good"
     assert server.hung_up.wait(5)
+    assert bench.faults == [name]
+    assert server.requests[1]["temperature"] > 0.3
+
+
+def test_second_runaway_counts_as_cut_off(server: ScriptedServer, bench: Bench) -> None:
+    """When the second sample runs away too, what came is given as an answer that was cut off."""
+    loop = hang(chunk({"content": "begin"}), *[chunk({"content": " \n" * 300})] * 5)
+    server.script = [loop, loop]
+    answer = bench.model.complete(REQUEST)
+    assert (answer.finish_reason, answer.text[:5]) == ("length", "begin")
+    assert bench.faults == ["whitespace_runaway"] * 2
 
 
 def test_pings_are_no_answer(server: ScriptedServer, bench: Bench) -> None:

@@ -88,6 +88,18 @@ def test_gives_up_after_one_correction() -> None:
     assert caught.value.kind == "bad_json"
 
 
+def test_ignored_schema_is_named_and_put_into_words() -> None:
+    """Prose although a schema was sent is a class of its own; the correction then shows the schema."""
+    seen: list[str] = []
+    model = Scripted("Sure, here it is.", '{"n": 2}')
+    value, _ = complete_json(
+        model, REQUEST, SCHEMA, supports_schema=True, report=lambda failure, text: seen.append(failure.value)
+    )
+    assert value == {"n": 2}
+    assert seen == ["schema_ignored"]
+    assert '"required": ["n"]' in model.requests[1].messages[-1]["content"]
+
+
 def test_answer_in_the_reasoning_field() -> None:
     """A blank answer with the JSON in the reasoning is understood."""
     model = Scripted(ChatAnswer(" ", reasoning='{"n": 3}', finish_reason="stop"))
@@ -96,7 +108,7 @@ def test_answer_in_the_reasoning_field() -> None:
 
 def test_refused_schema_is_asked_without() -> None:
     """A server that cannot build the grammar is asked again without the schema."""
-    model = Scripted(AttemptFailed("refused", kind="schema_refused"), '{"n": 4}')
+    model = Scripted(AttemptFailed("refused", kind="grammar_refused"), '{"n": 4}')
     assert complete_json(model, REQUEST, SCHEMA, supports_schema=True)[0] == {"n": 4}
     assert model.requests[1].schema is None
 

@@ -29,6 +29,13 @@ from lao.llm.tokens import clip, estimate, fits
         ("done<|im_end|>\n<|im_start|>assistant", "done"),
         ("done</s><end_of_turn>\n", "done"),
         ("keep <|im_end|> inside", "keep <|im_end|> inside"),
+        ("<|im_start|>assistant\ndone<|im_end|>", "done"),
+        ("[THINK]hm[/THINK]yes", "yes"),
+        ("◁think▷hm◁/think▷yes", "yes"),
+        ("<seed:think>hm</seed:think>yes", "yes"),
+        ("<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>yes<|return|>", "yes"),
+        ("```py\nx = '</think>'\n```", "```py\nx = '</think>'\n```"),
+        ("<think>a <think> b</think> c</think>yes", "yes"),
         ("a__LM_STUDIO_INTERNAL_LSEP_SYNTHETIC_REASONING_END_1f__{x}b", "ab"),
     ],
 )
@@ -97,7 +104,7 @@ def test_conversation_is_legal() -> None:
     assert [m["role"] for m in talk.messages] == ["system", "user", "assistant", "tool", "tool"]
     assert talk.messages[1]["content"] == "a\n\nb"
     calls = talk.messages[2]["tool_calls"]
-    assert [c["id"] for c in calls] == ids == ["call_1", "call_2"]
+    assert [c["id"] for c in calls] == ids == ["call00001", "call00002"]
     assert [c["function"]["arguments"] for c in calls] == ["{}", '{"k": "ü"}']
     assert all(isinstance(m["content"], str) for m in talk.messages)
 

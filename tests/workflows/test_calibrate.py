@@ -180,7 +180,7 @@ def test_unknown_models_are_calibrated_at_their_first_use(plant: Open, caplog: p
         calls = completions(factory)
         factory.submit("more", PLAN.replace("one", "two"))
         factory.turn()
-        assert completions(factory) == calls + 4
+        assert completions(factory) == calls + 3
     assert [t["state"] for t in factory.tasks()] == ["completed"] * 2
     assert (factory.root / "parts" / "one.txt").read_text() == "text one\n"
     lines = [r.message for r in caplog.records if r.message.startswith("calibrated ")]
