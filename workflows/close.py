@@ -5,7 +5,7 @@ from __future__ import annotations
 from lao.core.states import PlanState, TaskState
 from lao.core.words import CommandResult
 from lao.quality.commands import command_findings, run_checks, validation_commands
-from lao.state import ledger, pipeline, plans
+from lao.state import ledger, pipeline, plans, queries
 from workflows.work import Outcome, Work
 
 
@@ -26,6 +26,9 @@ def body(work: Work) -> Outcome:
         stop=lambda: work.stopping,
     )
     state, reason = judge([task.state for task in tasks], results)
+    evidence = queries.evidence_view(factory.store, plan.id)
+    bare = [task for task in completed if task.id not in evidence]
+    note = f"; {len(bare)} of {len(tasks)} tasks have no check that could fail: look at them" if bare else ""
 
     def apply(now: float) -> list[int]:
         ledger.add_validations(factory.store, work.claim, "close", None, results)
@@ -33,7 +36,7 @@ def body(work: Work) -> Outcome:
         pipeline.end_plan(plan.id, state, now, reason)
         return []
 
-    return Outcome(apply, text=f"{state.value}{': ' + reason if reason else ''}")
+    return Outcome(apply, text=f"{state.value}{': ' + reason if reason else ''}{note}")
 
 
 def judge(states: list[TaskState], results: tuple[CommandResult, ...]) -> tuple[PlanState, str]:

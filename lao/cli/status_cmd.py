@@ -105,7 +105,8 @@ def _print(view: dict[str, Any]) -> None:
 def _print_task(task: dict[str, Any]) -> None:
     mark = _MARKS.get(task["state"], "·")
     commit = f" {task['commit'][:10]}" if task["commit"] else ""
+    unproved = ", no check" if task["state"] == "completed" and task["evidence"] == "none" else ""
     how = f", solved by {task['rung']} in round {len(task['rounds'])}" if task["rung"] else ""
-    emit(f"  {mark} {task['id']} {task['title']}: {task['state']} (attempt {task['attempts']}{how}){commit}")
+    emit(f"  {mark} {task['id']} {task['title']}: {task['state']} (attempt {task['attempts']}{how}{unproved}){commit}")
     if task["reason"]:
         emit(f"      {task['reason'].splitlines()[0]}")

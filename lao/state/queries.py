@@ -9,7 +9,7 @@ import peewee as pw
 from lao.core.states import ACTIVE_TASKS, TERMINAL_PLANS, PlanState, RunState
 from lao.core.words import Json
 from lao.state.store import Store
-from lao.state.tables import DeadLetterRow, ModelEventRow, PlanRow, RejectionRow, RunRow, TaskRow
+from lao.state.tables import DeadLetterRow, ModelEventRow, PlanRow, RejectionRow, RunRow, TaskRow, ValidationRow
 
 _BUSY = [RunState.READY.value, RunState.RUNNING.value]
 
@@ -44,7 +44,27 @@ def _totals(states: dict[str, int]) -> dict[str, int]:
     return {"total": sum(states.values()), **{name: states.get(name, 0) for name in named}, "active": active}
 
 
+def evidence_view(store: Store, plan_id: str | None = None) -> dict[int, str]:
+    """What stands behind each task's work: "proved" (a check that failed before passes now), "checked" (its checks pass
+    and passed before too); a task that is missing has no check that could fail."""
+    failed: dict[int, set[str]] = {}
+    found: dict[int, str] = {}
+    with store.reading():
+        fields = (ValidationRow.task, ValidationRow.moment, ValidationRow.command, ValidationRow.exit_code)
+        query = ValidationRow.select(*fields).where(ValidationRow.task.is_null(False)).order_by(ValidationRow.id)
+        if plan_id:
+            query = query.where(ValidationRow.plan == plan_id)
+        for task, moment, command, exit_code in query.tuples():
+            if moment == "before" and exit_code != 0:
+                failed.setdefault(task, set()).add(command)
+            elif moment == "task" and exit_code == 0:
+                proved = command in failed.get(task, set()) or found.get(task) == "proved"
+                found[task] = "proved" if proved else "checked"
+    return found
+
+
 def tasks_view(store: Store, plan_id: str | None = None) -> list[dict[str, Json]]:
+    evidence = evidence_view(store, plan_id)
     with store.reading():
         query = TaskRow.select().order_by(TaskRow.id)
         rows = query.where(TaskRow.plan == plan_id) if plan_id else query
@@ -58,6 +78,7 @@ def tasks_view(store: Store, plan_id: str | None = None) -> list[dict[str, Json]
                 "reason": row.reason,
                 "files": list(row.files),
                 "commit": row.commit,
+                "evidence": evidence.get(row.id, "none"),
                 "rung": (row.ladder or {}).get("solved", ""),
                 "rounds": (row.ladder or {}).get("rounds", []),
             }
