@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from lao.agents.attempts import Checked
+from lao.agents.ladder import Checked
 from lao.core.steps import DirectSteps, StepKind
 from lao.core.words import CommandResult, Finding, Json
 from lao.durable.files import FileWrite
@@ -69,6 +69,16 @@ class TaskBench:
         """See ``Bench.place``."""
         for number, (path, text) in enumerate(files):
             self._work.steps.effect(f"place:{label}-{number}", FileWrite(self._work.plan.workspace, path, text))
+
+    def forget(self) -> None:
+        """Drop the checkpoint: the attempt is committed."""
+        self._work.steps.run(StepKind.REPEATABLE, "forget checkpoint", self._forget)
+
+    def _forget(self) -> None:
+        if self._repository is not None:
+            self._repository.drop_checkpoint(f"task-{self._work.the_task.id}")
+        else:
+            self._copy.drop()
 
     def _back(self) -> list[str]:
         if self._repository is not None:

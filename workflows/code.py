@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lao.agents.attempts import Attempt, Ladder, Solved, Unsolved, over_budget
+from lao.agents.attempts import Attempt, Solved, Unsolved
 from lao.agents.coder import CoderBrief
+from lao.agents.ladder import Ladder, over_budget
+from lao.core.errors import AttemptFailed
 from lao.core.states import Role
 from lao.core.steps import StepKind
 from lao.core.words import Finding, Json, Severity, TaskSpec
@@ -65,6 +67,9 @@ def body(work: Work) -> Outcome:
         solved = attempt.run()
     except Unsolved as error:
         return _unsolved(work, ladder, bench, start["head"], error)
+    except AttemptFailed:
+        bench.restore("undo-attempt")
+        raise
     return _solved(work, solved, ladder, bench, start)
 
 
@@ -80,6 +85,7 @@ def _solved(work: Work, solved: Solved, ladder: Ladder, bench: TaskBench, start:
             message=f"lao(coder): task #{task.id} {task.spec.title}",
             what="coder",
         )
+    bench.forget()
     base = start["head"]
     found = repository.changed_files(base, commit_id) if commit_id and repository else ()
     changed = found or solved.result.files

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from lao.agents.attempts import Attempt, Bench, Checked, Ladder, Solved, Unsolved, over_budget
+from lao.agents.attempts import Attempt, Bench, Solved, Unsolved
 from lao.agents.coder_brief import CoderBrief
+from lao.agents.ladder import Checked, Ladder, over_budget
 from lao.config.settings import AttemptSettings
 from lao.core.chat import ChatAnswer, Usage
 from lao.core.steps import StepKind, Steps
