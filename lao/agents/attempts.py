@@ -150,8 +150,9 @@ class Attempt:
     def _climb(self) -> Solved | None:
         """Repair the best candidate, and go on from there as long as it gets better."""
         best = self._ladder.best
-        if best is None or best.score < _WORTH or not best.files:
+        if best is None or best.score < _WORTH or not best.files or best.code == self._ladder.climbed:
             return None
+        self._ladder.climbed = best.code
         for number in range(_CLIMBS if self._limits.repairs else 0):
             temperature = REPAIR_TEMPERATURES[number % len(REPAIR_TEMPERATURES)]
             settings = sampled(self._settings, temperature, number + 100 * self._number)
@@ -178,7 +179,7 @@ class Attempt:
             solved, checked = self._try(self._mending(before), settings, REPAIR)
             if solved is not None:
                 return solved
-            if checked is not None and checked.code == before.code:
+            if checked is not None and (checked.code == before.code or checked.failure == before.failure):
                 break
         self._undo()
         return None

@@ -52,6 +52,7 @@ class Ladder:
         fresh_code: whether the last attempt came up with code that was not there before.
         base: attempts before the present set of attempts.
         split, idle: the task was split; it is tried on only while the GPU has nothing else to do.
+        climbed: signature of the candidate that was worked on last.
         solved: the rung whose code passed the checks.
     """
 
@@ -65,6 +66,7 @@ class Ladder:
     base: int = 0
     split: bool = False
     idle: bool = False
+    climbed: str = ""
     solved: str = ""
 
     @classmethod
@@ -86,6 +88,7 @@ class Ladder:
             "base": self.base,
             "split": self.split,
             "idle": self.idle,
+            "climbed": self.climbed,
             "solved": self.solved,
         }
 

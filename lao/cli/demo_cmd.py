@@ -138,9 +138,11 @@ def _run(root: Path, *, quiet: bool) -> tuple[int, dict[str, Any]]:
 def _show(view: dict[str, Any]) -> None:
     emit()
     for task in view["tasks"]:
-        emit(f"{task['state']:10} {task['title']} (attempts: {task['attempts']}): {', '.join(task['files'])}")
-    passed = sum(1 for item in view["evidence"] if item["exit_code"] == 0)
-    emit(f"commands run as evidence: {len(view['evidence'])}, passed {passed}")
+        emit(f"{task['state']:10} {task['title']} (solved by {task['rung'] or '-'}): {', '.join(task['files'])}")
+    before = [item for item in view["evidence"] if item["moment"] == "before"]
+    after = [item for item in view["evidence"] if item["moment"] != "before"]
+    failed, passed = sum(i["exit_code"] != 0 for i in before), sum(i["exit_code"] == 0 for i in after)
+    emit(f"evidence: {failed} of {len(before)} commands failed before, {passed} of {len(after)} passed after the work")
     for plan in view["plans"]:
         if (Path(plan["workspace"]) / ".git").exists():
             emit(f"commits in {plan['workspace']}:")

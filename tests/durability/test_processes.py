@@ -127,14 +127,14 @@ def test_kill_9_at_random_moments_loses_and_repeats_nothing(tmp_path: Path) -> N
 
 
 def test_failed_and_parked_plans_have_their_exit_codes(tmp_path: Path) -> None:
-    """M3: 3 when tasks failed; the run says so although everything was worked on."""
+    """M3: 4 when a person is asked; the run says so although everything was worked on."""
     with project(
         tmp_path, settings={"orchestration": {"retry_cap_validation": 1, "validation_build_cmd": "false"}}
     ) as factory:
         (factory.root / "plans" / "bad.md").write_text(plan_text(1))
         done = factory.lao("run", "--single-run", "--plain")
-        assert done.returncode == 3, done.stderr
-        assert status(factory)["tasks"][0]["state"] == "failed"
+        assert done.returncode == 4, done.stderr
+        assert status(factory)["tasks"][0]["state"] == "needs_human"
         assert factory.lao("retry-failed").stdout.strip() == "1 set back"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lao.config.settings import (
+    AttemptSettings,
     GitSettings,
     MemoryGateSettings,
     ModelSettings,
@@ -54,6 +55,8 @@ def make_settings(
         paths=PathSettings(None, here, here / "w", here / "plans", here / ".lao" / "state.db"),
         memory_gate=MemoryGateSettings(**{**limits, **gate}),
         orchestration=OrchestrationSettings(**times),  # type: ignore[arg-type]
+        attempts=AttemptSettings(repairs=2, candidates=3, tokens=None, wall_s=None, split=True, idle=False),
+        calibration_auto=False,
         git=GitSettings(True, "LAO_PLAN.md", False, False),
         models={m.role: m for m in models or DEFAULT_ROLES},
         permission_mode="auto",

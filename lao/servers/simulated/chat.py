@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lao.core.words import Json
 from lao.servers.simulated import wire
 from lao.servers.simulated.connection import Gone
+from lao.servers.simulated.faults.context import overflow_text
+from lao.servers.simulated.faults.forms import Act
 from lao.servers.simulated.request import SimRequest
 from lao.servers.simulated.scenario import Answer, Fault
-from lao.servers.simulated.vram import Refusal
+from lao.servers.simulated.vram import Instance, Refusal
 
 if TYPE_CHECKING:
     from lao.servers.simulated.handler import Handler
@@ -20,13 +23,15 @@ _DURING = frozenset({"cut", "hang", "error_event"})
 _SERVER_FAULT = {
     "error": {"type": "internal_error", "message": "The model has crashed without additional information."}
 }
+_BEHEADED = "It seems that the beginning of your message is missing. What would you like me to do?"
 
 
 class Chat:
     """Answers one request and logs how it ended.
 
-    The log's ``status`` is "ok", a fault's kind, an HTTP status, or "abandoned" when the client hung up. It is set
-    before the last byte is sent, so that a client finds it in the log.
+    The log's ``status`` is "ok", a fault's kind, an HTTP status, or "abandoned" when the client hung up; ``fault`` is
+    the kind of a rule's fault or the code of a class. Both are set before the last byte is sent, so that a client finds
+    them in the log.
     """
 
     def __init__(self, handler: Handler, request: SimRequest) -> None:
@@ -34,9 +39,8 @@ class Chat:
         self._line = handler.line
         self._home = handler.home
         self._request = request
-        answer, fault = self._home.script.choose(request)
-        self._answer = answer
-        self._fault = fault
+        self._answer, self._fault = self._home.script.choose(request)
+        self._act = Act()
         self._entry = self._home.vram.note_completion(
             model=request.model,
             role=request.role or None,
@@ -44,7 +48,7 @@ class Chat:
             schema=request.schema is not None,
             messages=len(request.messages),
             prompt_tokens=request.prompt_tokens,
-            fault=fault.kind if fault else None,
+            fault=self._fault.kind if self._fault else None,
             status="open",
         )
 
@@ -55,11 +59,8 @@ class Chat:
             Gone: the connection must end.
         """
         try:
-            if self._fault is not None and self._acts_instead(self._fault):
-                self._ends(self._fault.status if self._fault.kind == "http" else self._fault.kind)
-                self._handler.fail(self._fault)
-            else:
-                self._send()
+            with self._home.slot.entered() as crowded:
+                self._answer_or_fail(crowded)
         except Refusal as refusal:
             self._ends(refusal.status)
             self._handler.refuse(refusal)
@@ -67,6 +68,36 @@ class Chat:
             if self._entry["status"] in ("open", "hang"):
                 self._ends("abandoned")
             raise
+
+    def _answer_or_fail(self, crowded: bool) -> None:
+        try:
+            if self._fault is None:
+                self._strike(crowded)
+            if self._fault is not None and self._acts_instead(self._fault):
+                self._ends(self._fault.status if self._fault.kind == "http" else self._fault.kind)
+                self._handler.fail(self._fault)
+            else:
+                self._send()
+        finally:
+            self._aftermath()
+
+    def _strike(self, crowded: bool) -> None:
+        """Let the classes of faults have their chance."""
+        faults, request = self._home.faults, self._request
+        if evicted := faults.on("evict", request.role):
+            self._home.vram.amend(self._entry, fault=evicted)
+            self._home.vram.lose(request.model)
+        strike = faults.on_chat(request, self._answer, int(self._entry["number"]), crowded=crowded)
+        if strike is not None:
+            self._act, self._fault = strike.act, strike.act.fault
+            self._answer = strike.act.answer or self._answer
+            self._home.vram.amend(self._entry, fault=strike.code)
+
+    def _aftermath(self) -> None:
+        if self._act.crash:
+            self._home.vram.lose(self._request.model)
+        if self._act.busy_s:
+            self._home.slot.take(self._act.busy_s)
 
     def _acts_instead(self, fault: Fault) -> bool:
         if fault.kind == "hang" and fault.after and self._request.stream:
@@ -79,16 +110,37 @@ class Chat:
         name = self._fault.name if self._fault and kind == "wrong_model" else instance.id
         if kind == "empty":
             self._answer = Answer(finish_reason="stop")
+        form = self._within(instance)
         created = int(self._home.clock.now())
-        envelope = wire.Envelope(int(self._entry["number"]), name, created, self._request.prompt_tokens)
+        shared = self._home.slot.shared(instance.id, self._request.rendered) // 4
+        envelope = wire.Envelope(int(self._entry["number"]), name, created, self._request.prompt_tokens, shared, form)
+        self._home.slot.wait()
         self._line.pause(self._home.scenario.first_token_s)
         if self._request.stream:
             self._stream(wire.events(self._answer, envelope, include_usage=self._request.include_usage))
         else:
             self._whole(envelope)
 
+    def _within(self, instance: Instance) -> wire.Form:
+        """Keep to the loaded context and to ``max_tokens``.
+
+        Raises:
+            Refusal: the prompt does not fit.
+        """
+        prompt, context = self._request.prompt_tokens, instance.context_length
+        form = self._act.form
+        if prompt >= context:
+            if self._home.scenario.overflow == "error":
+                text = overflow_text(int(self._entry["number"]), prompt, context)
+                raise Refusal(400, "exceed_context_size_error", text)
+            beheaded = self._home.scenario.overflow == "truncate"
+            self._answer = Answer(_BEHEADED if beheaded else "", finish_reason="stop")
+            return replace(form, prompt_tokens=context - 1, bare=not beheaded)
+        self._answer = wire.limited(self._answer, min(self._request.max_tokens or context, context - prompt))
+        return form
+
     def _whole(self, envelope: wire.Envelope) -> None:
-        self._line.pause(self._seconds(wire.usage(self._answer, envelope)["completion_tokens"]))
+        self._line.pause(self._act.delay_s + self._seconds(wire.generated(self._answer)))
         fault = self._fault
         if fault is not None and fault.kind == "error_event":
             self._ends("error_event")
@@ -105,6 +157,10 @@ class Chat:
         """One write for everything when no pace is set."""
         fault = self._fault if self._fault is not None and self._fault.kind in _DURING else None
         out = wire.head(200, "text/event-stream", None)
+        if self._act.delay_s:
+            self._line.write(out + wire.frame(b": keep-alive\n\n"))
+            self._line.pause(self._act.delay_s)
+            out = b""
         for event in events if fault is None else events[: fault.after]:
             if seconds := self._seconds(event.tokens):
                 self._line.write(out)
@@ -119,9 +175,13 @@ class Chat:
     def _break_off(self, fault: Fault, out: bytes) -> None:
         self._ends(fault.kind)
         if fault.kind == "error_event":
-            return self._line.write(out + wire.frame(wire.error_event(fault.body or _SERVER_FAULT)) + wire.LAST_FRAME)
-        self._line.write(out)
-        if fault.kind == "hang":
+            out += wire.frame(wire.error_event(fault.body or _SERVER_FAULT))
+            self._line.write(out if self._act.hold else out + wire.LAST_FRAME)
+            if not self._act.hold:
+                return
+        else:
+            self._line.write(out)
+        if fault.kind == "hang" or self._act.hold:
             self._line.wait_for_end()
         raise Gone
 

@@ -6,13 +6,15 @@ import json
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, cast
 
+from lao.core.errors import LaoError
 from lao.core.words import Json
-from lao.servers.simulated import wire
+from lao.servers.simulated import embeddings, wire
 from lao.servers.simulated.chat import Chat
 from lao.servers.simulated.connection import Connection, Gone
+from lao.servers.simulated.faults.transport import SLOW_S
 from lao.servers.simulated.request import SimRequest
-from lao.servers.simulated.scenario import CHAT_PATH, Fault, SimModel
-from lao.servers.simulated.vram import Instance, Refusal
+from lao.servers.simulated.scenario import CHAT_PATH, Fault, SimModel, parse_scenario
+from lao.servers.simulated.vram import GUARDRAIL, Instance, Refusal
 
 if TYPE_CHECKING:
     from lao.servers.simulated.server import _Listener
@@ -51,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0].rstrip("/") or "/"
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if path.startswith("/_sim/"):
-            return self._own(path)
+            return self._own(method, path, raw)
         if not self._authorised():
             return self._error(401, "invalid_request", _token_text(self.headers.get("Authorization", "")))
         try:
@@ -75,6 +77,13 @@ class Handler(BaseHTTPRequestHandler):
         if (method, path) == ("GET", "/v1/models"):
             rows = [{"id": m.key, "object": "model", "owned_by": "organization_owner"} for m in scenario.models]
             self._json(200, {"object": "list", "data": rows})
+        elif (method, path) == ("POST", "/v1/embeddings"):
+            self._embed(body)
+        elif (method, path) == ("POST", f"{CHAT_PATH}/input_tokens"):
+            request = SimRequest(CHAT_PATH, body)
+            blind = any(rate.code == "F12" for rate in self.home.faults.rates)
+            count = request.tokens_without_tools if blind else request.prompt_tokens
+            self._json(200, {"object": "response.input_tokens", "input_tokens": count})
         elif scenario.api == "openai":
             self._error(404, "not_found_error", "Not Found")
         elif (method, path) == ("GET", _MODELS):
@@ -83,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
             self._load(body)
         elif (method, path) == ("POST", f"{_MODELS}/unload"):
             instance_id = _needed(body, "instance_id")
-            vram.unload(instance_id)
+            vram.unload(instance_id, late_s=SLOW_S if self.home.faults.on("unload") else 0.0)
             self._json(200, {"instance_id": instance_id})
         else:
             self._json(200, {"error": f"Unexpected endpoint or method. ({method} {path})"})
@@ -93,7 +102,12 @@ class Handler(BaseHTTPRequestHandler):
         if context is not None and (not isinstance(context, int) or isinstance(context, bool) or context < 1):
             raise Refusal(400, "invalid_request", "'context_length' must be a positive integer")
         started = self.home.clock.monotonic()
-        instance = self.home.vram.load(_needed(body, "model"), context)
+        key, struck = _needed(body, "model"), self.home.faults.on("load")
+        if struck == "F56":
+            raise Refusal(500, "model_load_failed", GUARDRAIL.format(size=99))
+        instance = self.home.vram.load(key, max(1, context // 2) if struck == "F33" and context else context)
+        if struck == "F51" and self.home.vram.has_room_for(key):
+            self.home.vram.load(key, context)
         answer: dict[str, Json] = {
             "type": instance.model.type,
             "instance_id": instance.id,
@@ -104,14 +118,37 @@ class Handler(BaseHTTPRequestHandler):
             answer["load_config"] = {"context_length": instance.context_length}
         self._json(200, answer)
 
-    def _own(self, path: str) -> None:
-        """The simulated server's own two pages."""
+    def _embed(self, body: dict[str, Json]) -> None:
+        given = body.get("input")
+        texts = [given] if isinstance(given, str) else given
+        if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
+            raise Refusal(400, "invalid_request", "'input' must be a string or a list of strings")
+        instance = self.home.vram.use(_needed(body, "model"))
+        self._json(200, embeddings.answer(instance.id, texts))
+
+    def _own(self, method: str, path: str, raw: bytes) -> None:
+        """The simulated server's own pages."""
         if path == "/_sim/log":
             self.send(200, "application/json", json.dumps(self.home.vram.log()).encode())
         elif path == "/_sim/stats":
             self._json(200, self.home.vram.stats())
+        elif path == "/_sim/faults":
+            if method == "POST" and not self._set_faults(raw):
+                return
+            rates = [rate.to_json() for rate in self.home.faults.rates]
+            self._json(200, {"faults": rates, "struck": self.home.faults.struck})
         else:
-            self._error(404, "invalid_request", f"no page {path}; there are /_sim/log and /_sim/stats")
+            self._error(404, "invalid_request", f"no page {path}; there are /_sim/log, /_sim/stats and /_sim/faults")
+
+    def _set_faults(self, raw: bytes) -> bool:
+        """Take ``{"faults": [...], "fault_seed": n}``, in a scenario's form; a wrong one is answered."""
+        try:
+            given = parse_scenario(json.loads(raw), "faults")
+            self.home.faults.set(given.faults, given.fault_seed)
+        except (ValueError, LaoError) as error:
+            self._error(400, "invalid_request", str(error))
+            return False
+        return True
 
     def fail(self, fault: Fault) -> None:
         """Faults that need no answer to act on."""

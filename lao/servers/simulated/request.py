@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from lao.core.words import Json
@@ -44,6 +44,16 @@ class SimRequest:
         return frozenset(str(t.get("function", {}).get("name", "")) for t in offered if isinstance(t, dict))
 
     @property
+    def max_tokens(self) -> int | None:
+        """The longest answer asked for, in tokens."""
+        limit = self.body.get("max_tokens") or self.body.get("max_completion_tokens")
+        return limit if isinstance(limit, int) and limit > 0 else None
+
+    def with_parallel_calls(self) -> SimRequest:
+        """The same request, as a model reads it that does not care how many calls it may make."""
+        return replace(self, body={**self.body, "parallel_tool_calls": True})
+
+    @property
     def one_call_only(self) -> bool:
         return self.body.get("parallel_tool_calls") is False
 
@@ -58,9 +68,12 @@ class SimRequest:
 
     @cached_property
     def role(self) -> str:
-        """The name in the system prompt's line ``LAO role: NAME``, else what the schema suggests, else ""."""
-        system = "\n".join(_text(m) for m in self.messages if m.get("role") in ("system", "developer"))
-        marker = _ROLE_LINE.search(system)
+        """The name in the system prompt's line ``LAO role: NAME``, else what the schema suggests, else "".
+
+        A client may have put the system prompt into the first user message.
+        """
+        first = [m for m in self.messages if m.get("role") in ("system", "developer")]
+        marker = _ROLE_LINE.search("\n".join([*map(_text, first), *self.user_texts[:1]]))
         if marker:
             return marker[1]
         schema = json.dumps(self.schema) if self.schema is not None else ""
@@ -83,18 +96,39 @@ class SimRequest:
     @property
     def prompt_tokens(self) -> int:
         """An estimate, the same for the same request: four characters a token."""
-        tools = json.dumps(self.body["tools"]) if self.body.get("tools") else ""
-        return tokens(self.all_text) + tokens(tools) + 4 * len(self.messages)
+        return self.tokens_without_tools + tokens(json.dumps(self.body["tools"]) if self.body.get("tools") else "")
+
+    @property
+    def tokens_without_tools(self) -> int:
+        """What the prompt has when the template does not show the tools to the model."""
+        calls = "".join(str(f.get("arguments") or "") for _, f in self._calls)
+        return tokens(self.all_text) + tokens(calls) + 4 * len(self.messages)
+
+    @cached_property
+    def rendered(self) -> str:
+        """The prompt as one text, tools first; what two prompts share at their beginning can come from the cache."""
+        return json.dumps([self.body.get("tools") or [], *self.messages], ensure_ascii=False)
 
     @cached_property
     def calls_made(self) -> list[tuple[str, dict[str, Json]]]:
         """Name and arguments of the tool calls in the history."""
-        made = []
-        for message in self.messages:
-            for call in message.get("tool_calls") or []:
-                function = call.get("function", {})
-                made.append((str(function.get("name", "")), _object(function.get("arguments"))))
-        return made
+        return [(str(f.get("name", "")), _object(f.get("arguments"))) for _, f in self._calls]
+
+    @property
+    def call_ids(self) -> list[str]:
+        """Ids of the tool calls in the history."""
+        return [ident for ident, _ in self._calls]
+
+    @property
+    def has_broken_arguments(self) -> bool:
+        """Whether the arguments of a call in the history are no JSON object."""
+        return any(_decoded(f.get("arguments")) is None for _, f in self._calls)
+
+    @cached_property
+    def _calls(self) -> list[tuple[str, dict[str, Json]]]:
+        """Id and function of the tool calls in the history."""
+        calls = [c for m in self.messages for c in m.get("tool_calls") or [] if isinstance(c, dict)]
+        return [(str(c.get("id", "")), c.get("function") or {}) for c in calls]
 
 
 def tokens(text: str) -> int:
@@ -110,8 +144,12 @@ def _text(message: dict[str, Json]) -> str:
 
 
 def _object(text: Json) -> dict[str, Json]:
+    return _decoded(text) or {}
+
+
+def _decoded(text: Json) -> dict[str, Json] | None:
     try:
         value = json.loads(text) if isinstance(text, str) else text
     except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+        return None
+    return value if isinstance(value, dict) else None

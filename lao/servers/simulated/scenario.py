@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -86,6 +86,33 @@ class Rule:
     times: int | None = None
 
 
+@dataclass(frozen=True)
+class FaultRate:
+    """A class of faults (see the package ``faults``) and how often it strikes.
+
+    Attributes:
+        form: one of the class's wire forms by its number; None leaves it to chance.
+        contains: only requests in whose messages this occurs.
+        times: no more often than this; None has no limit.
+    """
+
+    code: str
+    probability: float = 1.0
+    role: str | None = None
+    contains: str | None = None
+    form: int | None = None
+    times: int | None = None
+
+    @classmethod
+    def from_json(cls, data: dict[str, Json]) -> FaultRate:
+        """The rate of a scenario's entry, whose key for the code is ``class``."""
+        return cls(code=data["class"], **{k: v for k, v in data.items() if k != "class"})
+
+    def to_json(self) -> dict[str, Json]:
+        given = {k: v for k, v in asdict(self).items() if k != "code" and v is not None}
+        return {"class": self.code, **given}
+
+
 DEFAULT_MODELS = (
     SimModel("sim-planner", 9_000_000_000),
     SimModel("sim-coder", 9_000_000_000),
@@ -113,7 +140,11 @@ class Scenario:
     context_cap: int | None = None
     jit_context_length: int = 4096
     load_endpoint: bool = True
+    overflow: str = "error"
+    small_context: int = 4096
     responses: tuple[Rule, ...] = ()
+    faults: tuple[FaultRate, ...] = ()
+    fault_seed: int = 0
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -141,7 +172,7 @@ def parse_scenario(data: Json, source: str = "scenario") -> Scenario:
         BadInput: with the place and the problem.
     """
     _validate(data, source)
-    fields = {k: v for k, v in data.items() if k not in ("models", "responses")}
+    fields = {k: v for k, v in data.items() if k not in ("models", "responses", "faults")}
     if "models" in data:
         fields["models"] = tuple(SimModel(**m) for m in data["models"])
         keys = [m.key for m in fields["models"]]
@@ -149,6 +180,7 @@ def parse_scenario(data: Json, source: str = "scenario") -> Scenario:
         if twice is not None:
             raise BadInput(f"{source}: model {twice!r} is listed twice", "give each model a key of its own")
     fields["responses"] = tuple(_rule(r) for r in data.get("responses", ()))
+    fields["faults"] = tuple(FaultRate.from_json(f) for f in data.get("faults", ()))
     return Scenario(**fields)
 
 

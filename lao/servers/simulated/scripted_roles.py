@@ -22,6 +22,8 @@ _BULLET = re.compile(r"^(?:[-*+]|\d+[.)])\s+(.+)$", re.M)
 _NO_TASK = re.compile(r"^(test|tests|check|verify|acceptance|files?|note|depends)\b[^:]*:|^-?\s*https?://", re.I)
 _PATH = re.compile(r"`((?:[\w-][\w.-]*/)*[\w-][\w.-]*\.[A-Za-z]\w{0,4})`")
 _CONTENT = re.compile(r"^content: (.*)$", re.M)
+BREAK = " ⏎ "
+"""Stands for a line break in a content, which is one line of the plan."""
 _FRAMED = re.compile(r"^# The plan\b.*\n((?:.*\n)*?)# End of the plan$", re.M)
 _SHOWN_TASKS = re.compile(r'^\{"tasks": ', re.M)
 _FILES = re.compile(r"^Files of this task:\s*\n((?:\s*- .+\n?)+)", re.M)
@@ -139,7 +141,7 @@ def _code(request: SimRequest) -> Answer:
     block = _FILES.search(brief)
     paths = re.findall(r"^\s*- +`?([^`\n]+?)`?\s*$", block[1], re.M) if block else []
     given = _CONTENT.search(brief)
-    files = [(path, f"{given[1]}\n" if given else file_text(path)) for path in paths]
+    files = [(path, f"{given[1]}\n".replace(BREAK, "\n") if given else file_text(path)) for path in paths]
     if "file_write" not in request.tools:
         return Answer("\n\n".join(_as_text(path, content) for path, content in files) or "There is nothing to write.")
     written = {str(a.get("path")) for name, a in request.calls_made if name == "file_write"}

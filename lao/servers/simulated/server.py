@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Sequence
 from socketserver import TCPServer, ThreadingMixIn
 from types import TracebackType
 from typing import Any
@@ -12,8 +13,10 @@ from lao.core.clock import Clock, SystemClock
 from lao.core.errors import BadInput
 from lao.core.words import Json
 from lao.servers.simulated.answers import Script
+from lao.servers.simulated.faults import Faults
 from lao.servers.simulated.handler import Handler
-from lao.servers.simulated.scenario import Scenario
+from lao.servers.simulated.scenario import FaultRate, Scenario
+from lao.servers.simulated.slot import Slot
 from lao.servers.simulated.vram import Vram
 
 _ACCEPT_POLL_S = 0.02
@@ -28,9 +31,11 @@ class _Listener(ThreadingMixIn, TCPServer):
     daemon_threads = False
     block_on_close = True
 
-    def __init__(self, address: tuple[str, int], scenario: Scenario, vram: Vram, clock: Clock) -> None:
+    def __init__(self, address: tuple[str, int], scenario: Scenario, vram: Vram, faults: Faults, clock: Clock) -> None:
         self.scenario = scenario
         self.vram = vram
+        self.faults = faults
+        self.slot = Slot(clock)
         self.script = Script(scenario.responses)
         self.clock = clock
         self._open: set[socket.socket] = set()
@@ -69,6 +74,7 @@ class SimulatedServer:
         self._port = port
         self._clock: Clock = clock or SystemClock()
         self._vram = Vram(self._scenario, self._clock)
+        self._faults = Faults(self._scenario.faults, self._scenario.fault_seed, self._scenario.small_context)
         self._listener: _Listener | None = None
         self._thread: threading.Thread | None = None
 
@@ -87,6 +93,19 @@ class SimulatedServer:
         """Totals and memory figures."""
         return self._vram.stats()
 
+    @property
+    def struck(self) -> dict[str, int]:
+        """How often each class of faults struck."""
+        return self._faults.struck
+
+    def set_faults(self, rates: Sequence[FaultRate], seed: int = 0) -> None:
+        """Other classes of faults from the next request on.
+
+        Raises:
+            BadInput: an unknown class or form.
+        """
+        self._faults.set(rates, seed)
+
     def start(self) -> None:
         """Listen.
 
@@ -94,7 +113,7 @@ class SimulatedServer:
             BadInput: the port is taken.
         """
         try:
-            self._listener = _Listener(("127.0.0.1", self._port), self._scenario, self._vram, self._clock)
+            self._listener = _Listener(("127.0.0.1", self._port), self._scenario, self._vram, self._faults, self._clock)
         except OSError as error:
             raise BadInput(
                 f"the simulated server cannot listen on port {self._port}: {error.strerror}", "choose another --port"

@@ -67,8 +67,13 @@ class Vram:
         """
         return self._load(self._model(key), context_length or self._scenario.jit_context_length, jit=False)
 
-    def unload(self, instance_id: str) -> None:
-        """Remove an instance; its memory comes back after the scenario's delay.
+    def has_room_for(self, key: str) -> bool:
+        """Whether an instance of the model fits beside what is there."""
+        with self._lock:
+            return self._model(key).size_bytes <= self._scenario.vram_total_bytes - self._used()
+
+    def unload(self, instance_id: str, *, late_s: float = 0.0) -> None:
+        """Remove an instance; its memory comes back after the scenario's delay, or ``late_s`` later.
 
         Raises:
             Refusal: no such instance.
@@ -77,7 +82,13 @@ class Vram:
             instance = next((i for i in self._instances if i.loaded and i.id == instance_id), None)
             if instance is None:
                 raise Refusal(404, "model_not_found", f"No loaded model instance with id '{instance_id}'.")
-            self._remove(instance)
+            self._remove(instance, late_s)
+
+    def lose(self, name: str) -> None:
+        """Remove the instance that would answer ``name`` (a key or an instance id): a crash, or another client."""
+        with self._lock:
+            for instance in [i for i in self._instances if i.loaded and name in (i.id, i.model.key)][:1]:
+                self._remove(instance)
 
     def use(self, name: str) -> Instance:
         """The instance that answers a chat for ``name`` (a key or an instance id); loads it just in time.
@@ -93,7 +104,8 @@ class Vram:
             model = self._model(name)
             for old in [i for i in loaded if i.jit and model.type == "llm"]:
                 self._remove(old)  # LM Studio keeps the last just-in-time model only
-        return self._load(model, self._scenario.jit_context_length, jit=True)
+        whole = self._scenario.api == "openai"  # nothing is loaded there, so nobody chose a length
+        return self._load(model, model.max_context_length if whole else self._scenario.jit_context_length, jit=True)
 
     def note_completion(self, **fields: Json) -> dict[str, Json]:
         """Log a chat request; the entry's ``status`` may be changed through ``finish``."""
@@ -102,8 +114,12 @@ class Vram:
             return self._note("completion", number=self._counts["completions"], **fields)
 
     def finish(self, entry: dict[str, Json], status: Json) -> None:
+        self.amend(entry, status=status)
+
+    def amend(self, entry: dict[str, Json], **fields: Json) -> None:
+        """Change an entry of the log."""
         with self._lock:
-            entry["status"] = status
+            entry.update(fields)
 
     def log(self) -> list[dict[str, Json]]:
         """A copy of all entries, oldest first."""
@@ -144,10 +160,11 @@ class Vram:
             self._last_large = instance.model.key
         self._most_large = max(self._most_large, sum(i.model.large for i in self._instances))
 
-    def _remove(self, instance: Instance) -> None:
+    def _remove(self, instance: Instance, late_s: float = 0.0) -> None:
         self._instances.remove(instance)
-        if self._scenario.release_delay > 0:
-            self._releasing.append((self._clock.monotonic() + self._scenario.release_delay, instance.model.size_bytes))
+        delay = self._scenario.release_delay + late_s
+        if delay > 0:
+            self._releasing.append((self._clock.monotonic() + delay, instance.model.size_bytes))
         self._counts["unloads"] += 1
         self._note("unload", model=instance.model.key, instance=instance.id)
 

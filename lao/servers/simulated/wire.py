@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from lao.core.words import Json
@@ -18,6 +18,31 @@ _SMALLEST_PIECE = 16
 
 
 @dataclass(frozen=True)
+class Form:
+    """How an answer goes over the wire; the defaults are right.
+
+    Attributes:
+        index: of streamed calls: "own", "zero" for all, or "none".
+        finish, done: whether a finish reason and the final ``[DONE]`` are sent.
+        usage: "right", "missing" or "zero".
+        prompt_tokens, completion_tokens: said instead of the true counts.
+        call_id: of all calls.
+        bare: usage and nothing else.
+        cached: whether the prompt cache is used.
+    """
+
+    index: str = "own"
+    finish: bool = True
+    done: bool = True
+    usage: str = "right"
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    call_id: str = ""
+    bare: bool = False
+    cached: bool = True
+
+
+@dataclass(frozen=True)
 class Envelope:
     """What is the same in all chunks of one completion."""
 
@@ -25,6 +50,8 @@ class Envelope:
     model: str
     created: int
     prompt_tokens: int
+    cached_tokens: int = 0
+    form: Form = Form()
 
     @property
     def id(self) -> str:
@@ -50,31 +77,34 @@ def completion(answer: Answer, envelope: Envelope) -> dict[str, Json]:
             for i, c in enumerate(answer.tool_calls)
         ]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(answer)}
-    return {
-        "id": envelope.id,
-        "object": "chat.completion",
-        "created": envelope.created,
-        "model": envelope.model,
-        "choices": [choice],
-        "usage": usage(answer, envelope),
-    }
+    body = {**_head(envelope), "object": "chat.completion", "choices": [] if envelope.form.bare else [choice]}
+    return body if envelope.form.usage == "missing" else {**body, "usage": usage(answer, envelope)}
 
 
 def events(answer: Answer, envelope: Envelope, *, include_usage: bool) -> list[Event]:
     """The events of a streamed completion, the final ``[DONE]`` included."""
+    form = envelope.form
+    found = [] if form.bare else _deltas(answer, envelope)
+    if form.finish and not form.bare:
+        found.append(_chunk(envelope, {}, finish=finish_reason(answer)))
+    if include_usage and form.usage != "missing":
+        found.append(_event({**_head(envelope), "choices": [], "usage": usage(answer, envelope)}))
+    if form.done:
+        found.append(Event(b"data: [DONE]\n\n"))
+    return found
+
+
+def _deltas(answer: Answer, envelope: Envelope) -> list[Event]:
     found = [_chunk(envelope, {"role": "assistant"})]
     found += [_chunk(envelope, {"reasoning_content": p}, tokens(p)) for p in pieces(answer.reasoning)]
     found += [_chunk(envelope, {"content": p}, tokens(p)) for p in pieces(answer.text)]
-    for index, call in enumerate(answer.tool_calls):
-        head = {"id": call_id(envelope, index), "type": "function", "function": {"name": call.name, "arguments": ""}}
-        found.append(_chunk(envelope, {"tool_calls": [{"index": index, **head}]}, tokens(call.name)))
+    for n, call in enumerate(answer.tool_calls):
+        index: dict[str, Json] = {"own": {"index": n}, "zero": {"index": 0}}.get(envelope.form.index, {})
+        head = {"id": call_id(envelope, n), "type": "function", "function": {"name": call.name, "arguments": ""}}
+        found.append(_chunk(envelope, {"tool_calls": [{**index, **head}]}, tokens(call.name)))
         for piece in pieces(call.arguments):
-            delta = {"index": index, "function": {"arguments": piece}}
+            delta = {**index, "function": {"arguments": piece}}
             found.append(_chunk(envelope, {"tool_calls": [delta]}, tokens(piece)))
-    found.append(_chunk(envelope, {}, finish=finish_reason(answer)))
-    if include_usage:
-        found.append(_event({**_head(envelope), "choices": [], "usage": usage(answer, envelope)}))
-    found.append(Event(b"data: [DONE]\n\n"))
     return found
 
 
@@ -83,14 +113,40 @@ def error_event(body: Json) -> bytes:
     return b"event: error\ndata: " + json.dumps(body).encode() + b"\n\n"
 
 
-def usage(answer: Answer, envelope: Envelope) -> dict[str, int]:
-    calls = sum(tokens(c.name) + tokens(c.arguments) for c in answer.tool_calls)
-    made = tokens(answer.text) + tokens(answer.reasoning) + calls
+def usage(answer: Answer, envelope: Envelope) -> dict[str, Json]:
+    form = envelope.form
+    if form.usage == "zero":
+        return {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    made = generated(answer) if form.completion_tokens is None else form.completion_tokens
+    read = envelope.prompt_tokens if form.prompt_tokens is None else form.prompt_tokens
     return {
-        "prompt_tokens": envelope.prompt_tokens,
+        "prompt_tokens": read,
         "completion_tokens": made,
-        "total_tokens": envelope.prompt_tokens + made,
+        "total_tokens": read + made,
+        "prompt_tokens_details": {"cached_tokens": min(read, envelope.cached_tokens) if form.cached else 0},
     }
+
+
+def generated(answer: Answer) -> int:
+    """The tokens of an answer."""
+    calls = sum(tokens(c.name) + tokens(c.arguments) for c in answer.tool_calls)
+    return tokens(answer.text) + tokens(answer.reasoning) + calls
+
+
+def limited(answer: Answer, limit: int) -> Answer:
+    """The answer's first ``limit`` tokens, with the finish reason "length" when that is not all of it."""
+    if generated(answer) <= limit:
+        return answer
+    left = 4 * limit
+    reasoning, text = answer.reasoning[:left], answer.text[: max(0, left - len(answer.reasoning))]
+    left -= len(reasoning) + len(text)
+    calls = []
+    for call in answer.tool_calls:
+        if left <= 0:
+            break
+        calls.append(replace(call, arguments=call.arguments[:left]))
+        left -= len(call.name) + len(call.arguments)
+    return replace(answer, reasoning=reasoning, text=text, tool_calls=tuple(calls), finish_reason="length")
 
 
 def finish_reason(answer: Answer) -> str:
@@ -99,7 +155,7 @@ def finish_reason(answer: Answer) -> str:
 
 def call_id(envelope: Envelope, index: int) -> str:
     """Digits only, as LM Studio makes them."""
-    return f"{100_000_000 + 100 * envelope.number + index}"
+    return envelope.form.call_id or f"{100_000_000 + 100 * envelope.number + index}"
 
 
 def pieces(text: str) -> list[str]:
