@@ -139,7 +139,9 @@ class Attempt:
         for number in range(self._limits.candidates):
             temperature = TEMPERATURES[number % len(TEMPERATURES)]
             settings = sampled(self._settings, temperature, number + 100 * self._number)
-            solved, checked = self._try(self._brief, settings, CANDIDATES)
+            # Half of them asked in another form; the halves are in turn, so that the server's prompt cache serves each.
+            plain = (number >= self._limits.candidates / 2) == bool(self._number % 2)
+            solved, checked = self._try(replace(self._brief, plain=plain), settings, CANDIDATES)
             if solved is not None:
                 return solved
             if checked is None:

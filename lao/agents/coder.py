@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lao.agents import coder_text, coder_tools
+from lao.agents import coder_plain, coder_text, coder_tools
 from lao.agents.ask import JournaledModel, completion_limit, prompt_limit
 from lao.agents.coder_brief import CoderBrief, system_prompt, user_message
 from lao.agents.coder_session import Session
+from lao.agents.prompt import load
 from lao.agents.toolbox import Toolbox
 from lao.config.settings import ModelSettings
 from lao.core.chat import Model
@@ -90,6 +91,10 @@ def _attempt(
     protocol = "tools" if tools else "text"
 
     def begin(shown: CoderBrief) -> Conversation:
+        if shown.plain and not tools and coder_plain.suits(shown):
+            conversation = Conversation(load("coder_plain"))
+            conversation.user(coder_plain.plain_message(shown, budget=int(limit * 0.85)))
+            return conversation
         system = system_prompt(protocol, settings.edit_format)
         conversation = Conversation(system)
         budget = int((limit - estimate(system) - estimate_messages((), tools)) * 0.9)

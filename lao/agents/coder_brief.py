@@ -38,6 +38,7 @@ class CoderBrief:
         focus: the one failing check to solve first.
         hints: short advice for this attempt.
         protected: paths that must not be changed, whatever the task says.
+        plain: ask in the plain form where it suits (``coder_plain``).
     """
 
     plan_title: str
@@ -52,6 +53,7 @@ class CoderBrief:
     focus: str = ""
     hints: tuple[str, ...] = ()
     protected: frozenset[str] = frozenset()
+    plain: bool = False
 
     def protects(self, path: str) -> bool:
         """Whether ``path`` is a given test file that is not the task's to change."""

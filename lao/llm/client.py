@@ -83,6 +83,7 @@ class OpenAIModel:
         self._forms: dict[str, Adaptation] = {}
         self._sizes = Sizes()
         self._sdk: OpenAI | None = None
+        self._served = False
         self._local = threading.local()
         self._opening = threading.Lock()
 
@@ -102,10 +103,13 @@ class OpenAIModel:
         ask = request
         while True:
             try:
-                return self._judged(ask)
+                answer = self._judged(ask)
+                self._served = True
+                return answer
             except Interrupted:
                 raise
-            except LaoError as error:
+            except LaoError as caught:
+                error = self._for_a_while(caught)
                 failure = faults.failure_of(error)
                 self.report(fault_event(failure, error.message, request.model))
                 used[failure] += 1
@@ -118,8 +122,14 @@ class OpenAIModel:
                 if POLICIES[failure].change is Change.ADAPT:
                     self._forms[request.model] = before  # it was not the form
                 if isinstance(error, ServerAway):
-                    raise self._gave_up(request, error) from error
+                    raise self._gave_up(request, error) from caught
                 raise
+
+    def _for_a_while(self, error: LaoError) -> LaoError:
+        """A server that has answered is no wrong address: what looks like one passes."""
+        if self._served and faults.failure_of(error) is Failure.NOT_COMPATIBLE:
+            return faults.Away(Failure.SERVER_AWAY, error.message, error.hint)
+        return error
 
     def _judged(self, request: ChatRequest) -> ChatAnswer:
         answer, runaway = self._once(adapt(request, self._forms.get(request.model, Adaptation())))

@@ -159,10 +159,24 @@ def test_candidates_are_independent_and_stop_at_the_first_that_passes() -> None:
     it = Setting(code("a = 1\n"), code("a = 2\n"), code("a = 3\n"), number=3)
     solved = it.run()
     assert (solved.rung, solved.round) == ("candidates", 3)
-    prompts = {str(request.messages) for request in it.model.requests}
-    assert len(prompts) == 1
+    prompts = [str(request.messages) for request in it.model.requests]
+    assert prompts[0] == prompts[1] != prompts[2]
     assert len(set(it.temperatures())) > 1
     assert it.bench.undone == 2
+
+
+def test_half_of_the_candidates_are_asked_in_another_form() -> None:
+    """A plain prompt without rules: the file as it is, the tests, one code block; the next attempt begins with it."""
+    brief = replace(BRIEF, context_files=(("a.py", "stub = None\n"), ("test_a.py", "assert a == 3\n")))
+    it = Setting(*[code(f"a = {n}\n") for n in (1, 2)], "```python\na = 3\n```", number=3, brief=brief)
+    assert it.run().round == 3
+    plain = it.model.last_user(2)
+    assert "stub = None" in plain
+    assert "assert a == 3" in plain
+    assert "FILE:" not in plain
+    again = Setting(code("a = 3\n"), number=4, brief=brief)
+    again.run()
+    assert again.model.last_user(0) == plain
 
 
 def test_two_samples_never_share_a_seed_that_the_user_fixed() -> None:

@@ -99,6 +99,14 @@ def test_what_cannot_be_mended_fails_by_its_name(code: str) -> None:
     assert found.calls <= 3
 
 
+def test_an_unknown_endpoint_passes_once_the_server_has_answered() -> None:
+    """F53 in the middle of a run is no wrong address: it is waited out, and no attempt is used."""
+    found = run("F53", "tools", [FaultRate("F53", contains="- part_2.py", times=1)])
+    assert found.struck == 1
+    assert found.plan_state == "completed"
+    assert found.false_done == 0
+
+
 @pytest.mark.parametrize("code", [c for c, found in CLASSES.items() if found.place != "chat"])
 def test_models_come_and_go_as_they_should(code: str) -> None:
     """A class that strikes a load, an unload or the resident model costs loads, and no attempt and no model call."""
