@@ -34,7 +34,7 @@ _ARGUMENT_FOR = {
     "search": "oldstr oldstring old oldtext find original searchtext oldcode",
     "replace": "newstr newstring new newtext replacement replacetext replacewith newcode",
     "query": "q keyword keywords searchquery pattern",
-    "items": "todos tasks todolist",
+    "todos": "items tasks todolist",
     "start_line": "start startline linestart fromline",
     "end_line": "end endline lineend toline",
     "timeout_s": "timeout timeoutseconds timeouts",

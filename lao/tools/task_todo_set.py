@@ -14,7 +14,7 @@ def run(context: ToolContext, arguments: Mapping[str, Json]) -> ToolResult:
     """Items without an id get their place as id; without a status they are pending."""
     items = [
         {"id": str(i.get("id") or n), "content": i["content"].strip(), "status": i.get("status", "pending")}
-        for n, i in enumerate(arguments["items"], 1)
+        for n, i in enumerate(arguments["todos"], 1)
     ]
     ids = [i["id"] for i in items]
     twice = sorted({i for i in ids if ids.count(i) > 1})

@@ -56,7 +56,7 @@ def test_specs_are_plain_and_stable(bench: Bench) -> None:
         "list_dir": (["path"], []),
         "shell_exec": (["command", "timeout_s"], ["command"]),
         "task_todo_get": ([], []),
-        "task_todo_set": (["items"], ["items"]),
+        "task_todo_set": (["todos"], ["todos"]),
     }
     for parameters in shapes.values():
         Draft202012Validator.check_schema(parameters)
