@@ -28,15 +28,17 @@ class TaskBench:
 
     def __init__(self, work: Work, repository: Repository | None, judges: dict[str, str]) -> None:
         self._work, self._repository, self._judges = work, repository, judges
-        self._checkpoint: str = work.steps.run(StepKind.READ, "checkpoint", self._save)
+        saved = work.steps.run(StepKind.READ, "checkpoint", self._save)
+        self._checkpoint, self._tree = saved["commit"], saved["tree"]
         self.accepted: dict[str, Json] = {}
         self.found_before: tuple[CommandResult, ...] = ()
 
-    def _save(self) -> str:
-        name = f"task-{self._work.the_task.id}"
-        if self._repository is not None:
-            return self._repository.checkpoint(name)
-        return self._copy.save()
+    def _save(self) -> dict[str, Json]:
+        if self._repository is None:
+            self._copy.save()
+            return {"commit": None, "tree": None}
+        commit, tree = self._repository.checkpoint()
+        return {"commit": commit, "tree": tree}
 
     @property
     def _copy(self) -> FolderCopy:
@@ -46,7 +48,9 @@ class TaskBench:
 
     def before(self) -> Checked:
         """How the checks stand before anything is changed; kept as evidence of the moment "before"."""
-        candidate = self._work.steps.run(StepKind.READ, "candidate:before", self._candidate)
+        if not self._commands(self._work.plan.workspace):
+            return Checked(True)
+        candidate = {"commit": self._checkpoint, "tree": self._tree, "changed": []}
         found = self._work.steps.run(StepKind.REPEATABLE, "checks:before", lambda: self._judge(candidate, every=True))
         self.found_before = tuple(CommandResult.from_json(item) for item in found["results"])
         return Checked.from_json(found["checked"])
@@ -58,7 +62,7 @@ class TaskBench:
         if candidate["code"] in seen:
             return Checked(False, 0.0, _REPEATED, _REPEATED, "repeated", candidate["code"], 0.0, ())
         found = self._work.steps.run(StepKind.REPEATABLE, f"checks:{label}", lambda: self._judge(candidate))
-        self.accepted = {"tree": candidate["tree"], "evidence": found["results"]}
+        self.accepted = {"tree": candidate["tree"], "evidence": found["results"], "findings": found["findings"]}
         return Checked.from_json({**found["checked"], "code": candidate["code"], "files": files})
 
     def restore(self, label: str) -> None:
@@ -71,14 +75,9 @@ class TaskBench:
             self._work.steps.effect(f"place:{label}-{number}", FileWrite(self._work.plan.workspace, path, text))
 
     def forget(self) -> None:
-        """Drop the checkpoint: the attempt is committed."""
-        self._work.steps.run(StepKind.REPEATABLE, "forget checkpoint", self._forget)
-
-    def _forget(self) -> None:
-        if self._repository is not None:
-            self._repository.drop_checkpoint(f"task-{self._work.the_task.id}")
-        else:
-            self._copy.drop()
+        """Drop the copy, where there is one: the attempt is committed."""
+        if self._repository is None:
+            self._work.steps.run(StepKind.REPEATABLE, "forget checkpoint", self._copy.drop)
 
     def _back(self) -> list[str]:
         if self._repository is not None:
@@ -90,8 +89,7 @@ class TaskBench:
         root, spec = self._work.plan.workspace, self._work.the_task.spec
         commit = tree = None
         if self._repository is not None:
-            commit = self._repository.checkpoint()
-            tree = self._repository.tree(commit)
+            commit, tree = self._repository.checkpoint()
             changed = self._repository.changed_files(self._checkpoint, commit)
         else:
             changed = self._copy.changed()
@@ -106,10 +104,16 @@ class TaskBench:
         }
 
     def _judge(self, candidate: dict[str, Json], *, every: bool = False) -> dict[str, Json]:
-        if self._repository is None:
+        # Without a command nothing runs, so the live folder does.
+        if self._repository is None or not self._commands(self._work.plan.workspace):
             return self._judged_in(self._work.plan.workspace, candidate, every)
         with self._repository.snapshot(candidate["commit"]) as folder:
             return self._judged_in(folder, candidate, every)
+
+    def _commands(self, folder: Path) -> tuple[tuple[str, str], ...]:
+        work = self._work
+        limits = work.factory.settings.orchestration
+        return validation_commands(limits, work.plan.options, work.the_task.spec, folder)
 
     def _judged_in(self, folder: Path, candidate: dict[str, Json], every: bool) -> dict[str, Json]:
         """``every``: the commands alone, and their results also when they fail."""
@@ -120,7 +124,7 @@ class TaskBench:
         results: tuple[CommandResult, ...] = ()
         if not any(f.kind in _POINTLESS for f in stop):
             results = run_checks(
-                validation_commands(limits, work.plan.options, work.the_task.spec, folder),
+                self._commands(folder),
                 cwd=folder,
                 steps=DirectSteps(),
                 marker=work.marker,
@@ -129,7 +133,11 @@ class TaskBench:
             )
         checked = _conclusion(work, stop, results, changed)
         kept = results if checked.passed or every else ()
-        return {"checked": checked.to_json(), "results": [r.to_json() for r in kept]}
+        return {
+            "checked": checked.to_json(),
+            "results": [r.to_json() for r in kept],
+            "findings": [f.to_json() for f in mechanical],
+        }
 
 
 _REPEATED = "this is the same code that failed before"

@@ -19,19 +19,8 @@ def body(work: Work) -> Outcome:
     limits = factory.settings.orchestration
     coded = runs.predecessor_result(factory.store, work.claim.run.id)
     commit = coded.get("commit") or coded.get("base")  # an attempt that changed nothing is judged as it found things
-    with _checkout(work, commit) as folder:
-        changed, judges = tuple(coded.get("changed") or ()), dict(coded.get("judges") or {})
-        findings = list(mechanical_findings(work, folder, changed, judges))
-        results = _same_tree(work, coded, commit)
-        if results is None:
-            results = run_checks(
-                validation_commands(limits, work.plan.options, task.spec, folder),
-                cwd=folder,
-                steps=work.steps,
-                marker=work.marker,
-                timeout_s=limits.validation_timeout_s,
-                stop=lambda: work.stopping,
-            )
+    known = _same_tree(work, coded, commit)
+    findings, results = known if known is not None else _looked_at(work, coded, commit)
     findings += _judge(work, results)
     blocking = [f for f in findings if f.blocks]
 
@@ -70,14 +59,35 @@ def _checkout(work: Work, commit: str | None) -> Iterator[Path]:
         yield folder
 
 
-def _same_tree(work: Work, coded: dict[str, Json], commit: str | None) -> tuple[CommandResult, ...] | None:
-    """What the commands did on exactly these files when the coder's attempt was judged; None when that is not known."""
+Looked = tuple[list[Finding], tuple[CommandResult, ...]]
+
+
+def _looked_at(work: Work, coded: dict[str, Json], commit: str | None) -> Looked:
+    """What the mechanical checks and the commands say of the commit."""
+    limits = work.factory.settings.orchestration
+    with _checkout(work, commit) as folder:
+        changed, judges = tuple(coded.get("changed") or ()), dict(coded.get("judges") or {})
+        findings = list(mechanical_findings(work, folder, changed, judges))
+        results = run_checks(
+            validation_commands(limits, work.plan.options, work.the_task.spec, folder),
+            cwd=folder,
+            steps=work.steps,
+            marker=work.marker,
+            timeout_s=limits.validation_timeout_s,
+            stop=lambda: work.stopping,
+        )
+    return findings, results
+
+
+def _same_tree(work: Work, coded: dict[str, Json], commit: str | None) -> Looked | None:
+    """What was found out about exactly these files when the coder's attempt was judged; None when that is not known."""
     repository, checked = work.repository(), coded.get("checked") or {}
     if repository is None or commit is None or not checked.get("tree"):
         return None
     if repository.tree(commit) != checked["tree"]:
         return None
-    return tuple(CommandResult.from_json(item) for item in checked["evidence"])
+    findings = [Finding.from_json(item) for item in checked["findings"]]
+    return findings, tuple(CommandResult.from_json(item) for item in checked["evidence"])
 
 
 def _judge(work: Work, results: tuple[CommandResult, ...]) -> list[Finding]:

@@ -26,11 +26,12 @@ _IDENTITY: Final = {
 }
 
 
-def save(git: Git, name: str = "") -> str:
-    """The id of a commit with exactly what is in the folder now; HEAD's own when nothing differs from it.
+def save(git: Git, name: str = "") -> tuple[str, str]:
+    """(commit, tree) with exactly what is in the folder now; HEAD's own when nothing differs from it.
 
     Args:
-        name: kept as ``refs/lao/checkpoints/<name>``, so that git's garbage collection leaves it; "" keeps none.
+        name: kept as ``refs/lao/checkpoints/<name>``, so that no garbage collection takes it; "" leaves it to git's
+            usual two weeks.
     """
     head, tree = tip(git)
     now = _tree(git)
@@ -38,7 +39,7 @@ def save(git: Git, name: str = "") -> str:
     assert commit is not None, "a folder has a tree"
     if name:
         git.out("update-ref", f"{_REFS}/{name}", commit)
-    return commit
+    return commit, now
 
 
 def tree_of(git: Git, commit: str) -> str:

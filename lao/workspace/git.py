@@ -175,8 +175,8 @@ class Repository:
         """A folder with exactly that commit, gone at the end; see ``snapshots``."""
         return snapshot_of(self._git, commit, self._state_dir / "snapshots")
 
-    def checkpoint(self, name: str = "") -> str:
-        """A commit with exactly what is in the folder now, on no branch; see ``checkpoints.save``."""
+    def checkpoint(self, name: str = "") -> tuple[str, str]:
+        """(commit, tree) with exactly what is in the folder now, on no branch; see ``checkpoints.save``."""
         return checkpoints.save(self._git, name)
 
     def restore(self, checkpoint: str) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def test_restore_brings_back_changed_new_and_deleted_files(root: Path) -> None:
     (root / "a.py").write_text("a = 2  # the user's, not committed\n")
     (root / "mine.txt").write_text("untracked\n")
     before = _state(root)
-    saved = checkpoints.save(Git(root), "task-1")
+    saved = checkpoints.save(Git(root), "task-1")[0]
     (root / "a.py").write_text("broken(\n")
     (root / "old.py").unlink()
     (root / "pkg").mkdir()
@@ -60,7 +60,7 @@ def test_a_checkpoint_leaves_index_and_branch_alone(root: Path) -> None:
     _git(root, "add", "a.py")
     (root / "a.py").write_text("a = 4\n")
     status, log = _git(root, "status", "--porcelain"), _git(root, "log", "--format=%H", "--branches")
-    saved = checkpoints.save(Git(root))
+    saved = checkpoints.save(Git(root))[0]
     (root / "a.py").write_text("a = 5\n")
     checkpoints.restore(Git(root), saved)
     assert _git(root, "status", "--porcelain") == status
@@ -70,7 +70,7 @@ def test_a_checkpoint_leaves_index_and_branch_alone(root: Path) -> None:
 
 def test_ignored_files_are_no_part_of_a_checkpoint(root: Path) -> None:
     """What git ignores is neither kept nor taken away."""
-    saved = checkpoints.save(Git(root))
+    saved = checkpoints.save(Git(root))[0]
     (root / "run.log").write_text("a log\n")
     assert checkpoints.restore(Git(root), saved) == ()
     assert (root / "run.log").exists()
@@ -79,20 +79,20 @@ def test_ignored_files_are_no_part_of_a_checkpoint(root: Path) -> None:
 def test_equal_folders_have_equal_trees_and_a_clean_one_is_head(root: Path) -> None:
     """A clean folder's checkpoint is HEAD itself; the same content gives the same tree."""
     git = Git(root)
-    assert checkpoints.save(git) == _git(root, "rev-parse", "HEAD").strip()
+    assert checkpoints.save(git)[0] == _git(root, "rev-parse", "HEAD").strip()
     (root / "a.py").write_text("a = 7\n")
-    first = checkpoints.save(git)
+    first = checkpoints.save(git)[0]
     (root / "a.py").write_text("a = 8\n")
-    second = checkpoints.save(git)
+    second = checkpoints.save(git)[0]
     (root / "a.py").write_text("a = 7\n")
-    assert checkpoints.tree_of(git, checkpoints.save(git)) == checkpoints.tree_of(git, first)
+    assert checkpoints.save(git)[1] == checkpoints.tree_of(git, first)
     assert checkpoints.tree_of(git, second) != checkpoints.tree_of(git, first)
 
 
 def test_a_file_that_became_a_folder_comes_back(root: Path) -> None:
     """A path may have changed its kind."""
     git = Git(root)
-    saved = checkpoints.save(git)
+    saved = checkpoints.save(git)[0]
     (root / "old.py").unlink()
     (root / "old.py").mkdir()
     (root / "old.py" / "x.py").write_text("x\n")
@@ -105,7 +105,7 @@ def test_a_checkpoint_before_the_first_commit(tmp_path: Path) -> None:
     _git(tmp_path, "init", "-q", "-b", "main")
     (tmp_path / "a.txt").write_text("a\n")
     git = Git(tmp_path)
-    saved = checkpoints.save(git, "task-1")
+    saved = checkpoints.save(git, "task-1")[0]
     (tmp_path / "a.txt").write_text("b\n")
     assert checkpoints.restore(git, saved) == ("a.txt",)
     assert (tmp_path / "a.txt").read_text() == "a\n"
