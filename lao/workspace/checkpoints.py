@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -78,8 +79,8 @@ def _tree(git: Git) -> str:
     env = {"GIT_INDEX_FILE": str(index)}
     try:
         real = git.git_dir / "index"
-        if real.exists():  # it knows which files are unchanged since they were hashed
-            index.write_bytes(real.read_bytes())
+        if real.exists():  # it knows which files are unchanged since they were hashed; its own time keeps that safe
+            shutil.copy2(real, index)
         spec = b"\0".join([b".", f":(exclude,glob)**/{TEMPORARY_GLOB}".encode()])
         git.call("add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=spec, env=env)
         return git.out("write-tree", env=env)
