@@ -16,7 +16,6 @@ from lao.durable.files import TEMPORARY_GLOB
 from lao.workspace.commits import tip
 from lao.workspace.git_calls import Git
 
-_REFS: Final = "refs/lao/checkpoints"
 _IDENTITY: Final = {
     "GIT_AUTHOR_NAME": "LAO",
     "GIT_AUTHOR_EMAIL": "lao@localhost",
@@ -27,19 +26,15 @@ _IDENTITY: Final = {
 }
 
 
-def save(git: Git, name: str = "") -> tuple[str, str]:
+def save(git: Git) -> tuple[str, str]:
     """(commit, tree) with exactly what is in the folder now; HEAD's own when nothing differs from it.
 
-    Args:
-        name: kept as ``refs/lao/checkpoints/<name>``, so that no garbage collection takes it; "" leaves it to git's
-            usual two weeks.
+    No ref names the commit: git keeps it for its usual two weeks, far longer than an attempt lasts.
     """
     head, tree = tip(git)
     now = _tree(git)
     commit = head if head is not None and now == tree else _commit(git, now, head)
     assert commit is not None, "a folder has a tree"
-    if name:
-        git.out("update-ref", f"{_REFS}/{name}", commit)
     return commit, now
 
 
@@ -66,11 +61,6 @@ def restore(git: Git, commit: str) -> tuple[str, ...]:
         finally:
             index.unlink(missing_ok=True)
     return tuple(sorted((*gone, *back)))
-
-
-def drop(git: Git, name: str) -> None:
-    """Forget the checkpoint of this name, if there is one."""
-    git.call("update-ref", "-d", f"{_REFS}/{name}", ok=(0, 1, 128))
 
 
 def _tree(git: Git) -> str:

@@ -175,17 +175,13 @@ class Repository:
         """A folder with exactly that commit, gone at the end; see ``snapshots``."""
         return snapshot_of(self._git, commit, self._state_dir / "snapshots")
 
-    def checkpoint(self, name: str = "") -> tuple[str, str]:
+    def checkpoint(self) -> tuple[str, str]:
         """(commit, tree) with exactly what is in the folder now, on no branch; see ``checkpoints.save``."""
-        return checkpoints.save(self._git, name)
+        return checkpoints.save(self._git)
 
     def restore(self, checkpoint: str) -> tuple[str, ...]:
         """Bring the folder back to a checkpoint; the paths that were changed for it."""
         return checkpoints.restore(self._git, checkpoint)
-
-    def drop_checkpoint(self, name: str) -> None:
-        """Forget the checkpoint of this name."""
-        checkpoints.drop(self._git, name)
 
     def tree(self, commit: str) -> str:
         """The id of the commit's tree."""

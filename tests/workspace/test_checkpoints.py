@@ -41,7 +41,7 @@ def test_restore_brings_back_changed_new_and_deleted_files(root: Path) -> None:
     (root / "a.py").write_text("a = 2  # the user's, not committed\n")
     (root / "mine.txt").write_text("untracked\n")
     before = _state(root)
-    saved = checkpoints.save(Git(root), "task-1")[0]
+    saved = checkpoints.save(Git(root))[0]
     (root / "a.py").write_text("broken(\n")
     (root / "old.py").unlink()
     (root / "pkg").mkdir()
@@ -105,12 +105,10 @@ def test_a_checkpoint_before_the_first_commit(tmp_path: Path) -> None:
     _git(tmp_path, "init", "-q", "-b", "main")
     (tmp_path / "a.txt").write_text("a\n")
     git = Git(tmp_path)
-    saved = checkpoints.save(git, "task-1")[0]
+    saved = checkpoints.save(git)[0]
     (tmp_path / "a.txt").write_text("b\n")
     assert checkpoints.restore(git, saved) == ("a.txt",)
     assert (tmp_path / "a.txt").read_text() == "a\n"
-    checkpoints.drop(git, "task-1")
-    checkpoints.drop(git, "task-1")
     assert _git(tmp_path, "for-each-ref") == ""
 
 
