@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lao.core.errors import LaoError
-from lao.durable.processes import Owner, current_owner
+from lao.durable.owners import Owner, current_owner
 from lao.state import runs
 from lao.state.records import Claim
 from lao.state.store import Store

@@ -1,4 +1,4 @@
-"""Processes: running a shell command whole and killing it whole, who owns a lease, and a lock that dies with its owner.
+"""Processes: running a shell command whole and killing it whole.
 
 Does not decide which commands may run (``lao.tools.permissions``) nor record them (the journal).
 """
@@ -10,24 +10,24 @@ import os
 import re
 import selectors
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Final
 
-from lao.core.errors import BadInput, Interrupted, LaoError, Refused
+from lao.core.errors import BadInput, Interrupted, LaoError
 from lao.core.words import CommandResult
+from lao.durable.owners import start_time
 
 MARKER: Final = "LAO_RUN"
 _SECRET: Final = re.compile(r"KEY|SECRET|TOKEN|PASSWORD", re.IGNORECASE)
 _TERM_GRACE_S: Final = 2.0
 _POLL_S: Final = 0.05
+_DYING_S: Final = 2.0
 _QUIET: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -95,6 +95,7 @@ def run_command(
         finally:
             _kill_group(process.pid, signal.SIGKILL)
             process.wait()
+            _await_gone(_members(process.pid))
             _kill_where(lambda value: value == marker)
         output.drain(pipe)
     if ending == "stopped":
@@ -185,6 +186,35 @@ def _kill_group(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
+def _members(group: int) -> list[int]:
+    """Processes of a group whose leader is already reaped; usually there are none and one system call says so."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return []
+    except PermissionError:  # macOS: what is left are zombies
+        return []
+    import psutil
+
+    found = []
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError):
+            if os.getpgid(pid) == group:
+                found.append(pid)
+    return found
+
+
+def _await_gone(pids: Iterable[int]) -> None:
+    """Wait until killed processes have ended: a kill returns before the kernel has closed what they held.
+
+    After two seconds a process that cannot die (it waits for a dead disk) is left to the kernel.
+    """
+    deadline = time.monotonic() + _DYING_S
+    for pid in pids:
+        while start_time(pid) is not None and time.monotonic() < deadline:
+            threading.Event().wait(0.002)
+
+
 def kill_marked(marker_prefix: str) -> int:
     """Kill this user's processes whose ``LAO_RUN`` starts with the prefix; returns how many.
 
@@ -211,6 +241,7 @@ def _kill_where(wanted: Callable[[str], bool]) -> int:
                 os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
         threading.Event().wait(0.005)
+    _await_gone(killed)
     return len(killed)
 
 
@@ -237,146 +268,3 @@ def _self_and_ancestors() -> frozenset[int]:
     import psutil
 
     return frozenset({os.getpid(), *(p.pid for p in psutil.Process().parents())})
-
-
-@dataclass(frozen=True)
-class Owner:
-    """One process of one boot of one machine; unlike a bare pid it is never used again.
-
-    Attributes:
-        started: start time in the kernel's own unit (clock ticks since boot on Linux, else seconds since the epoch).
-    """
-
-    host: str
-    boot_id: str
-    pid: int
-    started: float
-
-    @property
-    def local(self) -> bool:
-        """Whether ``alive`` can know: the owner was on this machine."""
-        return self.host == socket.gethostname()
-
-    def alive(self) -> bool:
-        """Whether that very process still runs here."""
-        return self.boot_id == _boot_id() and _start_time(self.pid) == self.started
-
-    def to_text(self) -> str:
-        return f"{self.boot_id}:{self.pid}:{self.started:.2f}:{self.host}"
-
-    @classmethod
-    def from_text(cls, text: str) -> Owner:
-        """Inverse of ``to_text``.
-
-        Raises:
-            BadInput: the text is not an owner.
-        """
-        try:
-            boot_id, pid, started, host = text.split(":", 3)
-            return cls(host, boot_id, int(pid), float(started))
-        except ValueError as exc:
-            raise BadInput(f"not the name of a process: {text!r}") from exc
-
-
-def current_owner() -> Owner:
-    """This process."""
-    started = _start_time(os.getpid())
-    assert started is not None
-    return Owner(socket.gethostname(), _boot_id(), os.getpid(), started)
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        import psutil
-
-        return f"boot-{round(psutil.boot_time(), -1):.0f}"  # to ten seconds: the figure drifts with the clock
-
-
-def _start_time(pid: int) -> float | None:
-    """None when there is no such process or it is only a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
-        return None if fields[0] in "ZX" else float(fields[19])
-    except (FileNotFoundError, ProcessLookupError):
-        if sys.platform == "linux":
-            return None
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else round(process.create_time(), 2)
-    except (psutil.Error, ValueError):
-        return None
-
-
-class FileLock:
-    """A lock that the kernel releases when its owner dies, however it dies. One project folder, one disk, no NFS.
-
-    Args:
-        path: the lock file; it stays there, its presence means nothing.
-        what: what the lock stands for, for the refusal (``"the gpu queue of …"``).
-    """
-
-    def __init__(self, path: Path, what: str = "") -> None:
-        self.path = path
-        self.what = what or str(path)
-        self._handle: int | None = None
-
-    def acquire(self, wait_s: float = 0.0) -> None:
-        """Take the lock, waiting at most ``wait_s`` for it.
-
-        Raises:
-            Refused: somebody else, or this process by another ``FileLock``, has it.
-            LaoError: the system has no ``flock`` (Windows).
-        """
-        try:
-            import fcntl
-        except ImportError:
-            raise LaoError(f"cannot lock {self.what}: no flock here", "run LAO under WSL, Linux or macOS") from None
-        if self._handle is not None:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        deadline = time.monotonic() + wait_s
-        try:
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() >= deadline:
-                        raise
-                    threading.Event().wait(0.01)
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()}\n{' '.join(sys.argv)[:300]}\n".encode("utf-8", "replace"), 0)
-        except OSError as exc:
-            holder = self.holder() or "another process"
-            os.close(handle)
-            if not isinstance(exc, BlockingIOError):
-                raise
-            raise Refused(f"{self.what} is held by {holder}", "stop that process first, or wait until it ends") from exc
-        self._handle = handle
-
-    def holder(self) -> str:
-        """``"process 4711 (lao run)"`` as the last owner wrote it, or ""."""
-        with contextlib.suppress(OSError):
-            pid, _, command = self.path.read_text(encoding="utf-8", errors="replace").strip().partition("\n")
-            return f"process {pid} ({command.strip()})" if pid else ""
-        return ""
-
-    def release(self) -> None:
-        """Give it back; does nothing when it is not held."""
-        if self._handle is not None:
-            os.ftruncate(self._handle, 0)
-            os.close(self._handle)
-            self._handle = None
-
-    def __enter__(self) -> FileLock:
-        self.acquire()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        self.release()

@@ -11,7 +11,7 @@ from lao.config.settings import GitSettings
 from lao.core.errors import BadInput, Refused, Transient
 from lao.core.steps import Steps
 from lao.durable.files import sha256_of, write_atomic
-from lao.durable.processes import FileLock
+from lao.durable.owners import FileLock
 from lao.workspace import checkpoints
 from lao.workspace.commits import Commit, empty_tree, tip
 from lao.workspace.git_calls import Git, no_identity

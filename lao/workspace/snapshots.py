@@ -16,7 +16,7 @@ from typing import Final
 
 from lao.core.errors import BadInput
 from lao.durable.files import pid_exists
-from lao.durable.processes import Owner, current_owner
+from lao.durable.owners import Owner, current_owner
 from lao.workspace.git_calls import Git
 
 BORROWED: Final = ("node_modules", ".venv", "venv", "env", ".env", "vendor", ".bundle", "bower_components", "Pods")

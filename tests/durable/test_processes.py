@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lao.core.errors import BadInput, Interrupted, Refused
+from lao.core.errors import BadInput, Interrupted
 from lao.core.words import CommandResult
-from lao.durable.processes import FileLock, Owner, current_owner, kill_marked, run_command
+from lao.durable.processes import kill_marked, run_command
 
 ORPHAN = f"""{sys.executable} -c '
 import os, time
@@ -31,7 +31,10 @@ def run(command: str, cwd: Path, timeout_s: float = 20, marker: str = "", **more
 
 
 def alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait_for(path: Path) -> int:
@@ -63,9 +66,9 @@ def test_environment_is_scrubbed_and_marked(tmp_path: Path, monkeypatch: pytest.
 def test_timeout_kills_the_whole_tree(tmp_path: Path) -> None:
     """Time over: the shell, its children and theirs are gone, and the output so far is kept."""
     started = time.monotonic()
-    result = run("echo begun; sh -c 'sleep 60 & echo $! > inner; wait' & echo $! > outer; wait", tmp_path, 0.3)
+    result = run("echo begun; sh -c 'sleep 60 & echo $! > inner; wait' & echo $! > outer; wait", tmp_path, 1.5)
     assert (result.timed_out, result.passed, result.output) == (True, False, "begun\n")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
     assert not alive(int((tmp_path / "inner").read_text()))
     assert not alive(int((tmp_path / "outer").read_text()))
 
@@ -73,9 +76,9 @@ def test_timeout_kills_the_whole_tree(tmp_path: Path) -> None:
 def test_timeout_kills_what_ignores_term(tmp_path: Path) -> None:
     """A command that traps TERM gets two seconds, then KILL."""
     started = time.monotonic()
-    result = run("trap '' TERM; echo $$ > pid; while :; do sleep 0.2; done", tmp_path, 0.2)
+    result = run("trap '' TERM; echo $$ > pid; while :; do sleep 0.2; done", tmp_path, 1.0)
     assert result.timed_out and result.exit_code == -9
-    assert 2.0 <= time.monotonic() - started < 4.5
+    assert 3.0 <= time.monotonic() - started < 8
     assert not alive(int((tmp_path / "pid").read_text()))
 
 
@@ -85,6 +88,15 @@ def test_background_child_does_not_hold_the_result(tmp_path: Path) -> None:
     result = run("sleep 60 & echo $! > pid; echo done", tmp_path)
     assert (result.output, result.exit_code, result.timed_out) == ("done\n", 0, False)
     assert time.monotonic() - started < 5
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_dying_process_is_waited_for(tmp_path: Path) -> None:
+    """A killed child that needs a while to give its memory back has ended when the result is there."""
+    child = (
+        "import os, time; x = bytearray(b'1') * 200_000_000; open('pid', 'w').write(str(os.getpid())); time.sleep(60)"
+    )
+    run(f'{sys.executable} -c "{child}" & while [ ! -s pid ]; do :; done', tmp_path)
     assert not alive(int((tmp_path / "pid").read_text()))
 
 
@@ -145,11 +157,11 @@ def test_closed_output_does_not_end_the_command(tmp_path: Path) -> None:
 
 def test_stop_interrupts(tmp_path: Path) -> None:
     """A stopping worker does not wait for a long command, and leaves nothing of it running."""
-    started = time.monotonic()
+    started, pid = time.monotonic(), tmp_path / "pid"
     with pytest.raises(Interrupted):
-        run("echo $$ > pid; sleep 60", tmp_path, stop=(tmp_path / "pid").exists)
+        run("echo $$ > pid; sleep 60", tmp_path, stop=lambda: pid.exists() and pid.read_text() != "")
     assert time.monotonic() - started < 5
-    assert not alive(wait_for(tmp_path / "pid"))
+    assert not alive(int(pid.read_text()))
 
 
 def test_bad_folder_is_bad_input(tmp_path: Path) -> None:
@@ -158,57 +170,3 @@ def test_bad_folder_is_bad_input(tmp_path: Path) -> None:
         run("true", tmp_path / "nowhere")
     with pytest.raises(BadInput):
         run("true\0", tmp_path)
-
-
-def test_owner_is_one_process_of_one_boot() -> None:
-    """An owner is alive while that very process runs; another start time, boot or a dead pid is dead."""
-    me = current_owner()
-    assert me.alive() and me.local
-    assert Owner.from_text(me.to_text()) == me
-    assert not Owner(me.host, me.boot_id, me.pid, me.started + 1).alive()
-    assert not Owner(me.host, "other-boot", me.pid, me.started).alive()
-    assert not Owner("elsewhere", me.boot_id, me.pid, me.started).local
-    with pytest.raises(BadInput):
-        Owner.from_text("nonsense")
-
-
-def test_zombie_owner_is_dead() -> None:
-    """A killed worker whose parent has not reaped it counts as dead at once."""
-    code = "from lao.durable.processes import current_owner as c; print(c().to_text(), flush=True); input()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as child:
-        assert child.stdout is not None
-        owner = Owner.from_text(child.stdout.readline().strip())
-        assert owner.alive()
-        child.kill()
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert not owner.alive()
-    assert not owner.alive()
-
-
-def test_lock_refuses_and_names_the_holder(tmp_path: Path) -> None:
-    """The second taker is told the pid and the thing; after release it may."""
-    first, second = FileLock(tmp_path / "d" / "gpu.lock", "the gpu queue"), FileLock(tmp_path / "d" / "gpu.lock")
-    with first:
-        first.acquire()
-        with pytest.raises(Refused, match=str(os.getpid())):
-            second.acquire()
-    with second:
-        assert str(os.getpid()) in second.holder()
-    assert second.holder() == ""
-
-
-def test_lock_dies_with_its_owner(tmp_path: Path) -> None:
-    """After kill -9 of the holder the lock is free at once, without cleaning up."""
-    path = tmp_path / "lock"
-    code = f"""
-from pathlib import Path
-from lao.durable.processes import FileLock
-lock = FileLock(Path({str(path)!r}), "the project"); lock.acquire(); print("held", flush=True); input()"""
-    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "held\n"
-        with pytest.raises(Refused, match=f"the project is held by process {child.pid}"):
-            FileLock(path, "the project").acquire()
-        child.kill()
-    with FileLock(path):
-        pass

@@ -12,7 +12,7 @@ import pytest
 
 from lao.core.errors import AttemptFailed, DiskFull, Terminal, Transient
 from lao.core.steps import DirectSteps, Effect, StepKind
-from lao.durable.processes import FileLock
+from lao.durable.owners import FileLock
 from lao.workspace.commits import Commit
 from lao.workspace.git import Repository
 from lao.workspace.git_calls import Git
