@@ -18,7 +18,7 @@ from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Phase, Role
 from lao.core.words import Event
 from lao.durable.holding import Heartbeat
-from lao.durable.processes import Owner, current_owner
+from lao.durable.owners import Owner, current_owner
 from lao.state import ledger, profiles, queries
 from lao.state.store import Store, open_store
 

@@ -13,7 +13,7 @@ from huey.consumer import Consumer
 
 from lao.core.errors import BadInput, LaoError
 from lao.core.states import Queue
-from lao.durable.processes import FileLock
+from lao.durable.owners import FileLock
 from lao.state import runs
 from lao.workspace.snapshots import clean_snapshots
 from workflows.factory import Factory, active

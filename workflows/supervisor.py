@@ -17,7 +17,7 @@ import lao
 from lao.config.settings import Settings
 from lao.core.errors import LaoError
 from lao.core.states import Queue
-from lao.durable.processes import FileLock
+from lao.durable.owners import FileLock
 
 CPU_WORKERS = 2
 RESTARTS_A_MINUTE = 5

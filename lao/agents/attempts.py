@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from lao.agents.coder import CoderBrief, CoderResult, write_code
-from lao.agents.ladder import Checked, Ladder, MeteredSteps, over_budget
+from lao.agents.crossing import crossings
+from lao.agents.ladder import Checked, Files, Ladder, MeteredSteps, over_budget
 from lao.agents.toolbox import Toolbox
 from lao.config.settings import AttemptSettings, ModelSettings
 from lao.core.chat import Model
@@ -19,7 +20,7 @@ from lao.core.errors import AttemptFailed
 from lao.core.steps import Steps
 from lao.llm.tokens import clip
 
-DRAFT, REPAIR, FRESH, CANDIDATES, CLIMB = "draft", "repair", "fresh", "candidates", "climb"
+DRAFT, REPAIR, FRESH, CANDIDATES, CROSS, CLIMB = "draft", "repair", "fresh", "candidates", "cross", "climb"
 
 DRAFT_TEMPERATURE: Final = 0.2
 FRESH_TEMPERATURE: Final = 0.5
@@ -28,6 +29,9 @@ TEMPERATURES: Final = (0.6, 0.8, 1.0, 0.8)
 
 REPAIR_TEMPERATURES: Final = (0.3, 0.7)
 _CLIMBS: Final = 4
+_CROSSINGS: Final = 12
+"""Checks that are spent on crossing candidates: about as long as one more sample takes."""
+
 _WORTH: Final = 0.5
 """Score from which a candidate is worth being worked on; below, another sample is better."""
 
@@ -47,7 +51,7 @@ class Bench(Protocol):
         """Run the task's checks on the files as they are; not again on code whose signature is in ``seen``."""
         ...
 
-    def place(self, label: str, files: tuple[tuple[str, str], ...]) -> None:
+    def place(self, label: str, files: Files) -> None:
         """Write an earlier candidate's files, so that it can be worked on."""
         ...
 
@@ -132,22 +136,49 @@ class Attempt:
         last = self._ladder.last
         lesson = clip(last.focus or last.text, _LESSON) if last else ""
         settings = other_way(self._settings, FRESH_TEMPERATURE)
-        solved, checked = self._try(replace(self._brief, lesson=lesson), settings, FRESH)
-        return solved or self._repair(checked, min(1, self._limits.repairs))
+        solved, checked = self._try(replace(self._brief, lesson=lesson, plain=True), settings, FRESH)
+        near = checked is not None and checked.score >= _WORTH
+        return solved or self._repair(checked, min(1, self._limits.repairs) if near else 0)
 
     def _candidates(self) -> Solved | None:
         for number in range(self._limits.candidates):
             temperature = TEMPERATURES[number % len(TEMPERATURES)]
             settings = sampled(self._settings, temperature, number + 100 * self._number)
             # Half of them asked in another form; the halves are in turn, so that the server's prompt cache serves each.
-            plain = (number >= self._limits.candidates / 2) == bool(self._number % 2)
+            plain = (number < self._limits.candidates / 2) == bool(self._number % 2)
             solved, checked = self._try(replace(self._brief, plain=plain), settings, CANDIDATES)
             if solved is not None:
                 return solved
             if checked is None:
                 return None
             self._undo()
-        return self._climb()
+        return self._cross() or self._climb()
+
+    def _cross(self) -> Solved | None:
+        """Exchange single functions between the candidates, from the best upwards; asks no model."""
+        tried: set[Files] = set()
+        for number in range(_CROSSINGS):
+            best = self._ladder.best
+            others = [files for _, files in self._ladder.pool]
+            made = (f for f in crossings(best.files, others) if f not in tried) if best is not None else iter(())
+            files = next(made, None)
+            if files is None or self._over():
+                break
+            tried.add(files)
+            self._round += 1
+            started = self._ladder.seconds
+            self._bench.place(f"{CROSS}-{number}", files)
+            checked = self._bench.check(f"{CROSS}-{self._round}", self._ladder.seen)
+            self._note(checked, self._settings, CROSS, started)
+            if checked.passed:
+                made_of = "put together from the functions of several candidates"
+                return self._solved(CoderResult(made_of, tuple(path for path, _ in files), 0, "text"), CROSS)
+            self._undo()
+        return None
+
+    def _solved(self, result: CoderResult, rung: str) -> Solved:
+        self._ladder.solved = rung
+        return Solved(result, rung, len(self._ladder.rounds), self._turns)
 
     def _climb(self) -> Solved | None:
         """Repair the best candidate, and go on from there as long as it gets better."""
@@ -172,7 +203,7 @@ class Attempt:
         return None
 
     def _repair(self, checked: Checked | None, rounds: int) -> Solved | None:
-        """Answer the failure with its real output; the same code or the same failure again ends it."""
+        """Answer the failure with its real output; the same code, the same failure or no gain ends it."""
         for number in range(rounds):
             if checked is None or not checked.files:
                 break
@@ -181,7 +212,9 @@ class Attempt:
             solved, checked = self._try(self._mending(before), settings, REPAIR)
             if solved is not None:
                 return solved
-            if checked is not None and (checked.code == before.code or checked.failure == before.failure):
+            if checked is None or checked.code == before.code or checked.failure == before.failure:
+                break
+            if 0 < checked.score <= before.score:  # another sample is worth more than the same mistake in other words
                 break
         self._undo()
         return None
@@ -215,8 +248,7 @@ class Attempt:
             checked = Checked(False, -1.0, error.message, error.message, error.kind)
         self._note(checked, settings, rung, started)
         if result is not None and checked.passed:
-            self._ladder.solved = rung
-            return Solved(result, rung, len(self._ladder.rounds), self._turns), checked
+            return self._solved(result, rung), checked
         return None, checked
 
     def _note(self, checked: Checked, settings: ModelSettings, rung: str, started: float) -> None:
@@ -229,14 +261,15 @@ class Attempt:
                 "rung": rung,
                 "passed": checked.passed,
                 "score": round(checked.score, 3),
-                "temperature": settings.temperature,
-                "protocol": "tools" if settings.supports_tools else settings.edit_format,
+                "temperature": None if rung == CROSS else settings.temperature,
+                "protocol": "" if rung == CROSS else "tools" if settings.supports_tools else settings.edit_format,
                 "focus": checked.focus[:200],
                 "seconds": round(ladder.seconds - started, 2),
             }
         )
         if checked.passed:
             return
+        ladder.keep(checked)
         ladder.last = checked
         if checked.code and checked.code not in ladder.seen:
             ladder.seen.append(checked.code)

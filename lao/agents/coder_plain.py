@@ -10,6 +10,8 @@ from lao.agents.plan_text import body
 from lao.agents.prompt import load
 from lao.llm.tokens import clip, estimate
 
+_LESSON = 160
+
 
 def suits(brief: CoderBrief) -> bool:
     """Whether the task can be put this way: one file to write as a whole, nothing to be mended."""
@@ -34,4 +36,6 @@ def plain_message(brief: CoderBrief, *, budget: int) -> str:
         what = f"`{name}` (it must pass)" if brief.protects(name) else f"`{name}`"
         parts.append(f"This is {what}:\n{fenced(name, clip(content.rstrip(), room))}")
         left -= estimate(parts[-1])
+    if brief.lesson.strip():
+        parts.append(f"An earlier version went wrong: {clip(brief.lesson.strip(), _LESSON)}")
     return "\n\n".join([plan, *parts, closing])

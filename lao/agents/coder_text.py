@@ -36,7 +36,8 @@ def run(session: Session, max_turns: int) -> str:
             if not problems:
                 return ""
             corrections += 1
-            if corrections > _CORRECTIONS or session.stale > 1:  # a fresh attempt helps more than a third request
+            # A fresh attempt helps more than a third request; a repair that repeats itself is no repair.
+            if corrections > _CORRECTIONS or session.stale > (0 if session.brief.previous else 1):
                 if session.changed:
                     return "left open: " + " ".join(problems)
                 raise _failed(session, f"no file could be taken from the answers: {problems[0]}", "no_edit")

@@ -9,6 +9,11 @@ from lao.config.settings import AttemptSettings
 from lao.core.steps import Effect, StepKind, Steps
 from lao.core.words import Json
 
+Files = tuple[tuple[str, str], ...]
+"""(path, content) of a candidate's files."""
+
+_POOL = 12
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -31,7 +36,7 @@ class Checked:
     failure: str = ""
     code: str = ""
     seconds: float = 0.0
-    files: tuple[tuple[str, str], ...] = ()
+    files: Files = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Checked:
@@ -53,6 +58,7 @@ class Ladder:
         base: attempts before the present set of attempts.
         split, idle: the task was split; it is tried on only while the GPU has nothing else to do.
         climbed: signature of the candidate that was worked on last.
+        pool: files of candidates of which a part of the checks passed, the best first (score, files).
         solved: the rung whose code passed the checks.
     """
 
@@ -68,12 +74,14 @@ class Ladder:
     idle: bool = False
     climbed: str = ""
     solved: str = ""
+    pool: list[tuple[float, Files]] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Ladder:
         given = {k: v for k, v in data.items() if k in cls.__dataclass_fields__}
         for name in ("best", "last"):
             given[name] = Checked.from_json(given[name]) if given.get(name) else None
+        given["pool"] = [(score, tuple((p, c) for p, c in files)) for score, files in given.get("pool", ())]
         return cls(**given)
 
     def to_json(self) -> dict[str, Json]:
@@ -90,7 +98,15 @@ class Ladder:
             "idle": self.idle,
             "climbed": self.climbed,
             "solved": self.solved,
+            "pool": [[score, [list(f) for f in files]] for score, files in self.pool],
         }
+
+    def keep(self, checked: Checked) -> None:
+        """Keep a candidate whose parts may be of use; of too many the worst is dropped."""
+        if checked.files and checked.score > 0 and (checked.score, checked.files) not in self.pool:
+            self.pool.append((checked.score, checked.files))
+            self.pool.sort(key=lambda kept: -kept[0])
+            del self.pool[_POOL:]
 
     def diagnosis(self) -> str:
         """What was tried, what came nearest, what still fails; for the person who takes over."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from lao.core.errors import BadInput
+from lao.core.python_source import parsed
 from lao.core.words import Finding, Severity, TaskSpec
 from lao.durable.files import sha256_of, walk_files
 from lao.quality.commands import files_of_commands
@@ -188,7 +188,7 @@ def _of_addition(path: str, text: str, *, writes_tests: bool) -> Iterator[Findin
 
 def _interferes(text: str) -> bool:
     """Hooks of pytest, fixtures that apply by themselves, patched attributes, ways out."""
-    tree = _parsed(text)
+    tree = parsed(text)
     if tree is None:
         return True
     for node in ast.walk(tree):
@@ -206,7 +206,7 @@ def _interferes(text: str) -> bool:
 
 def _of_code(path: str, text: str) -> Iterator[Finding]:
     """Ways out of a test run in the code under test."""
-    tree = _parsed(text)
+    tree = parsed(text)
     if tree is None:
         return  # the parser's own finding says so
     hint = "a module that is imported by tests must not end the process or touch the test runner"
@@ -256,15 +256,6 @@ def _constant(function: ast.FunctionDef) -> bool:
     return len(function.body) <= 2 and isinstance(last, ast.Return) and isinstance(last.value, ast.Constant)
 
 
-def _parsed(text: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
 def _essence(text: str) -> str:
-    tree = _parsed(text)
+    tree = parsed(text)
     return ast.dump(tree) if tree is not None else text

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-import warnings
 from collections.abc import Iterator
 from typing import Final
+
+from lao.core.python_source import parsed
 
 _HOMES: Final = {
     "collections": ("Counter", "OrderedDict", "defaultdict", "deque", "namedtuple"),
@@ -38,11 +39,11 @@ def with_imports(after: str, before: str = "") -> tuple[str, tuple[str, ...]]:
     Args:
         before: the file's earlier text, "" when there is none.
     """
-    tree = _parsed(after)
+    tree = parsed(after)
     if tree is None or _has_star(tree):
         return after, ()
     missing = sorted(_used(tree) - _bound(tree) - set(dir(builtins)) - _OWN)
-    had = dict(_imports(_parsed(before)))
+    had = dict(_imports(parsed(before)))
     lines = tuple(dict.fromkeys(line for name in missing if (line := had.get(name) or _known(name, tree))))
     if not lines:
         return after, ()
@@ -53,15 +54,6 @@ def with_imports(after: str, before: str = "") -> tuple[str, tuple[str, ...]]:
         head[-1] += "\n"
     gap = ["\n"] if rest and rest[0].strip() and not rest[0].startswith(("import ", "from ")) else []
     return "".join([*head, *(f"{line}\n" for line in lines), *gap, *rest]), lines
-
-
-def _parsed(text: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _has_star(tree: ast.Module) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import os
 import re
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
+
+from lao.core.python_source import parsed
 
 _DEPTH: Final = 2
 _MAX_READ: Final = 60
@@ -65,7 +66,7 @@ def outline(path: str, text: str) -> str:
     """The signatures in a file, each with the first line of its docstring; "" when the language is not known."""
     suffix = PurePosixPath(path).suffix
     if suffix in (".py", ".pyi"):
-        tree = _tree(text)
+        tree = parsed(text)
         if tree is not None:
             return "\n".join(_python_outline(tree.body, ""))
         return _matching(text, _SIGNATURE["python"])
@@ -144,7 +145,7 @@ def _module(root: Path, base: PurePosixPath, parts: list[str]) -> str:
 
 def _python_imports(text: str) -> Iterator[tuple[int, str, list[str]]]:
     """(dots, module, names) of each import statement."""
-    tree = _tree(text)
+    tree = parsed(text)
     if tree is None:
         for match in _PYTHON_IMPORT.finditer(text):
             if match[3]:
@@ -209,13 +210,4 @@ def _read(root: Path, path: str) -> str | None:
             return None
         return (root / path).read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return None
-
-
-def _tree(text: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None

@@ -166,17 +166,40 @@ def test_candidates_are_independent_and_stop_at_the_first_that_passes() -> None:
 
 
 def test_half_of_the_candidates_are_asked_in_another_form() -> None:
-    """A plain prompt without rules: the file as it is, the tests, one code block; the next attempt begins with it."""
+    """A plain prompt without rules: the file as it is, the tests, one code block; the next attempt ends with it."""
     brief = replace(BRIEF, context_files=(("a.py", "stub = None\n"), ("test_a.py", "assert a == 3\n")))
-    it = Setting(*[code(f"a = {n}\n") for n in (1, 2)], "```python\na = 3\n```", number=3, brief=brief)
+    it = Setting(*[code(f"a = {n}\n") for n in (1, 2)], code("a = 3\n"), number=3, brief=brief)
     assert it.run().round == 3
-    plain = it.model.last_user(2)
+    plain = it.model.last_user(0)
+    assert it.model.last_user(1) == plain != it.model.last_user(2)
     assert "stub = None" in plain
     assert "assert a == 3" in plain
     assert "FILE:" not in plain
     again = Setting(code("a = 3\n"), number=4, brief=brief)
     again.run()
-    assert again.model.last_user(0) == plain
+    assert again.model.last_user(0) == it.model.last_user(2)
+
+
+HALF = "class A:\n    def f(self):\n        return {f}\n\n    def g(self):\n        return {g}\n"
+
+
+def test_candidates_that_are_right_in_different_places_are_crossed() -> None:
+    """One has the first method right, another the second: together they pass, and no model is asked for it."""
+    answers = [code(HALF.format(f=f, g=g)) for f, g in ((1, 9), (8, 2), (7, 7), (6, 6))]
+    it = Setting(*answers, wanted=HALF.format(f=1, g=2), number=3)
+    solved = it.run()
+    assert (solved.rung, solved.result.files, solved.result.turns) == ("cross", ("a.py",), 0)
+    assert it.toolbox.files["a.py"] == HALF.format(f=1, g=2)
+    assert len(it.model.requests) == 4
+    assert it.rungs()[-1] == "cross"
+
+
+def test_a_repair_that_gains_nothing_is_not_followed_by_another() -> None:
+    """Other code, another failure, no more right than before: the next sample is worth more."""
+    it = Setting(code("a = 3\nx\n"), code("a = 3\ny\n"), wanted="a = 3\nq\n")
+    with pytest.raises(Unsolved):
+        it.run()
+    assert it.rungs() == ["draft", "repair"]
 
 
 def test_two_samples_never_share_a_seed_that_the_user_fixed() -> None:

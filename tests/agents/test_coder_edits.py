@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lao.agents.coder import CoderBrief, CoderResult, write_code
+from lao.core.errors import AttemptFailed
 from lao.core.words import TaskSpec
 from lao.tools.context import ToolContext
 from lao.tools.toolbox import Toolbox
@@ -127,12 +128,13 @@ def test_protected_files_stay(root: Path) -> None:
 
 
 def test_the_earlier_version_again_is_no_progress(root: Path) -> None:
-    """In a repair the very same files are refused once; a file sent along unchanged with a changed one is not."""
+    """A repair that sends the very same files ends at once; a file sent along unchanged with a changed one is fine."""
     same = f"FILE: m.py\n```python\n{CODE}```"
     brief = replace(BRIEF, previous=(("m.py", CODE), ("n.py", "y = 1\n")), feedback=("E",))
     model = ScriptedModel(same, same.replace("return 1", "return 5"))
-    code(root, model, brief)
-    assert "def a()" not in model.last_user(1)
+    with pytest.raises(AttemptFailed, match="failed before"):
+        code(root, model, brief)
+    assert len(model.requests) == 1
     both = same + "\nFILE: n.py\n```python\ny = 2\n```"
     result = code(root, ScriptedModel(both), brief)
     assert result.turns == 1

@@ -1,0 +1,88 @@
+"""Python source as text with structure: parsed without noise, cut into definitions, one of them exchanged.
+
+Knows no task; what is worth exchanging is decided by the callers.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from textwrap import dedent, indent
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A function of a module or a method of one of its classes.
+
+    Attributes:
+        name: ``"f"``, or ``"Class.method"``.
+        source: its lines as they are, decorators included, with a final line break.
+        shape: equal for definitions that differ in layout and comments only.
+    """
+
+    name: str
+    source: str
+    shape: str
+
+
+def parsed(text: str) -> ast.Module | None:
+    """The tree of ``text``; None when it is no Python. Warnings about odd literals are nobody's business here."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def definitions(text: str) -> dict[str, Definition]:
+    """The functions and methods of a file by name, in their order; of several with one name the last, as in Python."""
+    tree = parsed(text)
+    if tree is None:
+        return {}
+    lines = text.splitlines(keepends=True)
+    found = {}
+    for name, node in _functions(tree):
+        first, last = _lines(node)
+        source = "".join(lines[first:last])
+        found[name] = Definition(name, source if source.endswith("\n") else source + "\n", ast.dump(node))
+    return found
+
+
+def with_definition(text: str, name: str, source: str) -> str:
+    """``text`` with its definition ``name`` replaced by ``source``, whose indentation may differ.
+
+    Returns "" when there is none of that name, or when the result would be no Python.
+    """
+    tree = parsed(text)
+    node = dict(_functions(tree)).get(name) if tree is not None else None
+    if node is None:
+        return ""
+    lines = text.splitlines(keepends=True)
+    first, last = _lines(node)
+    own = source if _margin(source) == node.col_offset else indent(dedent(source), " " * node.col_offset)
+    changed = "".join([*lines[:first], own.rstrip("\n") + "\n", *lines[last:]])
+    return changed if parsed(changed) is not None else ""
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[str, Function]]:
+    for node in tree.body:
+        if isinstance(node, Function):
+            yield node.name, node
+        elif isinstance(node, ast.ClassDef):
+            yield from ((f"{node.name}.{inner.name}", inner) for inner in node.body if isinstance(inner, Function))
+
+
+def _lines(node: Function) -> tuple[int, int]:
+    """First line, counted from zero, and the line after the last."""
+    first = min([node.lineno, *(d.lineno for d in node.decorator_list)]) - 1
+    return first, node.end_lineno or node.lineno
+
+
+def _margin(source: str) -> int:
+    first = next((line for line in source.splitlines() if line.strip()), "")
+    return len(first) - len(first.lstrip(" "))
