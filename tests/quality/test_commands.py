@@ -106,7 +106,7 @@ def test_checks_are_repeatable_steps(tmp_path: Path) -> None:
 def test_time_limit_of_checks(tmp_path: Path) -> None:
     """A command that does not end is killed and told as such."""
     results = run_checks(
-        [("test", "echo begun; sleep 30")], tmp_path, DirectSteps(), marker=str(tmp_path), timeout_s=0.2
+        [("test", "echo begun; sleep 30")], tmp_path, DirectSteps(), marker=str(tmp_path), timeout_s=1.5
     )
     finding = command_findings(results)[0]
     assert (finding.kind, finding.blocks) == ("command_timeout", True)

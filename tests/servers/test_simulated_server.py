@@ -240,7 +240,7 @@ def test_hang_notices_the_client_leaving(after: int) -> None:
     """A hanging answer ends when the client goes, and is logged as abandoned."""
     with simulated(responses=[{"fault": {"kind": "hang", "after": after}}]) as server:
         with pytest.raises(httpx.ReadTimeout):
-            post(server.url + CHAT, json={"model": "alpha", "stream": True}, timeout=httpx.Timeout(5, read=0.1))
+            post(server.url + CHAT, json={"model": "alpha", "stream": True}, timeout=httpx.Timeout(5, read=0.5))
         server.stop()  # waits for the connection's thread
         assert server.log[0]["status"] == "abandoned"
 
@@ -249,7 +249,7 @@ def test_slow_generation_notices_the_client_leaving() -> None:
     """A paced stream stops when nobody reads it any more."""
     with simulated(tokens_per_second=0.5, responses=[{"answer": {"text": "word " * 40}}]) as server:
         with pytest.raises(httpx.ReadTimeout):
-            chat_timeout = httpx.Timeout(5, read=0.1)
+            chat_timeout = httpx.Timeout(5, read=0.5)
             post(server.url + CHAT, json={"model": "alpha", "stream": True}, timeout=chat_timeout)
         server.stop()
         assert [e["status"] for e in server.log if e["kind"] == "completion"] == ["abandoned"]
