@@ -38,6 +38,7 @@ _WORTH: Final = 0.5
 _RUNS: Final = 0.3
 """Score above which a part of the checks passed."""
 _LESSON: Final = 160
+_RECENT: Final = 4
 
 
 class Bench(Protocol):
@@ -104,7 +105,6 @@ class Attempt:
         self._number, self._max_turns, self._start_rung = number, max_turns, start_rung
         self._turns = 0
         self._round = 0
-        self._longest = 0.0
 
     def run(self) -> Solved:
         """Go through the rounds of this attempt's rung.
@@ -254,7 +254,6 @@ class Attempt:
     def _note(self, checked: Checked, settings: ModelSettings, rung: str, started: float) -> None:
         ladder = self._ladder
         ladder.seconds += checked.seconds
-        self._longest = max(self._longest, ladder.seconds - started)
         ladder.rounds.append(
             {
                 "attempt": self._number,
@@ -281,8 +280,9 @@ class Attempt:
         self._bench.restore(f"undo-{self._round}")
 
     def _over(self) -> bool:
-        """Whether another round would break the budget, judged by the longest round of this attempt."""
-        return over_budget(self._ladder, self._limits, reserve_s=self._longest)
+        """Whether another round would break the budget, judged by the longest of the last ones."""
+        last = [entry["seconds"] for entry in self._ladder.rounds[-_RECENT:]]
+        return over_budget(self._ladder, self._limits, reserve_s=max(last, default=0.0))
 
 
 _ENDING: Final = frozenset({"context_overflow", "head_moved"})

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_BACKOFF_S = 120.0
 _WRITE_TIMEOUT_S = 60.0
+_DOUBTS = 2
+_DOUBT_S = 1.0
 _DONE = "[DONE]"
 
 
@@ -109,7 +111,7 @@ class OpenAIModel:
             except Interrupted:
                 raise
             except LaoError as caught:
-                error = self._for_a_while(caught)
+                error = self._for_a_while(caught, used[Failure.SERVER_AWAY])
                 failure = faults.failure_of(error)
                 self.report(fault_event(failure, error.message, request.model))
                 used[failure] += 1
@@ -125,10 +127,15 @@ class OpenAIModel:
                     raise self._gave_up(request, error) from caught
                 raise
 
-    def _for_a_while(self, error: LaoError) -> LaoError:
-        """A server that has answered is no wrong address: what looks like one passes."""
-        if self._served and faults.failure_of(error) is Failure.NOT_COMPATIBLE:
+    def _for_a_while(self, error: LaoError, doubts: int) -> LaoError:
+        """A server that has answered is no wrong address: what looks like one passes. One that speaks of an unknown
+        endpoint is asked twice more, since some say so while they start."""
+        if faults.failure_of(error) is not Failure.NOT_COMPATIBLE:
+            return error
+        if self._served:
             return faults.Away(Failure.SERVER_AWAY, error.message, error.hint)
+        if doubts < _DOUBTS and faults.unknown_route(error.message):
+            return faults.Away(Failure.SERVER_AWAY, error.message, error.hint, delay_s=_DOUBT_S)
         return error
 
     def _judged(self, request: ChatRequest) -> ChatAnswer:

@@ -194,6 +194,11 @@ def _refused(text: str, status: int | None, model: str, said: str) -> AttemptFai
     return None
 
 
+def unknown_route(text: str) -> bool:
+    """Whether a server says that it does not know the path."""
+    return bool(_UNKNOWN_ROUTE.search(text))
+
+
 def not_compatible(url: str, said: str) -> Lasting:
     """The answer came from something that is no chat server."""
     return Lasting(

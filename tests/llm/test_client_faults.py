@@ -52,8 +52,6 @@ def test_overflow_is_never_retried(server: ScriptedServer, bench: Bench, text: s
          "unknown_model"),
         (status(200, "<html>hello</html>", "text/html"), Terminal, "not an OpenAI-compatible server", "not_compatible"),
         (status(404, "<html>none</html>", "text/html"), Terminal, "not an OpenAI-compatible server", "not_compatible"),
-        (status(200, {"error": "Unexpected endpoint or method. (POST /x)"}), Terminal, "not an OpenAI-compatible",
-         "not_compatible"),
         (status(200, {"hello": 1}), Terminal, "not an OpenAI-compatible server", "not_compatible"),
         (status(400, {"error": "gemma3 does not support tools"}), AttemptFailed, "cannot use tools", "tools_refused"),
         (status(400, {"error": {"message": "max_tokens must be positive"}}), Terminal, "refused the request",
@@ -69,6 +67,19 @@ def test_lasting_faults_are_not_retried(
         bench.model.complete(REQUEST)
     assert bench.retries == []
     assert bench.faults == [name]
+
+
+def test_unknown_endpoint_is_asked_twice_more(server: ScriptedServer, bench: Bench) -> None:
+    """A server that is still starting may not know its paths; one that never does is a wrong address, soon."""
+    unknown = status(200, {"error": "Unexpected endpoint or method. (POST /x)"})
+    server.script = [unknown, unknown, say("a")]
+    assert bench.model.complete(REQUEST).text == "a"
+    wrong = Bench(server.url)
+    server.script = [unknown, unknown, unknown]
+    with pytest.raises(Terminal, match="not an OpenAI-compatible"):
+        wrong.model.complete(REQUEST)
+    assert wrong.faults == ["server_away", "server_away", "not_compatible"]
+    wrong.model.close()
 
 
 def test_server_parse_fault_is_tried_once_more(server: ScriptedServer, bench: Bench) -> None:
