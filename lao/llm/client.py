@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
-import json
 import random
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from collections.abc import Callable
 
 from lao.core.chat import ChatAnswer, ChatRequest
 from lao.core.clock import Clock
@@ -18,21 +12,16 @@ from lao.core.errors import AttemptFailed, Interrupted, LaoError, ServerAway
 from lao.core.words import Event, Json
 from lao.llm import faults
 from lao.llm.adapt import Adaptation, adapt, fresh, learned
-from lao.llm.exchange import Arrival, Exchange, Silence, Wire
+from lao.llm.connection import DONE, Connection
+from lao.llm.exchange import Arrival, Exchange, Silence
 from lao.llm.failures import POLICIES, Change, Failure, fault_event
 from lao.llm.sizes import Sizes
-from lao.llm.sse import read_events
 from lao.llm.stream import Answer
 from lao.llm.tokens import TokenScale
 
-if TYPE_CHECKING:
-    from openai import OpenAI
-
 MAX_BACKOFF_S = 120.0
-_WRITE_TIMEOUT_S = 60.0
 _DOUBTS = 2
 _DOUBT_S = 1.0
-_DONE = "[DONE]"
 
 
 class _Runaway(AttemptFailed):
@@ -72,8 +61,6 @@ class OpenAIModel:
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._url = base_url.rstrip("/")
-        self._key = api_key
-        self._connect_s = connect_timeout_s
         self._first_s = first_token_timeout_s
         self._idle_s = idle_timeout_s
         self._attempts = max(1, retry_attempts)
@@ -84,10 +71,9 @@ class OpenAIModel:
         self._random = random.Random()  # noqa: S311 - jitter
         self._forms: dict[str, Adaptation] = {}
         self._sizes = Sizes()
-        self._sdk: OpenAI | None = None
+        backstop_s = max(first_token_timeout_s, idle_timeout_s) + 30.0  # the exchange's own deadlines come first
+        self._connection = Connection(self._url, api_key, connect_s=connect_timeout_s, backstop_s=backstop_s)
         self._served = False
-        self._local = threading.local()
-        self._opening = threading.Lock()
 
     def complete(self, request: ChatRequest) -> ChatAnswer:
         """Answer the request (see ``lao.core.chat.Model``).
@@ -171,9 +157,7 @@ class OpenAIModel:
 
     def close(self) -> None:
         """Close the connections. The client opens new ones when used again."""
-        if self._sdk is not None:
-            self._sdk.close()
-            self._sdk = None
+        self._connection.close()
 
     def _gave_up(self, request: ChatRequest, error: ServerAway) -> ServerAway:
         return ServerAway(
@@ -205,16 +189,16 @@ class OpenAIModel:
         answer = Answer()
         begun = self._clock.monotonic()
         first_s = 0.0
-        exchange = Exchange(lambda wire: self._read(wire, request))
+        exchange = Exchange(lambda wire: self._connection.read(wire, request))
         try:
             done = False
             while True:
                 arrival = self._next(exchange, request, answer)
                 if arrival.error is not None:
-                    raise self._translate(arrival.error, request)
+                    raise self._connection.translate(arrival.error, request)
                 if arrival.ended:
                     break
-                done = done or arrival.item == _DONE
+                done = done or arrival.item == DONE
                 self._take(answer, arrival.item, request)
                 first_s = first_s or (self._clock.monotonic() - begun if answer.started else 0.0)
                 if answer.runaway:
@@ -256,132 +240,3 @@ class OpenAIModel:
                 "Another client may have loaded it; check the server's loaded models.",
                 kind=Failure.WRONG_MODEL.value,
             )
-
-    def _read(self, wire: Wire, request: ChatRequest) -> Iterator[Json]:
-        """Runs on the exchange's thread. Yields chunks (dicts), None for a sign of life, and ``[DONE]``."""
-        self._local.wire = wire
-        with self._client().chat.completions.with_streaming_response.create(**self._body(request)) as response:
-            kind = response.headers.get("content-type", "")
-            if "text/event-stream" not in kind:
-                yield self._plain(response.read(), kind)
-                return
-            for event in read_events(response.iter_bytes()):
-                if event.data.startswith(_DONE):
-                    yield _DONE
-                    return
-                yield _decoded(event.name, event.data) if event.data else None
-
-    def _plain(self, body: bytes, kind: str) -> Json:
-        """A body that is no stream: an error that came with status 200, or the answer of a server that cannot do it."""
-        try:
-            value = json.loads(body)
-        except ValueError:
-            value = None
-        if isinstance(value, dict) and (value.get("choices") or value.get("error")):
-            return value
-        raise faults.not_compatible(
-            self._url, f"{kind or 'no content type'}: {body[:120].decode('utf-8', 'replace')!r}"
-        )
-
-    def _client(self) -> OpenAI:
-        with self._opening:
-            self._sdk = self._sdk or self._open()
-            return self._sdk
-
-    def _open(self) -> OpenAI:
-        from openai import DefaultHttpxClient, OpenAI, Timeout
-
-        backstop_s = max(self._first_s, self._idle_s) + 30.0  # the exchange's own deadlines come first
-        timeout = Timeout(backstop_s, connect=self._connect_s, write=_WRITE_TIMEOUT_S)
-        http = DefaultHttpxClient(
-            timeout=timeout,
-            trust_env=not _is_local(self._url),  # a proxy cannot reach a server on this machine
-            event_hooks={"request": [self._watch_wire]},
-        )
-        return OpenAI(
-            base_url=self._url,
-            api_key=self._key or "none",
-            max_retries=0,
-            timeout=timeout,
-            http_client=http,
-            default_headers={"Connection": "close"},  # a new socket for each call, known from its first byte
-        )
-
-    def _watch_wire(self, request: Any) -> None:
-        request.extensions["trace"] = self._local.wire.trace
-
-    def _body(self, request: ChatRequest) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "model": request.model,
-            "messages": list(request.messages),
-            "max_tokens": request.max_tokens,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        for name in ("temperature", "top_p", "seed"):
-            if (value := getattr(request, name)) is not None:
-                body[name] = value
-        if request.tools:
-            body |= {"tools": list(request.tools), "parallel_tool_calls": False}
-        if request.schema is not None:
-            schema = {"name": str(request.schema.get("title") or "answer"), "strict": True, "schema": request.schema}
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        if request.repetition_penalty is not None:
-            body["extra_body"] = {"repeat_penalty": request.repetition_penalty}
-        return body
-
-    def _translate(self, error: Exception, request: ChatRequest) -> LaoError:
-        """The error of our tree for what the SDK or the network raised on the reader's thread."""
-        from openai import APIConnectionError, APIError, APIStatusError
-
-        if isinstance(error, LaoError):
-            return error
-        if isinstance(error, APIStatusError):
-            kind = error.response.headers.get("content-type", "")
-            text = faults.error_text(error.body) or error.message
-            if "html" in kind and error.status_code < 500:
-                return faults.not_compatible(self._url, f"{kind} (HTTP {error.status_code})")
-            return faults.classify(
-                text,
-                error.status_code,
-                model=request.model,
-                url=self._url,
-                delay_s=_retry_after(error.response.headers),
-            )
-        if isinstance(error, APIConnectionError):
-            cause = error.__cause__ or error
-            said = str(cause) or type(cause).__name__
-            return faults.Away(Failure.SERVER_AWAY, f"cannot reach the model server at {self._url}: {said}")
-        if isinstance(error, APIError):
-            return faults.classify(error.message, None, model=request.model, url=self._url)
-        if type(error).__module__.split(".")[0] in ("httpx", "httpx2", "httpcore", "httpcore2") or isinstance(
-            error, OSError
-        ):
-            said = f"the stream of model {request.model!r} at {self._url} broke off: {error}"
-            return faults.Away(Failure.STREAM_CUT, said)
-        raise error  # a defect of ours, not of the server
-
-
-def _decoded(name: str, data: str) -> Json:
-    try:
-        value = json.loads(data)
-    except ValueError:
-        # Half an event: the sender died in the middle of it.
-        return {"error": data} if name == "error" else None
-    if name == "error" and not (isinstance(value, dict) and value.get("error")):
-        return {"error": value}
-    return value
-
-
-def _retry_after(headers: Any) -> float | None:
-    with contextlib.suppress(TypeError, ValueError):
-        return max(0.0, float(headers.get("retry-after")))
-    return None
-
-
-def _is_local(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return host == "localhost" or host.endswith(".local")
