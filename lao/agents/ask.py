@@ -137,6 +137,7 @@ def request(
     *,
     tools: Sequence[dict[str, Json]] = (),
     schema: dict[str, Json] | None = None,
+    stop: tuple[str, ...] = (),
 ) -> ChatRequest:
     """A request with the role's model, limits and sampling."""
     return ChatRequest(
@@ -149,4 +150,5 @@ def request(
         top_p=settings.top_p,
         seed=settings.seed,
         repetition_penalty=settings.repetition_penalty,
+        stop=stop,
     )

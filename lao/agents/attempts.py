@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from lao.agents.coder import CoderBrief, CoderResult, write_code
+from lao.agents.coder_text import CORRECTIONS
 from lao.agents.crossing import crossings
 from lao.agents.ladder import Checked, Files, Ladder, MeteredSteps, over_budget
 from lao.agents.toolbox import Toolbox
@@ -238,6 +239,7 @@ class Attempt:
                 toolbox=self._toolbox,
                 max_turns=self._max_turns,
                 start_rung=self._start_rung,
+                corrections=0 if rung == CANDIDATES and len(brief.task.file_paths) == 1 else CORRECTIONS,
             )
             self._turns += result.turns
             checked = self._bench.check(label, self._ladder.seen)

@@ -48,10 +48,12 @@ def write_code(
     toolbox: Toolbox,
     max_turns: int,
     start_rung: str = "native",
+    corrections: int = coder_text.CORRECTIONS,
 ) -> CoderResult:
     """Let the model do the task of ``brief``.
 
     Args:
+        corrections: how often a text answer that cannot be used is answered.
         start_rung: the way of asking to begin with, where the model has tools.
 
     Raises:
@@ -62,13 +64,13 @@ def write_code(
     asked = JournaledModel(model, steps, "turn", context=settings.context_length)
     limit = prompt_limit(settings)
     try:
-        return _attempt(brief, asked, settings, steps, toolbox, max_turns, limit, start_rung)
+        return _attempt(brief, asked, settings, steps, toolbox, max_turns, limit, start_rung, corrections)
     except ContextOverflow as error:
         # The window is smaller than configured. Once, with what the server says it has; nothing is written yet then.
         smaller = _real_limit(error, settings, limit)
         if asked.answered or smaller >= limit:
             raise
-        return _attempt(brief, asked, settings, steps, toolbox, max_turns, smaller, start_rung)
+        return _attempt(brief, asked, settings, steps, toolbox, max_turns, smaller, start_rung, corrections)
 
 
 def _real_limit(error: ContextOverflow, settings: ModelSettings, limit: int) -> int:
@@ -86,6 +88,7 @@ def _attempt(
     max_turns: int,
     limit: int,
     start_rung: str,
+    corrections: int,
 ) -> CoderResult:
     tools = toolbox.openai_specs() if settings.supports_tools else ()
     protocol = "tools" if tools else "text"
@@ -106,7 +109,7 @@ def _attempt(
     if tools:
         summary = coder_tools.run(session, max_turns, start_rung=start_rung)
     else:
-        summary = coder_text.run(session, max_turns)
+        summary = coder_text.run(session, max_turns, corrections)
     files = tuple(session.changed)
     rung = session.rung if tools else "text"
     return CoderResult(summary or f"wrote {', '.join(files)}", files, session.turns, protocol, rung)

@@ -24,6 +24,9 @@ _UNKNOWN_OUTCOME = (
     "The command was interrupted, its outcome is unknown, and it was not run again. Look before you repeat it."
 )
 
+_STOPS = 4
+"""The interface's limit."""
+
 
 @dataclass
 class Session:
@@ -67,7 +70,14 @@ class Session:
             return self._complete(tools, schema)
 
     def _complete(self, tools: tuple[dict[str, Json], ...], schema: dict[str, Json] | None) -> ChatAnswer:
-        return self.model.complete(request(self.settings, self.conversation.messages, tools=tools, schema=schema))
+        stop = () if tools or schema else self._not_wanted()
+        messages = self.conversation.messages
+        return self.model.complete(request(self.settings, messages, tools=tools, schema=schema, stop=stop))
+
+    def _not_wanted(self) -> tuple[str, ...]:
+        """Where an answer may end: models go on with the test files that they were shown, which costs their length."""
+        given = [path for path, _ in self.brief.context_files if self.brief.protects(path)]
+        return tuple(f"\nFILE: {path}" for path in given[:_STOPS])
 
     def _make_room(self, limit: int) -> None:
         if not self.conversation.fit(limit, self.tools):

@@ -8,19 +8,22 @@ from lao.core.errors import AttemptFailed
 from lao.llm.clean import clean
 from lao.llm.textfiles import TextFiles, read_files
 
-_CORRECTIONS = 2
+CORRECTIONS = 2
 _CUTS = 3
 _NO_BLOCK = "There is no file in it: no line with FILE: and a path above a code block."
 
 
-def run(session: Session, max_turns: int) -> str:
+def run(session: Session, max_turns: int, corrections: int = CORRECTIONS) -> str:
     """Ask until the files are written; returns a line about them.
+
+    Args:
+        corrections: how often the model is told what does not work in its answer.
 
     Raises:
         AttemptFailed: kind "no_edit" when nothing usable came, "truncated" when answers are cut off again and again,
             "turn_limit".
     """
-    corrections = cuts = 0
+    corrected = cuts = 0
     while session.turns < max_turns:
         answer = session.ask()
         truncated = answer.finish_reason == "length"
@@ -35,9 +38,9 @@ def run(session: Session, max_turns: int) -> str:
             problems += _missing(session) if not problems else []
             if not problems:
                 return ""
-            corrections += 1
+            corrected += 1
             # A fresh attempt helps more than a third request; a repair that repeats itself is no repair.
-            if corrections > _CORRECTIONS or session.stale > (0 if session.brief.previous else 1):
+            if corrected > corrections or session.stale > (0 if session.brief.previous else 1):
                 if session.changed:
                     return "left open: " + " ".join(problems)
                 raise _failed(session, f"no file could be taken from the answers: {problems[0]}", "no_edit")

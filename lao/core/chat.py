@@ -43,6 +43,7 @@ class ChatRequest:
         tools: OpenAI-format tool list, or empty.
         schema: JSON Schema that the answer must satisfy (sent as ``response_format``), or None.
         max_tokens: upper limit of generated tokens; always sent.
+        stop: texts that end the answer before them; at most four.
     """
 
     model: str
@@ -54,6 +55,7 @@ class ChatRequest:
     top_p: float | None = None
     seed: int | None = None
     repetition_penalty: float | None = None
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

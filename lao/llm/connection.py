@@ -111,6 +111,8 @@ class Connection:
         for name in ("temperature", "top_p", "seed"):
             if (value := getattr(request, name)) is not None:
                 body[name] = value
+        if request.stop:
+            body["stop"] = list(request.stop)
         if request.tools:
             body |= {"tools": list(request.tools), "parallel_tool_calls": False}
         if request.schema is not None:

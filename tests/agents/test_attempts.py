@@ -219,8 +219,8 @@ def test_the_nearest_candidate_is_worked_on_when_none_passes() -> None:
 
 
 def test_an_answer_without_code_is_a_failed_candidate_and_not_the_end() -> None:
-    """One bad answer does not cost the other samples."""
-    it = Setting(code("a = 1\n"), "I cannot.", "No.", "No.", code("a = 3\n"), number=3)
+    """One bad answer does not cost the other samples, and is not argued about: the next sample is."""
+    it = Setting(code("a = 1\n"), "I cannot.", code("a = 3\n"), number=3)
     assert it.run().round == 3
     assert it.ladder.rounds[1]["score"] == -1.0
 

@@ -55,6 +55,7 @@ def test_message_says_all_that_matters() -> None:
     model = ScriptedModel(GOOD)
     _code(model, brief)
     request = model.requests[0]
+    assert request.stop == ("\nFILE: test_stats.py",)  # models go on with the tests that they saw
     assert request.messages[0]["content"].splitlines()[0] == "LAO role: coder"
     text = model.last_user(0)
     parts = [

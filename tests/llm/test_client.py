@@ -36,7 +36,7 @@ def test_request_on_the_wire(server: ScriptedServer, bench: Bench) -> None:
     tool = {"type": "function", "function": {"name": "t", "parameters": {"type": "object"}}}
     server.script = [say("x"), say("{}")]
     bench.model.complete(REQUEST)
-    bench.model.complete(ChatRequest("m", REQUEST.messages, 9, (tool,), schema, 0.1, 0.9, 3, 1.05))
+    bench.model.complete(ChatRequest("m", REQUEST.messages, 9, (tool,), schema, 0.1, 0.9, 3, 1.05, ("END",)))
     plain, full = server.requests
     assert plain == {
         "model": "m", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 50, "stream": True,
@@ -47,6 +47,7 @@ def test_request_on_the_wire(server: ScriptedServer, bench: Bench) -> None:
         "type": "json_schema", "json_schema": {"name": "plan", "strict": True, "schema": schema}
     }  # fmt: skip
     assert (full["temperature"], full["top_p"], full["seed"], full["repeat_penalty"]) == (0.1, 0.9, 3, 1.05)
+    assert full["stop"] == ["END"]
     assert server.headers[0]["authorization"] == "Bearer key"
 
 
