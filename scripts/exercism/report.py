@@ -62,7 +62,8 @@ def _lao_cells(lao: dict[str, Json] | None) -> list[str]:
     if lao is None:
         return [""] * len(_LAO)
     counts = [str(lao["calls"]), _prompt(lao), str(lao["generated"]), f"{lao['seconds']:.0f}"]
-    return [lao["state"], _truth(lao), lao["rung"], *counts]
+    state = lao["state"] + (", no check" if lao.get("unchecked") else "")
+    return [state, _truth(lao), lao["rung"], *counts]
 
 
 def _base_cells(base: dict[str, Json] | None) -> list[str]:
@@ -88,8 +89,9 @@ def _sentences(summed: dict[str, Json]) -> list[str]:
     said = []
     if lao := summed.get("lao"):
         said.append(
-            f"LAO solved {lao['solved']} of {lao['exercises']}; false done {lao['false_done']}, "
-            f"solved but not claimed {lao['unclaimed']}, over the limit {lao['over_limit']}."
+            f"LAO solved {lao['solved']} of {lao['exercises']}; false done {lao['false_done']}"
+            + (f' ({lao["false_done_unchecked"]} of them shown as "no check")' if lao["false_done_unchecked"] else "")
+            + f", solved but not claimed {lao['unclaimed']}, over the limit {lao['over_limit']}."
         )
         if lao["shared_server"]:
             said.append(

@@ -86,6 +86,7 @@ def lao_part(claim: Claim, judged: Judgement, server: Figures | None) -> dict[st
         "judge": judged.passed,
         "solved": judged.passed and not over,
         "false_done": claim.state == COMPLETED and not judged.passed,
+        "unchecked": unchecked(claim.status),
         "unclaimed": judged.passed and claim.state != COMPLETED,
         "over_limit": over,
         "rung": claim.rung,
@@ -98,6 +99,12 @@ def lao_part(claim: Claim, judged: Judgement, server: Figures | None) -> dict[st
         "log": claim.log,
         "status": claim.status,
     }
+
+
+def unchecked(status: dict[str, Json]) -> bool:
+    """Whether LAO itself says of a completed task that no check stands behind it."""
+    tasks = status.get("tasks") or ()
+    return any(task.get("state") == COMPLETED and task.get("evidence") == "none" for task in tasks)
 
 
 def baseline_part(floor: Floor) -> dict[str, Json]:
@@ -121,7 +128,8 @@ def totals(rows: Iterable[dict[str, Json]]) -> dict[str, Json]:
             name: sum(r[name] for r in lao)
             for name in ("solved", "false_done", "unclaimed", "over_limit", "shared_server")
         }
-        found["lao"] = {"exercises": len(lao), **flags, **_sums(lao)}
+        told = sum(r["false_done"] and r.get("unchecked", False) for r in lao)
+        found["lao"] = {"exercises": len(lao), **flags, "false_done_unchecked": told, **_sums(lao)}
     if base:
         two = None if any(r["two"] is None for r in base) else sum(r["two"] for r in base)
         found["baseline"] = {"exercises": len(base), "one": sum(r["one"] for r in base), "two": two, **_sums(base)}

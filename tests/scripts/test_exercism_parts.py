@@ -242,6 +242,9 @@ def test_claims_are_held_against_the_truth(state: str, passes: bool, code: int |
     flags = ("solved", "false_done", "unclaimed", "over_limit")
     assert {name for name in flags if part[name]} == expected
     assert (part["rung"], part["calls"], part["prompt"], part["cached"]) == ("draft, repair", 3, 100, 40)
+    assert not part["unchecked"]
+    told = {**status, "tasks": [{"state": "completed", "evidence": "none"}]}
+    assert lao_part(claim(told, Done(code, "", 1.0)), Judgement(passes, ""), None)["unchecked"]
     more_exact = lao_part(claim(status, Done(code, "", 1.0)), Judgement(passes, ""), Figures(4, 200, 50, 9))
     assert (more_exact["calls"], more_exact["prompt"], more_exact["cached"]) == (4, 200, 50)
     shared = lao_part(claim(status, Done(code, "", 1.0)), Judgement(passes, ""), Figures(9, 900, 50, 9))
