@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from lao.agents.ladder import Checked
+from lao.agents.ladder import REPEATED, Checked
 from lao.core.steps import DirectSteps, StepKind
 from lao.core.words import CommandResult, Finding, Json
 from lao.durable.files import FileWrite
@@ -60,7 +60,7 @@ class TaskBench:
         candidate = self._work.steps.run(StepKind.READ, f"candidate:{label}", self._candidate)
         files = tuple((path, text) for path, text in candidate["files"])
         if candidate["code"] in seen:
-            return Checked(False, 0.0, _REPEATED, _REPEATED, "repeated", candidate["code"], 0.0, ())
+            return Checked(False, 0.0, _SAME_CODE, _SAME_CODE, REPEATED, candidate["code"], 0.0, ())
         found = self._work.steps.run(StepKind.REPEATABLE, f"checks:{label}", lambda: self._judge(candidate))
         self.accepted = {"tree": candidate["tree"], "evidence": found["results"], "findings": found["findings"]}
         return Checked.from_json({**found["checked"], "code": candidate["code"], "files": files})
@@ -140,7 +140,7 @@ class TaskBench:
         }
 
 
-_REPEATED = "this is the same code that failed before"
+_SAME_CODE = "this is the same code that failed before"
 _POINTLESS = frozenset({"syntax", "missing_file", "empty_file", "outside_workspace"})
 """Findings with which the commands would only say the same at greater length."""
 

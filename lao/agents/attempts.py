@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from lao.agents.coder import CoderBrief, CoderResult, write_code
 from lao.agents.coder_text import CORRECTIONS
 from lao.agents.crossing import crossings
-from lao.agents.ladder import Checked, Files, Ladder, MeteredSteps, over_budget
+from lao.agents.ladder import REPEATED, Checked, Files, Ladder, MeteredSteps, over_budget
 from lao.agents.toolbox import Toolbox
 from lao.config.settings import AttemptSettings, ModelSettings
 from lao.core.chat import Model
@@ -29,6 +29,9 @@ TEMPERATURES: Final = (0.6, 0.8, 1.0, 0.8)
 """Of the candidates, in turn: the same prompt at the same temperature gives a weak model's same mistake again."""
 
 REPAIR_TEMPERATURES: Final = (0.3, 0.7)
+CLIMB_TEMPERATURES: Final = (0.7, 1.0)
+"""Higher: at a low one a weak model gives back the version that it is shown."""
+
 _CLIMBS: Final = 4
 _CROSSINGS: Final = 12
 """Checks that are spent on crossing candidates: about as long as one more sample takes."""
@@ -158,7 +161,8 @@ class Attempt:
     def _cross(self) -> Solved | None:
         """Exchange single functions between the candidates, from the best upwards; asks no model."""
         tried: set[Files] = set()
-        for number in range(_CROSSINGS):
+        spent = 0
+        while spent < _CROSSINGS:
             best = self._ladder.best
             others = [files for _, files in self._ladder.pool]
             made = (f for f in crossings(best.files, others) if f not in tried) if best is not None else iter(())
@@ -168,8 +172,12 @@ class Attempt:
             tried.add(files)
             self._round += 1
             started = self._ladder.seconds
-            self._bench.place(f"{CROSS}-{number}", files)
+            self._bench.place(f"{CROSS}-{self._round}", files)
             checked = self._bench.check(f"{CROSS}-{self._round}", self._ladder.seen)
+            if checked.failure == REPEATED:
+                self._undo()
+                continue
+            spent += 1
             self._note(checked, self._settings, CROSS, started)
             if checked.passed:
                 made_of = "put together from the functions of several candidates"
@@ -188,7 +196,7 @@ class Attempt:
             return None
         self._ladder.climbed = best.code
         for number in range(_CLIMBS if self._limits.repairs else 0):
-            temperature = REPAIR_TEMPERATURES[number % len(REPAIR_TEMPERATURES)]
+            temperature = CLIMB_TEMPERATURES[number % len(CLIMB_TEMPERATURES)]
             settings = sampled(self._settings, temperature, number + 100 * self._number)
             before = self._ladder.best
             assert before is not None, "the best one is never forgotten"

@@ -13,6 +13,8 @@ Files = tuple[tuple[str, str], ...]
 """(path, content) of a candidate's files."""
 
 _POOL = 12
+REPEATED = "repeated"
+"""The failure of code that was checked before and is not checked again."""
 
 
 @dataclass(frozen=True)
