@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lao.agents import coder_plain, coder_text, coder_tools
 from lao.agents.ask import JournaledModel, completion_limit, prompt_limit
-from lao.agents.coder_brief import CoderBrief, system_prompt, user_message
+from lao.agents.coder_brief import EDIT_FORMATS, CoderBrief, system_prompt, user_message
 from lao.agents.coder_session import Session
 from lao.agents.prompt import load
 from lao.agents.toolbox import Toolbox
@@ -94,7 +94,8 @@ def _attempt(
     protocol = "tools" if tools else "text"
 
     def begin(shown: CoderBrief) -> Conversation:
-        if shown.plain and not tools and coder_plain.suits(shown):
+        whole = not tools and settings.edit_format not in EDIT_FORMATS
+        if shown.plain and whole and coder_plain.suits(shown):
             conversation = Conversation(load("coder_plain"))
             conversation.user(coder_plain.plain_message(shown, budget=int(limit * 0.85)))
             return conversation

@@ -77,8 +77,8 @@ class CoderBrief:
 
     def without_short_files(self) -> CoderBrief:
         """The same without the short files of the task itself; a long one cannot be written without seeing it."""
-        kept = tuple(f for f in self.context_files if f[0] not in self.task.file_paths or _is_long(f[1]))
-        return replace(self, context_files=kept, previous=tuple(f for f in self.previous if _is_long(f[1])))
+        kept = tuple(f for f in self.context_files if f[0] not in self.task.file_paths or is_long(f[1]))
+        return replace(self, context_files=kept, previous=tuple(f for f in self.previous if is_long(f[1])))
 
 
 def is_test(path: str) -> bool:
@@ -216,7 +216,7 @@ def _other_files(brief: CoderBrief, limit: int) -> str:
             continue
         room = limit - sum(map(estimate, parts)) - 30
         body = content.rstrip("\n")
-        short = "" if is_test(path) or not (_is_long(body) or estimate(body) > room) else outline(path, content)
+        short = "" if is_test(path) or not (is_long(body) or estimate(body) > room) else outline(path, content)
         if room < 40:
             parts.append(f"(not shown for lack of space: {path})")
         elif short and len(short) < len(body):
@@ -238,13 +238,14 @@ def _own_files(brief: CoderBrief, limit: int) -> tuple[str, bool]:
             parts.append(f"(not shown for lack of space: {path})")
             continue
         body = clip(content.rstrip("\n"), room)
-        long = long or body != content.rstrip("\n") or _is_long(content)
+        long = long or body != content.rstrip("\n") or is_long(content)
         what = "Your earlier version of" if path in earlier else "Current content of"
         parts.append(f"{what} {path}:\n{fenced(path, body)}")
     return "\n\n".join(parts), long
 
 
-def _is_long(content: str) -> bool:
+def is_long(content: str) -> bool:
+    """Whether a file is better edited than written anew."""
     return content.count("\n") > _LONG_LINES
 
 

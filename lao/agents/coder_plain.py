@@ -5,7 +5,7 @@ Two ways of asking solve more than twice as many samples of one: a small model's
 
 from __future__ import annotations
 
-from lao.agents.coder_brief import CoderBrief, fenced
+from lao.agents.coder_brief import CoderBrief, fenced, is_long
 from lao.agents.plan_text import body
 from lao.agents.prompt import load
 from lao.llm.tokens import clip, estimate
@@ -14,8 +14,10 @@ _LESSON = 160
 
 
 def suits(brief: CoderBrief) -> bool:
-    """Whether the task can be put this way: one file to write as a whole, nothing to be mended."""
-    return len(brief.task.file_paths) == 1 and not (brief.previous or brief.feedback)
+    """Whether the task can be put this way: one short file to write as a whole, nothing to be mended."""
+    if len(brief.task.file_paths) != 1 or brief.previous or brief.feedback:
+        return False
+    return not is_long(brief.current.get(brief.task.file_paths[0], ""))
 
 
 def plain_message(brief: CoderBrief, *, budget: int) -> str:

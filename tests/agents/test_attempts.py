@@ -180,6 +180,24 @@ def test_half_of_the_candidates_are_asked_in_another_form() -> None:
     assert again.model.last_user(0) == it.model.last_user(2)
 
 
+def test_the_plain_form_is_for_one_short_file_to_be_written_whole() -> None:
+    """A long file, several files, or a model that is to send edits: asked as always."""
+    stub = (("a.py", "stub = None\n"),)
+    brief = replace(BRIEF, context_files=stub)
+    cases = [
+        (replace(BRIEF, context_files=(("a.py", "x = 1\n" * 200),)), settings()),
+        (replace(brief, task=TaskSpec("both", "", ("a.py", "b.py"))), settings()),
+        (brief, settings(edit_format="search_replace")),
+    ]
+    for shown, told in cases:
+        it = Setting(code("a = 3\n") + "\nFILE: b.py\n```python\nb = 2\n```\n", number=3, brief=shown, settings=told)
+        it.run()
+        assert "FILE:" in it.model.last_user(0)
+    plain = Setting(code("a = 3\n"), number=3, brief=brief)
+    plain.run()
+    assert "FILE:" not in plain.model.last_user(0)
+
+
 HALF = "class A:\n    def f(self):\n        return {f}\n\n    def g(self):\n        return {g}\n"
 
 
