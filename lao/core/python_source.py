@@ -44,12 +44,12 @@ def definitions(text: str) -> dict[str, Definition]:
     tree = parsed(text)
     if tree is None:
         return {}
-    lines = text.splitlines(keepends=True)
+    lines = text.split("\n")  # as the parser counts them: a form feed ends no line
     found = {}
     for name, node in _functions(tree):
         first, last = _lines(node)
-        source = "".join(lines[first:last])
-        found[name] = Definition(name, source if source.endswith("\n") else source + "\n", ast.dump(node))
+        source = "\n".join(lines[first:last]) + "\n"
+        found[name] = Definition(name, source, ast.dump(node))
     return found
 
 
@@ -62,10 +62,10 @@ def with_definition(text: str, name: str, source: str) -> str:
     node = dict(_functions(tree)).get(name) if tree is not None else None
     if node is None:
         return ""
-    lines = text.splitlines(keepends=True)
+    lines = text.split("\n")
     first, last = _lines(node)
     own = source if _margin(source) == node.col_offset else indent(dedent(source), " " * node.col_offset)
-    changed = "".join([*lines[:first], own.rstrip("\n") + "\n", *lines[last:]])
+    changed = "\n".join([*lines[:first], own.rstrip("\n"), *lines[last:]])
     return changed if parsed(changed) is not None else ""
 
 

@@ -51,6 +51,13 @@ def test_one_definition_is_exchanged(source: str) -> None:
     )
 
 
+def test_a_form_feed_ends_no_line() -> None:
+    """Old sources have page breaks; lines are counted as Python counts them."""
+    text = "x = 1\n\x0c\ndef f():\n    return 1\n"
+    assert definitions(text)["f"].source == "def f():\n    return 1\n"
+    assert with_definition(text, "f", "def f():\n    return 2\n") == text.replace("return 1", "return 2")
+
+
 def test_what_cannot_be_exchanged_gives_nothing() -> None:
     """An unknown name, text that is no Python, a result that is none."""
     assert with_definition(TEXT, "A.z", "def z(self): pass") == ""
