@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from lao.agents.coder import CoderBrief, CoderResult, write_code
 from lao.agents.coder_text import CORRECTIONS
-from lao.agents.crossing import crossings
+from lao.agents.crossing import offspring
 from lao.agents.ladder import REPEATED, Checked, Files, Ladder, MeteredSteps, over_budget
 from lao.agents.toolbox import Toolbox
 from lao.config.settings import AttemptSettings, ModelSettings
@@ -163,10 +163,7 @@ class Attempt:
         tried: set[Files] = set()
         spent = 0
         while spent < _CROSSINGS:
-            best = self._ladder.best
-            others = [files for _, files in self._ladder.pool]
-            made = (f for f in crossings(best.files, others) if f not in tried) if best is not None else iter(())
-            files = next(made, None)
+            files = next((f for f in offspring(self._ladder.pool) if f not in tried), None)
             if files is None or self._over():
                 break
             tried.add(files)

@@ -18,7 +18,7 @@ from lao.llm.conversation import Conversation
 from lao.llm.faults import ContextOverflow
 from lao.llm.textfiles import PatchBlock, TextFiles
 from lao.tools.editing import NOT_PYTHON
-from lao.tools.imports import with_imports
+from lao.tools.lost_names import with_lost_names
 
 _UNKNOWN_OUTCOME = (
     "The command was interrupted, its outcome is unknown, and it was not run again. Look before you repeat it."
@@ -121,7 +121,7 @@ class Session:
         added: tuple[str, ...] = ()
         if name == "file_write" and isinstance(path, str) and path.endswith(".py"):
             known = dict(self.brief.context_files).get(_plain(path)) or self.brief.current.get(_plain(path), "")
-            content, added = with_imports(str(arguments.get("content", "")), known)
+            content, added = with_lost_names(str(arguments.get("content", "")), known)
             arguments = {**arguments, "content": content} if added else arguments
         self.tool_calls += 1
         try:

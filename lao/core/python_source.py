@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from textwrap import dedent, indent
 
@@ -16,7 +16,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Definition:
-    """A function of a module or a method of one of its classes.
+    """A function of a module, a method of one of its classes, or a constant.
 
     Attributes:
         name: ``"f"``, or ``"Class.method"``.
@@ -67,6 +67,39 @@ def with_definition(text: str, name: str, source: str) -> str:
     own = source if _margin(source) == node.col_offset else indent(dedent(source), " " * node.col_offset)
     changed = "\n".join([*lines[:first], own.rstrip("\n"), *lines[last:]])
     return changed if parsed(changed) is not None else ""
+
+
+def constants(text: str) -> dict[str, Definition]:
+    """The names that a module assigns exactly once, by a statement of their own at the top level, in their order."""
+    tree = parsed(text)
+    lines = text.split("\n")
+    found: dict[str, Definition] = {}
+    again: set[str] = set()
+    for name, node in _assignments(tree) if tree is not None else ():
+        again |= {name} & found.keys()
+        source = "\n".join(lines[node.lineno - 1 : node.end_lineno]) + "\n"
+        found[name] = Definition(name, source, ast.dump(node))
+    return {name: item for name, item in found.items() if name not in again}
+
+
+def with_constants(text: str, others: Mapping[str, Definition]) -> str:
+    """``text`` with those of its constants that ``others`` has too as they are there; "" when nothing changes."""
+    tree, own = parsed(text), constants(text)
+    lines = text.split("\n")
+    wanted = {n: d for n, d in others.items() if n in own and own[n].shape != d.shape}
+    for name, node in reversed(list(_assignments(tree))) if tree is not None and wanted else ():
+        if name in wanted:
+            lines[node.lineno - 1 : node.end_lineno] = wanted[name].source.rstrip("\n").split("\n")
+    changed = "\n".join(lines)
+    return changed if wanted and parsed(changed) is not None else ""
+
+
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.Assign | ast.AnnAssign]]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            yield node.targets[0].id, node
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            yield node.target.id, node
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[str, Function]]:

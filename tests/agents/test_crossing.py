@@ -18,6 +18,15 @@ def test_each_differing_definition_once_and_the_best_donor_first() -> None:
     ]
 
 
+def test_constants_are_exchanged_together() -> None:
+    """Values that differ from each other mean something only as a set; names that one lacks stay as they are."""
+    base = "A = None\nB = None\nOWN = 1\n\n\ndef f():\n    return A\n"
+    other = "A: int = 1\nB = (\n    2\n)\nMORE = 4\n\n\ndef f():\n    return A\n"
+    assert list(crossings((("m.py", base),), [(("m.py", other),)] * 2)) == [
+        (("m.py", base.replace("A = None", "A: int = 1").replace("B = None", "B = (\n    2\n)")),)
+    ]
+
+
 def test_nothing_to_exchange() -> None:
     """Names that only one has, files that are no Python or do not parse, the base itself."""
     for other in (BASE, "def h():\n    return 7\n", "def f(:", ""):

@@ -1,4 +1,4 @@
-"""Imports that a rewritten Python file lost: those that its earlier version had, and names with one meaning only.
+"""Names that a rewritten Python file lost: imports and constants of its earlier version, and names of one meaning only.
 
 Weak models rewrite a file without its head, or use ``math`` without importing it. Nothing is added where a name could
 mean two things; the code itself is never touched.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from lao.core.python_source import parsed
+from lao.core.python_source import constants, parsed
 
 _HOMES: Final = {
     "collections": ("Counter", "OrderedDict", "defaultdict", "deque", "namedtuple"),
@@ -33,8 +33,8 @@ _HOME_OF: Final = {name: module for module, names in _HOMES.items() for name in 
 _OWN: Final = frozenset({"__file__", "__name__", "__doc__", "__path__", "__spec__", "__annotations__", "__builtins__"})
 
 
-def with_imports(after: str, before: str = "") -> tuple[str, tuple[str, ...]]:
-    """``after`` with the imports that it lacks, and their lines; unchanged when it does not parse.
+def with_lost_names(after: str, before: str = "") -> tuple[str, tuple[str, ...]]:
+    """``after`` with the imports and constants that it uses and lacks, and their lines; unchanged when it is no Python.
 
     Args:
         before: the file's earlier text, "" when there is none.
@@ -42,18 +42,36 @@ def with_imports(after: str, before: str = "") -> tuple[str, tuple[str, ...]]:
     tree = parsed(after)
     if tree is None or _has_star(tree):
         return after, ()
-    missing = sorted(_used(tree) - _bound(tree) - set(dir(builtins)) - _OWN)
+    known = _bound(tree) | set(dir(builtins)) | _OWN
+    lost = _lost_constants(_used(tree) - known, before)
+    used = _used(tree).union(*(_used(part) for item in lost if (part := parsed(item)) is not None))
+    missing = sorted(used - known - constants(before).keys())
     had = dict(_imports(parsed(before)))
     lines = tuple(dict.fromkeys(line for name in missing if (line := had.get(name) or _known(name, tree))))
-    if not lines:
-        return after, ()
-    at = _place(tree)
-    text = after.splitlines(keepends=True)
-    head, rest = text[:at], text[at:]
+    text = _inserted(after, lines, _place(tree)) if lines else after
+    again = parsed(text) if lost else None
+    return (_inserted(text, lost, _place(again, imports=True)) if again else text), (*lines, *lost)
+
+
+def _lost_constants(missing: Collection[str], before: str) -> tuple[str, ...]:
+    """Assignments of the earlier text for missing names, and for the names that these use, in their order there."""
+    had = constants(before)
+    wanted: set[str] = set()
+    more = set(missing) & had.keys()
+    while more - wanted:
+        wanted |= more
+        trees = [parsed(had[name].source) for name in wanted]
+        more = set().union(*(_used(tree) for tree in trees if tree is not None)) & had.keys()
+    return tuple(item.source.rstrip("\n") for name, item in had.items() if name in wanted)
+
+
+def _inserted(text: str, added: Sequence[str], at: int) -> str:
+    lines = text.splitlines(keepends=True)
+    head, rest = lines[:at], lines[at:]
     if head and not head[-1].endswith("\n"):
         head[-1] += "\n"
     gap = ["\n"] if rest and rest[0].strip() and not rest[0].startswith(("import ", "from ")) else []
-    return "".join([*head, *(f"{line}\n" for line in lines), *gap, *rest]), lines
+    return "".join([*head, *(f"{line}\n" for line in added), *gap, *rest])
 
 
 def _has_star(tree: ast.Module) -> bool:
@@ -127,13 +145,14 @@ def _annotations(tree: ast.Module) -> set[str]:
     return found
 
 
-def _place(tree: ast.Module) -> int:
-    """The line after the docstring and the ``__future__`` imports."""
+def _place(tree: ast.Module, *, imports: bool = False) -> int:
+    """The line after the docstring and the ``__future__`` imports, or after all ``imports`` of the head."""
     at = 0
     for number, node in enumerate(tree.body):
         docstring = number == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        if not (docstring or future):
+        other = imports and isinstance(node, ast.Import | ast.ImportFrom)
+        if not (docstring or future or other):
             break
         at = node.end_lineno or at
     return at
