@@ -29,10 +29,12 @@ TEMPERATURES: Final = (0.6, 0.8, 1.0, 0.8)
 """Of the candidates, in turn: the same prompt at the same temperature gives a weak model's same mistake again."""
 
 REPAIR_TEMPERATURES: Final = (0.3, 0.7)
-CLIMB_TEMPERATURES: Final = (0.7, 1.0)
+CLIMB_TEMPERATURES: Final = (0.5, 0.8, 1.0)
 """Higher: at a low one a weak model gives back the version that it is shown."""
 
-_CLIMBS: Final = 4
+_IN_VAIN: Final = 3
+"""Rounds of climbing without a gain that end it."""
+
 _CROSSINGS: Final = 12
 """Checks that are spent on crossing candidates: about as long as one more sample takes."""
 
@@ -187,25 +189,24 @@ class Attempt:
         return Solved(result, rung, len(self._ladder.rounds), self._turns)
 
     def _climb(self) -> Solved | None:
-        """Repair the best candidate, and go on from there as long as it gets better."""
-        best = self._ladder.best
-        if best is None or best.score < _WORTH or not best.files or best.code == self._ladder.climbed:
+        """Work on the best candidate as long as it gets better: mostly by a short prompt with it and its failure."""
+        if self._ladder.best is None or self._ladder.best.score < _WORTH or not self._limits.repairs:
             return None
-        self._ladder.climbed = best.code
-        for number in range(_CLIMBS if self._limits.repairs else 0):
+        in_vain = number = 0
+        while in_vain < _IN_VAIN:
             temperature = CLIMB_TEMPERATURES[number % len(CLIMB_TEMPERATURES)]
             settings = sampled(self._settings, temperature, number + 100 * self._number)
             before = self._ladder.best
-            assert before is not None, "the best one is never forgotten"
             self._bench.place(f"{CLIMB}-{number}", before.files)
-            solved, checked = self._try(self._mending(before), settings, CLIMB)
+            brief = replace(self._mending(before), plain=number % _IN_VAIN != _IN_VAIN - 1)
+            solved, checked = self._try(brief, settings, CLIMB)
             if solved is not None:
                 return solved
             if checked is None:
                 return None
             self._undo()
-            if number and checked.score <= before.score:
-                return None
+            in_vain = 0 if checked.score > before.score else in_vain + 1
+            number += 1
         return None
 
     def _repair(self, checked: Checked | None, rounds: int) -> Solved | None:
@@ -215,7 +216,8 @@ class Attempt:
                 break
             settings = sampled(self._settings, REPAIR_TEMPERATURES[number % len(REPAIR_TEMPERATURES)], number + 1)
             before = checked
-            solved, checked = self._try(self._mending(before), settings, REPAIR)
+            brief = replace(self._mending(before), plain=number == 0 and before.score >= _WORTH)
+            solved, checked = self._try(brief, settings, REPAIR)
             if solved is not None:
                 return solved
             if checked is None or checked.code == before.code or checked.failure == before.failure:

@@ -11,18 +11,25 @@ from lao.agents.prompt import load
 from lao.llm.tokens import clip, estimate
 
 _LESSON = 160
+_FAILURE = 400
 
 
 def suits(brief: CoderBrief) -> bool:
-    """Whether the task can be put this way: one short file to write as a whole, nothing to be mended."""
-    if len(brief.task.file_paths) != 1 or brief.previous or brief.feedback:
+    """Whether the task can be put this way: one short file to write as a whole, or to be mended after a check."""
+    if len(brief.task.file_paths) != 1 or bool(brief.previous) != bool(brief.feedback):
         return False
-    return not is_long(brief.current.get(brief.task.file_paths[0], ""))
+    (path,) = brief.task.file_paths
+    return not is_long(brief.current.get(path, "")) and {p for p, _ in brief.previous} <= {path}
 
 
 def plain_message(brief: CoderBrief, *, budget: int) -> str:
-    """The message within about ``budget`` tokens: plan, file, tests and other files, what to do."""
+    """The message within about ``budget`` tokens: plan, file, tests and other files, what to do.
+
+    For a version that fails only that and its failure: a short prompt is read in a moment, and nothing distracts.
+    """
     (path,) = brief.task.file_paths
+    if brief.previous:
+        return _mending(brief, path, budget)
     closing = load("coder_plain_end", path=path, task=clip(brief.task.description.strip(), budget // 6))
     left = budget - estimate(closing)
     files = dict(brief.context_files)
@@ -41,3 +48,11 @@ def plain_message(brief: CoderBrief, *, budget: int) -> str:
     if brief.lesson.strip():
         parts.append(f"An earlier version went wrong: {clip(brief.lesson.strip(), _LESSON)}")
     return "\n\n".join([plan, *parts, closing])
+
+
+def _mending(brief: CoderBrief, path: str, budget: int) -> str:
+    failure = clip("\n\n".join(brief.feedback).strip(), min(_FAILURE, budget // 3))
+    closing = load("coder_plain_mend", path=path, failure=failure)
+    return (
+        f"`{path}`:\n{fenced(path, clip(dict(brief.previous)[path].rstrip(), budget - estimate(closing)))}\n\n{closing}"
+    )

@@ -59,7 +59,6 @@ class Ladder:
         fresh_code: whether the last attempt came up with code that was not there before.
         base: attempts before the present set of attempts.
         split, idle: the task was split; it is tried on only while the GPU has nothing else to do.
-        climbed: signature of the candidate that was worked on last.
         pool: files of candidates of which a part of the checks passed, the best first (score, files).
         solved: the rung whose code passed the checks.
     """
@@ -74,7 +73,6 @@ class Ladder:
     base: int = 0
     split: bool = False
     idle: bool = False
-    climbed: str = ""
     solved: str = ""
     pool: list[tuple[float, Files]] = field(default_factory=list)
 
@@ -98,7 +96,6 @@ class Ladder:
             "base": self.base,
             "split": self.split,
             "idle": self.idle,
-            "climbed": self.climbed,
             "solved": self.solved,
             "pool": [[score, [list(f) for f in files]] for score, files in self.pool],
         }

@@ -236,6 +236,20 @@ def test_the_nearest_candidate_is_worked_on_when_none_passes() -> None:
     assert "a = 3\nw" in it.model.last_user()
 
 
+def test_nearly_right_is_mended_by_a_short_prompt() -> None:
+    """The version and its failure, nothing else; every third round of climbing shows everything again."""
+    answers = [code(f"{letter}\n") for letter in "qzx"] + ["```python\nw\n```", "```python\ne\n```", code("r\n")]
+    it = Setting(code("a = 3\nw\n"), *answers, wanted="a = 3\nq\n", number=3)
+    with pytest.raises(Unsolved):
+        it.run()
+    assert it.rungs()[-3:] == ["climb"] * 3
+    short, again, whole = (it.model.last_user(n) for n in (-3, -2, -1))
+    assert "the plan" not in short + again
+    assert "a = 3\nw" in short
+    assert "candidates-1 failed" in short
+    assert "the plan" in whole
+
+
 def test_an_answer_without_code_is_a_failed_candidate_and_not_the_end() -> None:
     """One bad answer does not cost the other samples, and is not argued about: the next sample is."""
     it = Setting(code("a = 1\n"), "I cannot.", code("a = 3\n"), number=3)
