@@ -39,6 +39,12 @@ def test_planner_answers_the_plans_task_lines() -> None:
     assert [t["acceptance"]["commands"] for t in tasks] == [[], ["python b.py"]]
 
 
+def test_coder_understands_a_plain_request() -> None:
+    """One file, asked for in a sentence."""
+    told = "Task: Greet\ncontent: hello\n\nWrite the complete file `sub/b.txt`. Answer with one code block only."
+    assert answer(request("coder", told)).text == "FILE: sub/b.txt\n```\nhello\n```"
+
+
 def test_planner_takes_headings() -> None:
     """Without task lines each second-level heading is a task; a named file is its file, else the title's slug."""
     plan = (

@@ -27,6 +27,7 @@ BREAK = " ⏎ "
 _FRAMED = re.compile(r"^# The plan\b.*\n((?:.*\n)*?)# End of the plan$", re.M)
 _SHOWN_TASKS = re.compile(r'^\{"tasks": ', re.M)
 _FILES = re.compile(r"^Files of this task:\s*\n((?:\s*- .+\n?)+)", re.M)
+_ONE_FILE = re.compile(r"^Write the complete file `([^`\n]+)`", re.M)
 _TEXT_WORDS = re.compile(r"\b(text|notes?|letter|poem|document)\b", re.I)
 
 
@@ -139,7 +140,7 @@ def _code(request: SimRequest) -> Answer:
     """Write the task's files: through the tool when it is offered, else as text."""
     brief = next((t for t in request.user_texts if _FILES.search(t)), request.last_user_text)
     block = _FILES.search(brief)
-    paths = re.findall(r"^\s*- +`?([^`\n]+?)`?\s*$", block[1], re.M) if block else []
+    paths = re.findall(r"^\s*- +`?([^`\n]+?)`?\s*$", block[1], re.M) if block else _ONE_FILE.findall(brief)
     given = _CONTENT.search(brief)
     files = [(path, f"{given[1]}\n".replace(BREAK, "\n") if given else file_text(path)) for path in paths]
     if "file_write" not in request.tools:
