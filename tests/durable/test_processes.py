@@ -115,7 +115,7 @@ def test_sweep_kills_orphans_of_a_dead_worker(tmp_path: Path) -> None:
     pid = wait_for(tmp_path / "orphan")
     try:
         assert alive(pid)
-        assert kill_marked(f"{prefix}/run-1/") == 1
+        assert kill_marked(f"{prefix}/run-1/") >= 1  # the middle of the double fork may still be ending
         assert not alive(pid)
         assert other.poll() is None
         assert kill_marked(f"{prefix}/run-1/") == 0
