@@ -6,7 +6,7 @@ what fails them is undone. Every decision depends on recorded results only, so a
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -161,11 +161,15 @@ class Attempt:
         return self._cross() or self._climb()
 
     def _cross(self) -> Solved | None:
-        """Exchange single functions between the candidates, from the best upwards; asks no model."""
+        """Exchange single functions or the constants between the candidates near the best; asks no model."""
         tried: set[Files] = set()
-        spent = 0
+        spent, height = 0, -1.0
+        made: Iterator[Files] = iter(())
         while spent < _CROSSINGS:
-            files = next((f for f in offspring(self._ladder.pool) if f not in tried), None)
+            if self._ladder.pool and self._ladder.pool[0][0] > height:  # a better one: go on from there
+                height = self._ladder.pool[0][0]
+                made = offspring(tuple(self._ladder.pool))
+            files = next((f for f in made if f not in tried), None)
             if files is None or self._over():
                 break
             tried.add(files)
