@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from lao.agents.ladder import REPEATED, Checked
@@ -12,6 +13,7 @@ from lao.durable.files import FileWrite
 from lao.quality.commands import run_checks, validation_commands
 from lao.quality.evidence import code_signature, digest
 from lao.quality.placeholders import PlaceholderLimits
+from lao.quality.stubs import Stubs
 from lao.quality.verifier import verify_files
 from lao.state import ledger, pipeline
 from lao.workspace.folder_copy import FolderCopy
@@ -23,11 +25,23 @@ FILES_CHARACTERS = 40_000
 """Of a candidate's files that are kept for a repair."""
 
 
+@dataclass(frozen=True)
+class Given:
+    """What the attempt found and has to respect: text of the given tests by path, ``quality.stubs.Stubs``."""
+
+    judges: dict[str, str]
+    stubs: Stubs
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Given:
+        return cls(dict(data.get("judges") or {}), dict(data.get("stubs") or {}))
+
+
 class TaskBench:
     """``lao.agents.attempts.Bench`` for one claimed run of the code phase."""
 
-    def __init__(self, work: Work, repository: Repository | None, judges: dict[str, str]) -> None:
-        self._work, self._repository, self._judges = work, repository, judges
+    def __init__(self, work: Work, repository: Repository | None, given: Given) -> None:
+        self._work, self._repository, self._given = work, repository, given
         saved = work.steps.run(StepKind.READ, "checkpoint", self._save)
         self._checkpoint, self._tree = saved["commit"], saved["tree"]
         self.accepted: dict[str, Json] = {}
@@ -119,7 +133,7 @@ class TaskBench:
         """``every``: the commands alone, and their results also when they fail."""
         work, limits = self._work, self._work.factory.settings.orchestration
         changed = tuple(candidate["changed"])
-        mechanical = () if every else mechanical_findings(work, folder, changed, self._judges)
+        mechanical = () if every else mechanical_findings(work, folder, changed, self._given)
         stop = [f for f in mechanical if f.blocks]
         results: tuple[CommandResult, ...] = ()
         if not any(f.kind in _POINTLESS for f in stop):
@@ -145,16 +159,22 @@ _POINTLESS = frozenset({"syntax", "missing_file", "empty_file", "outside_workspa
 """Findings with which the commands would only say the same at greater length."""
 
 
-def mechanical_findings(
-    work: Work, folder: Path, changed: tuple[str, ...], judges: dict[str, str]
-) -> tuple[Finding, ...]:
+def mechanical_findings(work: Work, folder: Path, changed: tuple[str, ...], given: Given) -> tuple[Finding, ...]:
     """What can be said without running anything; nothing when the verifier is switched off."""
     told = work.factory.settings.orchestration
     if not told.verifier_enabled:
         return ()
     limits = PlaceholderLimits(told.placeholder_max_markers_per_kloc, told.placeholder_max_ratio)
     todos = ledger.open_todos(work.factory.store, work.the_task.id)
-    return verify_files(folder, work.the_task.spec, changed, open_todos=todos, limits=limits, judges_before=judges)
+    return verify_files(
+        folder,
+        work.the_task.spec,
+        changed,
+        open_todos=todos,
+        limits=limits,
+        judges_before=given.judges,
+        stubs_before=given.stubs,
+    )
 
 
 def decides(work: Work, command: str) -> bool:

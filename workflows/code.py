@@ -14,12 +14,13 @@ from lao.core.words import Finding, Json, Severity, TaskSpec
 from lao.llm.tokens import CHARS_PER_TOKEN
 from lao.quality.commands import files_of_commands, validation_commands
 from lao.quality.protection import judge_files, protected_files
+from lao.quality.stubs import stubs_of
 from lao.state import attempts, ledger, pipeline
 from lao.tools.context import ToolContext
 from lao.tools.toolbox import Toolbox
 from lao.workspace.symbols import related_files
 from lao.workspace.tree import listing, read_text_files
-from workflows.bench import TaskBench
+from workflows.bench import Given, TaskBench
 from workflows.traces import commit
 from workflows.work import Outcome, Work
 
@@ -48,7 +49,7 @@ def body(work: Work) -> Outcome:
     factory, task = work.factory, work.the_task
     repository = work.repository()
     start = work.steps.run(StepKind.READ, "context", lambda: _context(work))
-    bench = TaskBench(work, repository, dict(start["judges"]))
+    bench = TaskBench(work, repository, Given.from_json(start))
     ladder = Ladder.from_json(task.ladder)
     attempt = Attempt(
         _brief(work, start),
@@ -105,6 +106,7 @@ def _solved(work: Work, solved: Solved, ladder: Ladder, bench: TaskBench, start:
         "rung": solved.rung,
         "checked": bench.accepted,
         "judges": start["judges"],
+        "stubs": start["stubs"],
     }
     how = f" by {solved.rung}, round {solved.round}" if solved.round > 1 else ""
     return Outcome(apply, result=result, text=f"{len(changed)} files changed in {solved.turns} turns{how}")
@@ -175,6 +177,7 @@ def _context(work: Work) -> dict[str, Json]:
         "head": repository.head() if repository else None,
         "files": [list(item) for item in read_text_files(root, wanted, budget)],
         "judges": _judges(work),
+        "stubs": {} if _checks(work) else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
         "tree": listing(root, 60),
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from lao.core.words import CommandResult, Finding, Json, Severity
 from lao.quality.commands import command_findings, run_checks, validation_commands
 from lao.state import ledger, pipeline, runs
-from workflows.bench import decides, mechanical_findings
+from workflows.bench import Given, decides, mechanical_findings
 from workflows.work import Outcome, Work
 
 
@@ -66,8 +66,8 @@ def _looked_at(work: Work, coded: dict[str, Json], commit: str | None) -> Looked
     """What the mechanical checks and the commands say of the commit."""
     limits = work.factory.settings.orchestration
     with _checkout(work, commit) as folder:
-        changed, judges = tuple(coded.get("changed") or ()), dict(coded.get("judges") or {})
-        findings = list(mechanical_findings(work, folder, changed, judges))
+        changed = tuple(coded.get("changed") or ())
+        findings = list(mechanical_findings(work, folder, changed, Given.from_json(coded)))
         results = run_checks(
             validation_commands(limits, work.plan.options, work.the_task.spec, folder),
             cwd=folder,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -12,6 +12,7 @@ from lao.core.words import Finding, Severity, TaskSpec
 from lao.quality.parsing import parse_findings
 from lao.quality.placeholders import PlaceholderLimits, placeholder_findings
 from lao.quality.protection import judge_findings
+from lao.quality.stubs import lost_stub_findings
 from lao.tools.paths import relative_name, resolve
 
 _MAX_BYTES: Final = 2_000_000
@@ -26,6 +27,7 @@ def verify_files(
     open_todos: tuple[str, ...] = (),
     limits: PlaceholderLimits | None = None,
     judges_before: Mapping[str, str] = MappingProxyType({}),
+    stubs_before: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[Finding, ...]:
     """Everything that can be said about the task's files without a model.
 
@@ -33,6 +35,7 @@ def verify_files(
         changed: workspace-relative paths that the attempt changed.
         open_todos: content of the to-do items that are not completed.
         judges_before: text by path of ``protection.judge_files`` before the attempt.
+        stubs_before: ``stubs.stubs_of`` before the attempt.
     """
     findings: list[Finding] = []
     claimed: list[str] = []
@@ -45,6 +48,7 @@ def verify_files(
     for name in dict.fromkeys((*claimed, *changed)):
         findings += _file_findings(root, name, claimed=name in claimed, limits=limits or PlaceholderLimits())
     findings += judge_findings(root, task, changed, judges_before)
+    findings += lost_stub_findings(root, stubs_before)
     findings += _no_change(task, changed, findings)
     findings += [
         Finding(Severity.MINOR, "open_todo", f"the to-do item {item!r} is not completed", analyzer="todo_ledger")
