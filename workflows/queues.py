@@ -9,12 +9,13 @@ from typing import Any, Final
 from huey.api import Huey
 from huey.registry import Registry
 
-from lao.core.states import PHASE_QUEUE, Phase, Queue
+from lao.core.states import FEEDS, PHASE_QUEUE, Phase, Queue
 from lao.durable.holding import owner_alive
 from lao.state import ledger, runs
 from workflows.factory import active
+from workflows.order import Affinity, Limits
 from workflows.serializer import JsonSerializer
-from workflows.storage import Affinity, GpuStorage, QueueStorage
+from workflows.storage import GpuStorage, QueueStorage
 
 
 class FactoryHuey(Huey):  # type: ignore[misc]  # huey ships no types
@@ -62,20 +63,42 @@ def _queue_file() -> Path:
     return active.get().settings.paths.queue
 
 
+def _phase_of(task_name: str) -> Phase | None:
+    """None for a message of no phase: also one that cannot be read, which ends as a dead letter."""
+    name = task_name.rpartition(".")[2]
+    return Phase(name) if name in _PHASES else None
+
+
 def _model_of(task_name: str) -> str:
-    return active.get().model_key(Phase(task_name.rpartition(".")[2]))
+    phase = _phase_of(task_name)
+    return active.get().model_key(phase) if phase else ""
 
 
 def _wave_of(task_name: str) -> int | None:
     limits = active.get().settings.orchestration
     sizes = {Phase.CODE: limits.coder_batch_size, Phase.REVIEW: limits.reviewer_batch_size}
-    phase = Phase(task_name.rpartition(".")[2])
-    return sizes.get(phase) if limits.phase_gated else 1
+    phase = _phase_of(task_name)
+    return sizes.get(phase) if phase and limits.phase_gated else 1
 
+
+def _fed(model: str) -> bool:
+    """Whether work for this model may come up soon: out of what the cpu queue does, or after a pause."""
+    factory = active.get()
+    own = [phase for phase in Phase if factory.model_key(phase) == model]
+    feeding = [phase for phase, fed in FEEDS.items() if set(fed) & set(own)]
+    return runs.soon(factory.store, feeding, own, factory.settings.orchestration.swap_patience_s)
+
+
+def _limits() -> Limits:
+    told = active.get().settings.orchestration
+    return Limits(told.swap_patience_s, told.longest_wait_s)
+
+
+_PHASES: Final = frozenset(phase.value for phase in Phase)
 
 _registry: Final = Registry()
 _peers: Final[dict[str, FactoryHuey]] = {}
-_affinity: Final = Affinity(_model_of, _wave_of, lambda: active.get().resident_model())
+_affinity: Final = Affinity(_model_of, _wave_of, lambda: active.get().resident_model(), _fed, _limits)
 
 cpu: Final = FactoryHuey(Queue.CPU, _registry, _peers, storage_class=QueueStorage)
 gpu: Final = FactoryHuey(Queue.GPU, _registry, _peers, storage_class=GpuStorage, affinity=_affinity)

@@ -58,15 +58,16 @@ def _outcome(work: Work, ruling: Ruling, verdict: Verdict, proofs: tuple[Command
     def apply(now: float) -> list[int]:
         ledger.add_findings(store, work.claim, verdict.findings)
         if ruling is Ruling.COMPLETE:
-            return pipeline.complete_task(task.id, now)
+            return pipeline.complete_task(task.id, now, early=limits.early_release)
         if ruling is Ruling.PARK:
             return pipeline.end_task(
                 task.id, TaskState.NEEDS_HUMAN, now, f"no check decides, and the review says: {reason}"
             )
         shown = [f.hint for f in command_findings(r for r in proofs if reproduced(r))]
-        return pipeline.retry_or_fail(
+        return pipeline.reject(
             task.id,
             now,
+            early=limits.early_release,
             counter="rejections",
             cap=ROUNDS + 1,  # the rounds are counted by the rules, which end them otherwise than by failing the task
             feedback=[verdict.summary, *(f.feedback for f in verdict.findings if f.blocks), *shown],

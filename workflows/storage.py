@@ -1,4 +1,4 @@
-"""Huey's SQLite storage with LAO's settings, and the gpu queue's order of work: stay with the resident model."""
+"""Huey's SQLite storage with LAO's settings; what the gpu queue hands out next is chosen in ``workflows.order``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any
 
 from huey.storage import SqliteStorage
 
+from workflows.order import Affinity, Line
 from workflows.serializer import peek_name
+
+_INDEX = "create index if not exists task_line on task (queue, priority, name, id)"
 
 
 class QueueStorage(SqliteStorage):  # type: ignore[misc]  # huey ships no types
@@ -35,7 +38,13 @@ class QueueStorage(SqliteStorage):  # type: ignore[misc]  # huey ships no types
         connection.execute("pragma synchronous=1")
         for sql in self.ddl:
             connection.execute(sql)
+        _name_messages(connection)
         return connection
+
+    def enqueue(self, data: bytes, priority: float | None = None) -> None:
+        """Store a message with its task's name."""
+        insert = "insert into task (queue, data, priority, name) values (?, ?, ?, ?)"
+        self.sql(insert, (self.name, self.to_blob(data), priority or 0, peek_name(data)), commit=True)
 
     def add_to_schedule(self, data: bytes, ts: dt.datetime) -> None:
         """Huey's times are UTC without a zone, and ``timestamp()`` would read them as local: an hour wrong at a
@@ -51,63 +60,46 @@ class QueueStorage(SqliteStorage):  # type: ignore[misc]  # huey ships no types
         return [bytes(m) for m in (*self.enqueued_items(), *self.scheduled_items())]
 
 
-class Affinity:
-    """Chooses what the GPU does next: the resident model's work first, up to its wave; then the longest line.
-
-    Args:
-        model_of: maps a task name to the key of the model that it needs.
-        wave_of: maps a task name to the most phases in a row while other models have work (None: no bound).
-        resident: the model that was loaded last, asked once, at the first choice.
-    """
-
-    def __init__(
-        self,
-        model_of: Callable[[str], str],
-        wave_of: Callable[[str], int | None],
-        resident: Callable[[], str] = lambda: "",
-    ) -> None:
-        self._model_of, self._wave_of, self._ask_resident = model_of, wave_of, resident
-        self._resident: str | None = None
-        self._streak = 0
-
-    def choose(self, waiting: list[tuple[int, str, float]]) -> int:
-        """The id of the message to take out of (id, task name, priority) rows, best first."""
-        if self._resident is None:
-            self._resident = self._ask_resident()
-        top = waiting[0][2]
-        urgent = [row for row in waiting if row[2] == top]
-        lines: dict[str, list[tuple[int, str, float]]] = {}
-        for row in urgent:
-            lines.setdefault(self._model_of(row[1]), []).append(row)
-        mine = lines.get(self._resident, [])
-        limit = self._wave_of(mine[0][1]) if mine else None
-        wave_over = limit is not None and self._streak >= limit and len(lines) > 1
-        if mine and not wave_over:
-            self._streak += 1
-            return mine[0][0]
-        others = {model: line for model, line in lines.items() if model != self._resident} or lines
-        model, line = max(others.items(), key=lambda item: (len(item[1]), -item[1][0][0]))
-        self._resident, self._streak = model, 1
-        return line[0][0]
-
-
 class GpuStorage(QueueStorage):
-    """The gpu queue: what to do next is chosen by affinity to the resident model."""
+    """The gpu queue: what to do next is chosen by affinity to the resident model (``workflows.order``).
+
+    Messages carry their task's name in a column, so that a choice costs the same however many are waiting.
+    """
 
     def __init__(self, name: str, locate: Callable[[], Path], affinity: Affinity, **kwargs: Any) -> None:
         self._affinity = affinity
         super().__init__(name, locate, **kwargs)
 
     def dequeue(self) -> bytes | None:
-        select = "select id, data, priority from task where queue = ? order by priority desc, id"
-        if not self.sql("select 1 from task where queue = ? limit 1", (self.name,), results=True):
+        """The message to work on, or None while there is none or waiting saves a swap."""
+        lines = self._lines()
+        chosen = self._affinity.choose(lines) if lines else None
+        if chosen is None:
             return None
         with self.db(commit=True) as cursor:
-            cursor.execute(select, (self.name,))
-            rows = {row[0]: row for row in cursor.fetchall()}
-            if not rows:
-                return None
-            chosen = self._affinity.choose([(i, peek_name(data), priority) for i, data, priority in rows.values()])
-            cursor.execute("delete from task where id = ?", (chosen,))
-            data: bytes = rows[chosen][1]
-            return data
+            cursor.execute("delete from task where id = ? returning data", (chosen.first,))
+            row = cursor.fetchone()
+            return row[0] if row else None
+
+    def _lines(self) -> list[Line]:
+        """The waiting messages of the highest priority that there is."""
+        rows = self.sql(
+            "select name, min(id), count(*) from task where queue = ? and priority ="
+            " (select max(priority) from task where queue = ?) group by name",
+            (self.name, self.name),
+            results=True,
+        )
+        return [Line(*row) for row in rows]
+
+
+def _name_messages(connection: sqlite3.Connection) -> None:
+    """Give the table the column of task names, also when it was made without."""
+    if not any(row[1] == "name" for row in connection.execute("pragma table_info(task)")):
+        connection.execute("begin exclusive")
+        if not any(row[1] == "name" for row in connection.execute("pragma table_info(task)")):
+            connection.execute("alter table task add column name text not null default ''")
+            rows = connection.execute("select id, data from task").fetchall()
+            named = [(peek_name(bytes(data)), number) for number, data in rows]
+            connection.executemany("update task set name = ? where id = ?", named)
+        connection.execute("commit")
+    connection.execute(_INDEX)

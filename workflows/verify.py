@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lao.core.steps import StepKind
 from lao.core.words import CommandResult, Finding, Json, Severity
 from lao.quality.commands import command_findings, run_checks, validation_commands
 from lao.state import ledger, pipeline, runs
@@ -17,7 +18,7 @@ def body(work: Work) -> Outcome:
     """Judge the attempt by evidence: on to the review, or back to the coder with the real output."""
     factory, task = work.factory, work.the_task
     limits = factory.settings.orchestration
-    coded = runs.predecessor_result(factory.store, work.claim.run.id)
+    coded = runs.predecessor_result(factory.store, work.claim.run.id) or _as_it_stands(work)
     commit = coded.get("commit") or coded.get("base")  # an attempt that changed nothing is judged as it found things
     known = _same_tree(work, coded, commit)
     findings, results = known if known is not None else _looked_at(work, coded, commit)
@@ -28,8 +29,7 @@ def body(work: Work) -> Outcome:
         ledger.add_findings(factory.store, work.claim, findings)
         ledger.add_validations(factory.store, work.claim, "task", commit, results)
         if not blocking:
-            pipeline.unblock_successors(work.claim.run.id, now)
-            return []
+            return pipeline.pass_verification(task.id, work.claim.run.id, now, early=limits.early_release)
         return pipeline.retry_or_fail(
             task.id,
             now,
@@ -46,6 +46,13 @@ def body(work: Work) -> Outcome:
         text=_summary(results, blocking),
         chain=not blocking,
     )
+
+
+def _as_it_stands(work: Work) -> dict[str, Json]:
+    """What to judge when no coder went before: a task whose ground was changed is verified again as it stands."""
+    repository = work.repository()
+    head = work.steps.run(StepKind.READ, "head", repository.head) if repository else None
+    return {"commit": head, "changed": list(work.the_task.files)}
 
 
 @contextmanager

@@ -85,6 +85,9 @@ class OrchestrationSettings:
     phase_gated: bool
     coder_batch_size: int | None
     reviewer_batch_size: int | None
+    swap_patience_s: float
+    longest_wait_s: float
+    release: str
     max_context_utilization: float
     quality_gate_mode: str
     validation_build_cmd: str | None
@@ -113,6 +116,11 @@ class OrchestrationSettings:
     verifier_enabled: bool
     compaction_enabled: bool
     compaction_keep_recent: int
+
+    @property
+    def early_release(self) -> bool:
+        """Whether tasks may build on work whose checks have passed before it is reviewed."""
+        return self.release == "verified"
 
 
 @dataclass(frozen=True)

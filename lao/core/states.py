@@ -86,6 +86,9 @@ PHASE_QUEUE: Final = MappingProxyType(
 
 PHASE_ROLE: Final = MappingProxyType({Phase.PLAN: Role.PLANNER, Phase.CODE: Role.CODER, Phase.REVIEW: Role.REVIEWER})
 
+FEEDS: Final = MappingProxyType({Phase.INGEST: (Phase.PLAN,), Phase.VERIFY: (Phase.CODE, Phase.REVIEW)})
+"""Which phases with a model may become ready when a phase without one ends."""
+
 TERMINAL_TASKS: Final = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.NEEDS_HUMAN, TaskState.CANCELLED})
 TERMINAL_PLANS: Final = frozenset({PlanState.COMPLETED, PlanState.FAILED, PlanState.NEEDS_HUMAN, PlanState.CANCELLED})
 ACTIVE_TASKS: Final = frozenset({TaskState.READY, TaskState.CODING, TaskState.VERIFYING, TaskState.REVIEWING})
@@ -108,11 +111,12 @@ PLAN_MOVES: Final = MappingProxyType(
 TASK_MOVES: Final = MappingProxyType(
     {
         TaskState.WAITING: frozenset({TaskState.READY}) | _END_TASK,
-        TaskState.READY: frozenset({TaskState.CODING}) | _END_TASK,
+        TaskState.READY: frozenset({TaskState.CODING, TaskState.VERIFYING, TaskState.WAITING}) | _END_TASK,
         TaskState.CODING: frozenset({TaskState.VERIFYING, TaskState.READY, TaskState.WAITING}) | _END_TASK,
-        TaskState.VERIFYING: frozenset({TaskState.REVIEWING, TaskState.READY}) | _END_TASK,
-        TaskState.REVIEWING: frozenset({TaskState.COMPLETED, TaskState.READY}) | _END_TASK,
-        TaskState.COMPLETED: frozenset(),
+        TaskState.VERIFYING: frozenset({TaskState.REVIEWING, TaskState.READY, TaskState.WAITING, TaskState.COMPLETED})
+        | _END_TASK,
+        TaskState.REVIEWING: frozenset({TaskState.COMPLETED, TaskState.READY, TaskState.WAITING}) | _END_TASK,
+        TaskState.COMPLETED: frozenset({TaskState.WAITING}),
         TaskState.FAILED: frozenset({TaskState.WAITING, TaskState.READY}),
         TaskState.NEEDS_HUMAN: frozenset({TaskState.WAITING, TaskState.READY}),
         TaskState.CANCELLED: frozenset({TaskState.WAITING, TaskState.READY}),

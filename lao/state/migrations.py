@@ -23,7 +23,14 @@ def _profiles_and_ladder(db: Any) -> None:
         db.execute_sql(f'ALTER TABLE "{table}" ADD COLUMN "ladder" TEXT NOT NULL DEFAULT \'{{}}\'')
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create_tables, _profiles_and_ladder)
+def _recheck(db: Any) -> None:
+    """Tasks that are verified once more after what they were built on was changed."""
+    table = TaskRow._meta.table_name
+    if "recheck" not in {column.name for column in db.get_columns(table)}:
+        db.execute_sql(f'ALTER TABLE "{table}" ADD COLUMN "recheck" TEXT NOT NULL DEFAULT \'\'')
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create_tables, _profiles_and_ladder, _recheck)
 """Entry n brings a file of version n to version n + 1."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from lao.core.errors import LaoError
 from lao.core.states import TERMINAL_PLANS, TERMINAL_TASKS, Phase, PlanState, RunState, TaskState
 from lao.core.words import Json, TaskSpec
-from lao.state import attempts
+from lao.state import attempts, dependents
 from lao.state.tables import DependencyRow, PlanRow, RunRow, TaskRow, TodoRow
 from lao.state.transitions import move_plan, move_run, move_task
 
@@ -72,12 +72,18 @@ def _new_task(plan_id: str, seq: int, spec: TaskSpec, now: float) -> TaskRow:
 
 
 def start_attempt(task: TaskRow, now: float, *, not_before: float = 0.0) -> list[int]:
-    """Begin the next attempt: three runs in a chain, the first one ready. Counts the attempt, once."""
+    """Begin the next attempt: its runs in a chain, the first one ready. Counts the attempt, once.
+
+    Of a task that is to be verified once more the coder's part is left out.
+    """
     attempt = task.attempts + 1
+    phases = ATTEMPT_PHASES[1:] if task.recheck else ATTEMPT_PHASES
+    if task.recheck:
+        dependents.give_back(task)
     move_task(task, TaskState.READY, now, attempts=attempt)
     TodoRow.delete().where(TodoRow.task == task).execute()
     first, previous = None, None
-    for phase in ATTEMPT_PHASES:
+    for phase in phases:
         extra: dict[str, Any] = {"predecessor": previous} if previous else {"not_before": not_before}
         previous = new_run(task.plan_id, phase, now, task_id=task.id, attempt=attempt, **extra)
         first = first or previous
@@ -93,20 +99,14 @@ def unblock_successors(run_id: int, now: float) -> list[int]:
     return ready
 
 
-def skip_open_runs(task: TaskRow) -> None:
-    """Whatever is still open of the task's attempts will not be needed."""
-    for row in RunRow.select().where(RunRow.task == task, RunRow.state.in_(_OPEN_RUNS)):
-        move_run(row, RunState.SKIPPED)
-
-
 def retry_or_fail(
     task_id: int, now: float, *, counter: str, cap: int, feedback: Iterable[str], reason: str, cooldown_s: float = 0.0
 ) -> list[int]:
     """An attempt ended badly: count it on ``counter``; begin another one, or fail the task when ``cap`` is reached."""
     task = TaskRow.get_by_id(task_id)
-    skip_open_runs(task)
+    dependents.skip_open_runs(task)
     count = getattr(task, counter) + 1
-    fields = {counter: count, "feedback": list(feedback), "reason": reason}
+    fields = {counter: count, "feedback": list(feedback), "reason": reason, "recheck": ""}
     TaskRow.update(**fields).where(TaskRow.id == task.id).execute()
     for name, value in fields.items():
         setattr(task, name, value)
@@ -119,7 +119,7 @@ def retry_or_fail(
 def climb_ladder(task_id: int, now: float, *, ladder: dict[str, Json], reason: str) -> list[int]:
     """An attempt passed no check and was undone: keep what it taught and begin the next one."""
     task = TaskRow.get_by_id(task_id)
-    skip_open_runs(task)
+    dependents.skip_open_runs(task)
     attempts.keep(task, ladder, reason)
     return start_attempt(task, now)
 
@@ -135,7 +135,7 @@ def split_task(
 ) -> list[int]:
     """Do the parts one after the other first; then the task itself is tried anew."""
     task = TaskRow.get_by_id(task_id)
-    skip_open_runs(task)
+    dependents.skip_open_runs(task)
     attempts.keep(task, ladder, reason)
     attempts.renew(task)
     move_task(task, TaskState.WAITING, now)
@@ -150,25 +150,55 @@ def split_task(
     return start_attempt(first, now) if first is not None else []
 
 
-def complete_task(task_id: int, now: float) -> list[int]:
-    """The task is done with evidence; start what waited only for it, close the plan after the last."""
+def complete_task(task_id: int, now: float, *, early: bool = False) -> list[int]:
+    """The task is done with evidence; start what waited only for it, close the plan after the last.
+
+    With ``early`` (see ``lao.state.dependents``) it goes back to wait when what it was built on is being changed.
+    """
     task = TaskRow.get_by_id(task_id)
-    move_task(task, TaskState.COMPLETED, now, reason="")
+    if early and not dependents.needs_are_met(task, early=True):
+        dependents.hold(task, now, dependents.APPROVED)
+        return []
+    move_task(task, TaskState.COMPLETED, now, reason="", recheck="")
+    return start_dependents(task, now, early=early) + close_if_over(task.plan_id, now)
+
+
+def pass_verification(task_id: int, run_id: int, now: float, *, early: bool) -> list[int]:
+    """The task's checks have passed: on to its review, and with ``early`` also to the tasks that build on it."""
+    task = TaskRow.get_by_id(task_id)
+    if task.recheck == dependents.APPROVED:
+        dependents.skip_open_runs(task)
+        return complete_task(task_id, now, early=early)
+    if early and not dependents.needs_are_met(task, early=True):
+        dependents.hold(task, now, dependents.VERIFIED)
+        return []
+    TaskRow.update(recheck="").where(TaskRow.id == task_id).execute()
+    ready = unblock_successors(run_id, now)
+    return ready + (start_dependents(task, now, early=True) if early else [])
+
+
+def reject(task_id: int, now: float, *, early: bool, **retry: Any) -> list[int]:
+    """A review rejected the task: another attempt (``retry_or_fail``); with ``early``, what was built on it waits."""
+    if early:
+        dependents.reopen(TaskRow.get_by_id(task_id), now)
+    return retry_or_fail(task_id, now, **retry)
+
+
+def start_dependents(task: Any, now: float, *, early: bool) -> list[int]:
+    """Start the waiting tasks whose needs are met now."""
     ready: list[int] = []
-    for row in _dependents(task):
-        needs = DependencyRow.select().join(TaskRow, on=DependencyRow.needs).where(DependencyRow.task == row)
-        open_needs = needs.where(TaskRow.state != TaskState.COMPLETED.value).count()
-        if row.state == TaskState.WAITING.value and not open_needs:
+    for row in dependents.of(task):
+        if row.state == TaskState.WAITING.value and dependents.needs_are_met(row, early=early):
             ready += start_attempt(row, now)
-    return ready + close_if_over(task.plan_id, now)
+    return ready
 
 
 def end_task(task_id: int, state: TaskState, now: float, reason: str) -> list[int]:
     """End a task as failed, needs_human or cancelled; tasks that wait for it fail with the reason."""
     task = TaskRow.get_by_id(task_id)
-    skip_open_runs(task)
+    dependents.skip_open_runs(task)
     move_task(task, state, now, reason=reason)
-    for row in _dependents(task):
+    for row in dependents.of(task):
         if row.state == TaskState.WAITING.value:
             why = f"needs task {task.title!r}, which is {state.value}"
             follow = TaskState.CANCELLED if state is TaskState.CANCELLED else TaskState.FAILED
@@ -178,18 +208,9 @@ def end_task(task_id: int, state: TaskState, now: float, reason: str) -> list[in
 
 def _end_dependent(task: TaskRow, state: TaskState, now: float, reason: str) -> None:
     move_task(task, state, now, reason=reason, feedback=[reason])
-    for row in _dependents(task):
+    for row in dependents.of(task):
         if row.state == TaskState.WAITING.value:
             _end_dependent(row, state, now, f"needs task {task.title!r}, which is {state.value}")
-
-
-def _dependents(task: TaskRow) -> list[Any]:
-    return list(
-        TaskRow.select()
-        .join(DependencyRow, on=DependencyRow.task)
-        .where(DependencyRow.needs == task)
-        .order_by(TaskRow.seq)
-    )
 
 
 def open_tasks(plan_id: str) -> int:

@@ -19,6 +19,8 @@ LEASE_S = 30.0
 SELECTIVE_CRASH, GENERAL_CRASH, STRIKES = 3, 1, 9
 """A run is set aside at 9 strikes without progress: three crashes that hit only its worker, or nine of everything."""
 
+_ON_THE_WAY_S = 0.5
+
 IDLE_PRIORITY = -10
 """Of work that only fills a GPU with nothing else to do."""
 
@@ -183,6 +185,19 @@ def priority(store: Store, run_id: int) -> int:
         row = RunRow.get_or_none(RunRow.id == run_id)
         idle = row is not None and row.phase == Phase.CODE.value and (row.task.ladder or {}).get("idle")
         return IDLE_PRIORITY if idle else 0
+
+
+def soon(store: Store, feeding: Iterable[Phase], own: Iterable[Phase], within_s: float) -> bool:
+    """Whether a run of the phases ``own`` may come up within ``within_s`` seconds: one of ``feeding`` is ready or at
+    work, or one of their own is put off until then, or has just become ready and its message is on the way."""
+    with store.reading():
+        now = store.now()
+        ready = RunRow.state == RunState.READY.value
+        due = (RunRow.not_before > now) & (RunRow.not_before <= now + within_s)
+        coming = RunRow.phase.in_([p.value for p in own]) & ready & (due | (RunRow.created_at > now - _ON_THE_WAY_S))
+        working = (RunRow.state == RunState.RUNNING.value) | (ready & (RunRow.not_before <= now))
+        fed = RunRow.phase.in_([p.value for p in feeding]) & working
+        return bool(RunRow.select().where(coming | fed).exists())
 
 
 def predecessor_result(store: Store, run_id: int) -> dict[str, Json]:

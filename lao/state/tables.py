@@ -83,6 +83,7 @@ class TaskRow(Row):
     files = JsonField(default=list)
     commit = pw.TextField(null=True)
     ladder = JsonField(default=dict)  # the attempt strategy's notes
+    recheck = pw.TextField(default="")  # what it had reached when it was sent back (lao.state.dependents)
     updated_at = pw.FloatField()
 
 

@@ -1,4 +1,4 @@
-"""The queue: order of work by resident model, message format, routing, wake-ups."""
+"""The queue: message format, routing, wake-ups."""
 
 from __future__ import annotations
 
@@ -10,54 +10,9 @@ from pathlib import Path
 import pytest
 from huey.registry import Message
 
+from workflows.order import Affinity
 from workflows.serializer import JsonSerializer, peek_name, peek_runs
-from workflows.storage import Affinity, QueueStorage
-
-MODELS = {"plan": "p", "code": "c", "review": "r"}
-
-
-def affinity(resident: str = "", **waves: int | None) -> Affinity:
-    return Affinity(MODELS.__getitem__, lambda name: waves.get(name), lambda: resident)
-
-
-def served(chooser: Affinity, names: list[str]) -> list[str]:
-    """The order in which messages that are all waiting are taken."""
-    waiting = [(number, name, 0.0) for number, name in enumerate(names, 1)]
-    order = []
-    while waiting:
-        chosen = chooser.choose(waiting)
-        order.append(next(name for number, name, _ in waiting if number == chosen))
-        waiting = [row for row in waiting if row[0] != chosen]
-    return order
-
-
-def test_the_resident_model_is_served_first() -> None:
-    """E4: work for the loaded model goes before older work for another one."""
-    assert served(affinity("c"), ["review", "code", "review", "code"]) == ["code", "code", "review", "review"]
-
-
-def test_the_longest_line_is_next() -> None:
-    """E6: when the resident model has nothing to do, the swap that serves most work is made."""
-    assert served(affinity("p"), ["code", "review", "review"]) == ["review", "review", "code"]
-
-
-def test_a_wave_ends_at_its_size_while_others_wait() -> None:
-    """D11: a batch size bounds how long another model's work waits; without other work there is no bound."""
-    chooser = affinity("c", code=2, review=1)
-    order = served(chooser, ["code"] * 4 + ["review"] * 2)
-    assert order == ["code", "code", "review", "code", "code", "review"]
-    assert served(affinity("c", code=2), ["code"] * 5) == ["code"] * 5
-
-
-def test_one_model_for_all_roles_keeps_the_order_of_arrival() -> None:
-    """E4: the same key across roles means no preference and no swap."""
-    chooser = Affinity(lambda _name: "one", lambda _name: None)
-    assert served(chooser, ["review", "code", "plan"]) == ["review", "code", "plan"]
-
-
-def test_urgent_messages_go_first() -> None:
-    """C5: a higher priority is served before affinity is asked."""
-    assert affinity("c").choose([(7, "review", 5.0), (1, "code", 0.0)]) == 7
+from workflows.storage import GpuStorage, QueueStorage
 
 
 def test_messages_survive_as_json() -> None:
@@ -97,3 +52,37 @@ def test_scheduled_messages_come_due_across_a_change_of_clocks(tmp_path: Path, m
     storage.close()
     monkeypatch.undo()
     time.tzset()
+
+
+def message(name: str) -> bytes:
+    return JsonSerializer().serialize(Message("id", f"workflows.phases.{name}", args=(1,), kwargs={}))
+
+
+def gpu_queue(path: Path) -> GpuStorage:
+    chooser = Affinity({"workflows.phases.code": "c", "workflows.phases.review": "r"}.__getitem__, lambda _name: None)
+    return GpuStorage("gpu", lambda: path, chooser)
+
+
+def taken(storage: GpuStorage) -> list[str]:
+    found = iter(storage.dequeue, None)
+    return [peek_name(data).rpartition(".")[2] for data in found]
+
+
+def test_the_queue_hands_out_by_line_and_in_order(tmp_path: Path) -> None:
+    """E6, C5: a higher priority first, then the longest line, then what is left; each message once."""
+    storage = gpu_queue(tmp_path / "queue.db")
+    for name, priority in [("code", 0), ("review", 0), ("review", 0), ("code", 5), ("review", -10), ("code", -10)]:
+        storage.enqueue(message(name), priority)
+    assert taken(storage) == ["code", "code", "review", "review", "review", "code"]
+    storage.close()
+
+
+def test_a_queue_file_without_names_is_read(tmp_path: Path) -> None:
+    """Messages of a queue made by plain Huey keep their place in line."""
+    plain = QueueStorage.__mro__[1]("gpu", filename=str(tmp_path / "queue.db"), strict_fifo=True)
+    for name in ("review", "code", "review"):
+        plain.enqueue(message(name))
+    plain.close()
+    storage = gpu_queue(tmp_path / "queue.db")
+    assert taken(storage) == ["review", "review", "code"]
+    storage.close()

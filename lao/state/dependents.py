@@ -1,0 +1,87 @@
+"""Tasks that build on one another: when one may begin, and what becomes of it when what it was built on changes again.
+
+A task is *verified* when its checks have passed and only its review is open. With early release others may build on
+that; a rejection then sends them back to be verified once more (``recheck``); their checks decide whether they stand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lao.core.states import Phase, RunState, TaskState
+from lao.state.tables import DependencyRow, RunRow, TaskRow
+from lao.state.transitions import move_run, move_task
+
+VERIFIED, APPROVED = "verified", "approved"
+"""What a task had reached when it was sent back: its review is still to come, or it has passed it."""
+
+_OPEN_RUNS = [RunState.BLOCKED.value, RunState.READY.value]
+
+
+def of(task: Any) -> list[Any]:
+    """The tasks that need this one, in the order of the plan."""
+    rows = TaskRow.select().join(DependencyRow, on=DependencyRow.task).where(DependencyRow.needs == task)
+    return list(rows.order_by(TaskRow.seq))
+
+
+def needs_are_met(task: Any, *, early: bool) -> bool:
+    """Whether all that a task needs is completed or, with ``early``, at least verified."""
+    needs = TaskRow.select().join(DependencyRow, on=DependencyRow.needs).where(DependencyRow.task == task)
+    return all(need.state == TaskState.COMPLETED.value or (early and is_verified(need)) for need in needs)
+
+
+def is_verified(task: Any) -> bool:
+    """Whether the checks of the latest attempt have passed, so that only its review is open."""
+    if task.state not in (TaskState.VERIFYING.value, TaskState.REVIEWING.value):
+        return False
+    review = RunRow.get_or_none(
+        RunRow.task == task, RunRow.phase == Phase.REVIEW.value, RunRow.attempt == task.attempts
+    )
+    return review is not None and review.state in (RunState.READY.value, RunState.RUNNING.value)
+
+
+def skip_open_runs(task: Any) -> None:
+    """Whatever is still open of the task's attempts will not be needed."""
+    for row in RunRow.select().where(RunRow.task == task, RunRow.state.in_(_OPEN_RUNS)):
+        move_run(row, RunState.SKIPPED)
+
+
+def reopen(task: Any, now: float) -> None:
+    """The task was rejected: what was built on it waits for its next version, and is then verified again.
+
+    A phase that has begun to write in the folder, or is at work, goes on; ``hold`` meets it at its end.
+    """
+    for row in of(task):
+        state = TaskState(row.state)
+        if state is TaskState.COMPLETED:
+            hold(row, now, APPROVED)
+        elif state is TaskState.READY:
+            give_back(row)
+            skip_open_runs(row)
+            move_task(row, TaskState.WAITING, now)
+        elif is_verified(row) and not _has_begun(row):
+            hold(row, now, VERIFIED)
+        reopen(row, now)
+
+
+def hold(task: Any, now: float, reached: str) -> None:
+    """Send a task back to wait for what it needs; ``reached`` is what its work is worth if its checks still pass."""
+    skip_open_runs(task)
+    move_task(task, TaskState.WAITING, now, recheck=reached)
+
+
+def give_back(task: Any) -> None:
+    """Do not count the task's latest attempt on its ladder: it was not, or will not be, one of the coder's."""
+    ladder = {**task.ladder, "base": task.ladder.get("base", 0) + 1}
+    TaskRow.update(ladder=ladder).where(TaskRow.id == task.id).execute()
+    task.ladder = ladder
+
+
+def _has_begun(task: Any) -> bool:
+    """Whether an open phase of the task was at work already, and may have left something half-done."""
+    runs = RunRow.select().where(
+        RunRow.task == task,
+        RunRow.state.in_([RunState.READY.value, RunState.RUNNING.value]),
+        RunRow.started_at.is_null(False),
+    )
+    return bool(runs.exists())
