@@ -246,6 +246,21 @@ def whole_plan(tasks: Sequence[TaskSpec], plan_text: str, not_files: Collection[
     return [TaskSpec(heading[1] if heading else f"Write {files[0]}", f"Do what the plan says.\n{words}", files)]
 
 
+_READING = re.compile(r"(?:read|understand|study|learn|review|familiari[sz]e|get familiar)\b", re.IGNORECASE)
+
+
+def reading_writes_nothing(tasks: Sequence[TaskSpec], plan_text: str, existing: Collection[str]) -> list[TaskSpec]:
+    """Take the invented files out of tasks that only read ("Understand datetime" writing ``docs/datetime``): such a
+    title that is not the plan's own, with files that neither the plan nor the workspace has."""
+    told = fold(plan_text)
+
+    def invented(task: TaskSpec) -> bool:
+        own = fold(task.title) in told or task.commands
+        return not own and not any(path in existing or path in plan_text for path in task.file_paths)
+
+    return [replace(t, file_paths=()) if _READING.match(t.title) and invented(t) else t for t in tasks]
+
+
 def fold_fileless(tasks: Sequence[TaskSpec]) -> list[TaskSpec]:
     """Tasks that neither write a file nor have a command ("read the specification") are no work of their own: their
     words go into the next task that does something. A plan of nothing but such tasks stays as it is."""
@@ -264,7 +279,7 @@ def fold_fileless(tasks: Sequence[TaskSpec]) -> list[TaskSpec]:
             waiting.append(f"{task.title}: {task.description}")
     if waiting:
         kept[-1] = replace(kept[-1], description="\n".join([kept[-1].description, *waiting]))
-    for gone in folded:
+    for gone in folded * len(folded):  # one of them may need another one
         kept = [replace(t, dependencies=_instead(t.dependencies, gone.title, gone.dependencies)) for t in kept]
     return [replace(t, dependencies=tuple(n for n in t.dependencies if n != t.title)) for t in kept]
 

@@ -76,6 +76,7 @@ def make_plan(
         tasks = planner.insist(parts[0])
     given = _judges(plan_text, existing_files) | {p for p in judges if is_test(p)}
     tasks = own_commands(plan_items.mend_paths(tasks, shown, existing_files), plan_text)
+    tasks = plan_items.reading_writes_nothing(tasks, shown, existing_files)
     tasks = plan_items.fold_fileless(plan_items.whole_plan(tasks, shown, given))
     tasks = plan_items.one_of_a_file(plan_items.without_judges(tasks, given), shown)
     tasks = planner.mend_dependencies(tasks, whole=len(parts) == 1)

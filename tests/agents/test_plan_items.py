@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from lao.agents.plan_items import fold_fileless, mend_paths, one_of_a_file, whole_plan
+from lao.agents.plan_items import (
+    fold_fileless,
+    mend_paths,
+    one_of_a_file,
+    reading_writes_nothing,
+    whole_plan,
+)
 from lao.core.words import TaskSpec
 
 
@@ -86,3 +92,30 @@ def test_tasks_that_the_plan_itself_lists_stay_apart() -> None:
     plan = "1. In `a.py` write f.\n2. In `a.py` write g."
     tasks = [TaskSpec("f", "write f", ("a.py",)), TaskSpec("g", "write g", ("a.py",), ("f",))]
     assert one_of_a_file(tasks, plan) == tasks
+
+
+def test_reading_writes_no_file_that_nobody_named() -> None:
+    """D2: "Understand datetime" with docs/datetime is no work; its words go into the task that writes."""
+    plan = "# Gigasecond\n\nImplement `gigasecond.py`.\n"
+    tasks = [
+        task("Read the documentation", "docs/python/datetime"),
+        task("Understand datetime", "docs/python/datetime/datetime", needs=("Read the documentation",)),
+        task("Implement gigasecond", "gigasecond.py", needs=("Understand datetime",)),
+    ]
+    (only,) = fold_fileless(reading_writes_nothing(tasks, plan, ["gigasecond.py"]))
+    assert (only.title, only.file_paths, only.dependencies) == ("Implement gigasecond", ("gigasecond.py",), ())
+    assert "about Understand datetime" in only.description
+
+
+def test_reading_that_the_plan_asks_for_is_kept() -> None:
+    """D2: a title of the plan, a file that the plan names or that is there, a command, another verb: all stay."""
+    plan = "# P\n\n- Review the logs\n- Read a.csv and write `summary.md`\n"
+    tasks = [
+        task("Review the logs", "review.md"),
+        task("Read a.csv", "summary.md"),
+        task("Read and mend", "there.py"),
+        task("Study it", "x.py", commands=("make study",)),
+        task("Readme", "README.md"),
+        task("Analyze them", "analysis.md"),
+    ]
+    assert reading_writes_nothing(tasks, plan, ["there.py"]) == tasks
