@@ -1,8 +1,10 @@
-"""What the one GPU is used for: how often models are swapped.
+"""What the one GPU is used for: how often models are swapped, and what scheduling costs at scale.
 
 usage: python scripts/bench_gpu.py swaps [--seed 1] [--json]
-Runs ten generated workloads through ``lao run`` on the simulated server, whose own accounting is the judge, and
-compares the loads with the least that the dependencies allow. Exit status 1: a bar is broken.
+       python scripts/bench_gpu.py scale [--tasks 100 1000 10000] [--json]
+swaps runs ten generated workloads through ``lao run`` on the simulated server, whose own accounting is the judge, and
+compares the loads with the least that the dependencies allow. scale works through plans of a hundred tasks and watches
+time, memory and idleness. Exit status 1: a bar is broken.
 """
 
 from __future__ import annotations
@@ -14,16 +16,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from scripts.gpu import swaps  # noqa: E402
+from scripts.gpu import scale, swaps  # noqa: E402
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["swaps"])
+    parser.add_argument("what", choices=["swaps", "scale"])
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tasks", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    raise SystemExit(swaps.run(options.seed, as_json=options.json))
+    if options.what == "swaps":
+        raise SystemExit(swaps.run(options.seed, as_json=options.json))
+    raise SystemExit(scale.run(options.tasks, as_json=options.json))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from lao.durable.processes import kill_marked
 from lao.state import runs
 from workflows import failures, queues
 from workflows.factory import Factory
-from workflows.serializer import peek_runs
 from workflows.wake import wake
 
 log = logging.getLogger("lao")
@@ -32,10 +31,10 @@ def reconcile(factory: Factory, grace_s: float = 0.0) -> int:
     forgotten = runs.runnable(factory.store, owner_alive, grace_s)
     if not forgotten:
         return 0
-    known = {run for huey in (queues.cpu, queues.gpu) for data in huey.storage.messages() for run in peek_runs(data)}
-    lost = [run for run in forgotten if run.id not in known]
-    for run in lost:
-        wake(factory.store, run.id)
+    known = {run for huey in (queues.cpu, queues.gpu) for run in huey.storage.next_runs()}
+    lost = [run_id for run_id in forgotten if run_id not in known]
+    for run_id in lost:
+        wake(factory.store, run_id)
     return len(lost)
 
 

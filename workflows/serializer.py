@@ -58,14 +58,10 @@ def peek_name(data: bytes) -> str:
         return ""
 
 
-def peek_runs(data: bytes) -> set[int]:
-    """The run ids that a serialized message and its chain will wake."""
+def peek_run(data: bytes) -> int:
+    """The run id that a serialized message wakes, 0 when it wakes none or cannot be read."""
     try:
         fields = json.loads(bytes(data))["message"]
-        found = set()
-        while fields:
-            found |= {a for a in fields.get("args", ()) if isinstance(a, int)}
-            fields = fields.get("on_complete")
-    except (ValueError, KeyError, TypeError):
-        return set()
-    return found
+        return next((a for a in fields.get("args", ()) if isinstance(a, int)), 0)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return 0

@@ -12,7 +12,7 @@ from typing import Any
 from huey.storage import SqliteStorage
 
 from workflows.order import Affinity, Line
-from workflows.serializer import peek_name
+from workflows.serializer import peek_name, peek_run
 
 _INDEX = "create index if not exists task_line on task (queue, priority, name, id)"
 
@@ -38,13 +38,13 @@ class QueueStorage(SqliteStorage):  # type: ignore[misc]  # huey ships no types
         connection.execute("pragma synchronous=1")
         for sql in self.ddl:
             connection.execute(sql)
-        _name_messages(connection)
+        _add_columns(connection)
         return connection
 
     def enqueue(self, data: bytes, priority: float | None = None) -> None:
-        """Store a message with its task's name."""
-        insert = "insert into task (queue, data, priority, name) values (?, ?, ?, ?)"
-        self.sql(insert, (self.name, self.to_blob(data), priority or 0, peek_name(data)), commit=True)
+        """Store a message with its task's name and its run's id."""
+        insert = "insert into task (queue, data, priority, name, run) values (?, ?, ?, ?, ?)"
+        self.sql(insert, (self.name, self.to_blob(data), priority or 0, peek_name(data), peek_run(data)), commit=True)
 
     def add_to_schedule(self, data: bytes, ts: dt.datetime) -> None:
         """Huey's times are UTC without a zone, and ``timestamp()`` would read them as local: an hour wrong at a
@@ -55,15 +55,16 @@ class QueueStorage(SqliteStorage):  # type: ignore[misc]  # huey ships no types
         found: list[bytes] = super().read_schedule(ts.replace(tzinfo=dt.timezone.utc))
         return found
 
-    def messages(self) -> list[bytes]:
-        """All waiting and scheduled messages."""
-        return [bytes(m) for m in (*self.enqueued_items(), *self.scheduled_items())]
+    def next_runs(self) -> set[int]:
+        """The runs that the waiting and scheduled messages wake, without those that follow them in a chain."""
+        waiting = self.sql("select run from task where queue = ?", (self.name,), results=True)
+        return {run for (run,) in waiting} | {peek_run(bytes(data)) for data in self.scheduled_items()}
 
 
 class GpuStorage(QueueStorage):
     """The gpu queue: what to do next is chosen by affinity to the resident model (``workflows.order``).
 
-    Messages carry their task's name in a column, so that a choice costs the same however many are waiting.
+    The task's name is a column of the table, so that a choice costs nearly the same however many are waiting.
     """
 
     def __init__(self, name: str, locate: Callable[[], Path], affinity: Affinity, **kwargs: Any) -> None:
@@ -92,14 +93,19 @@ class GpuStorage(QueueStorage):
         return [Line(*row) for row in rows]
 
 
-def _name_messages(connection: sqlite3.Connection) -> None:
-    """Give the table the column of task names, also when it was made without."""
-    if not any(row[1] == "name" for row in connection.execute("pragma table_info(task)")):
+def _add_columns(connection: sqlite3.Connection) -> None:
+    """Give the table of messages the columns for their task's name and run, also when it was made without."""
+    if not _has_columns(connection):
         connection.execute("begin exclusive")
-        if not any(row[1] == "name" for row in connection.execute("pragma table_info(task)")):
+        if not _has_columns(connection):
             connection.execute("alter table task add column name text not null default ''")
+            connection.execute("alter table task add column run integer not null default 0")
             rows = connection.execute("select id, data from task").fetchall()
-            named = [(peek_name(bytes(data)), number) for number, data in rows]
-            connection.executemany("update task set name = ? where id = ?", named)
+            found = [(peek_name(bytes(data)), peek_run(bytes(data)), number) for number, data in rows]
+            connection.executemany("update task set name = ?, run = ? where id = ?", found)
         connection.execute("commit")
     connection.execute(_INDEX)
+
+
+def _has_columns(connection: sqlite3.Connection) -> bool:
+    return any(row[1] == "run" for row in connection.execute("pragma table_info(task)"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lao.core.errors import BadInput
+from lao.core.priority import priority_of
 from lao.quality.commands import validation_commands
 from lao.state import plans
 from lao.state.plans import Submission
@@ -65,6 +66,7 @@ def submit_file(factory: Factory, path: Path) -> Submission:
     options, body = split(text)
     if not any(character.isalnum() for character in body):
         raise BadInput(f"plan {str(path)!r} is empty", "write what is to be built, as Markdown")
+    priority_of(options)
     validation_commands(factory.settings.orchestration, options, None, factory.settings.paths.root)
     workspace = workspace_for(path, factory.settings.paths)
     submission = plans.submit(factory.store, file=path, text=text, options=options, workspace=workspace)

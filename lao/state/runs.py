@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from lao.core.priority import priority_of
 from lao.core.states import TERMINAL_PLANS, TERMINAL_TASKS, Phase, PlanState, RunState, TaskState
 from lao.core.words import Json
 from lao.state.records import Claim, Run, run_record
@@ -180,11 +181,13 @@ def chain(store: Store, run_id: int) -> tuple[tuple[Phase, int], ...]:
 
 
 def priority(store: Store, run_id: int) -> int:
-    """Of the run's queue message: below all others for another try at a task that has used its attempts."""
+    """Of the run's queue message: its plan's; below all others for another try at a task that has used its attempts."""
     with store.reading():
         row = RunRow.get_or_none(RunRow.id == run_id)
-        idle = row is not None and row.phase == Phase.CODE.value and (row.task.ladder or {}).get("idle")
-        return IDLE_PRIORITY if idle else 0
+        if row is None:
+            return 0
+        idle = row.phase == Phase.CODE.value and (row.task.ladder or {}).get("idle")
+        return IDLE_PRIORITY if idle else priority_of(row.plan.options or {})
 
 
 def soon(store: Store, feeding: Iterable[Phase], own: Iterable[Phase], within_s: float) -> bool:
@@ -285,25 +288,23 @@ def _count_crash(row: RunRow, is_alive: Callable[[str], bool | None]) -> bool:
     return bool(strikes >= STRIKES)
 
 
-def runnable(store: Store, is_alive: Callable[[str], bool | None], older_than_s: float) -> tuple[Run, ...]:
-    """Runs that could be claimed and that no live worker prepares, unchanged for ``older_than_s`` seconds."""
+def runnable(store: Store, is_alive: Callable[[str], bool | None], older_than_s: float) -> tuple[int, ...]:
+    """Ids of runs that could be claimed and that no live worker prepares, unchanged for ``older_than_s`` seconds."""
     now = store.now()
     with store.reading():
         rows = (
-            RunRow.select()
+            RunRow.select(RunRow.id, RunRow.reserved_by)
             .join(PlanRow)
             .where(
                 RunRow.state == RunState.READY.value,
                 RunRow.not_before <= now,
+                RunRow.created_at <= now - older_than_s,
                 PlanRow.state.not_in([s.value for s in TERMINAL_PLANS]),
             )
             .order_by(RunRow.id)
+            .tuples()
         )
-        return tuple(
-            run_record(row)
-            for row in rows
-            if row.created_at <= now - older_than_s and not (row.reserved_by and is_alive(row.reserved_by))
-        )
+        return tuple(run_id for run_id, reserved in rows if not (reserved and is_alive(reserved)))
 
 
 def register_worker(store: Store, queue: str, owner: str, pid: int) -> None:

@@ -117,7 +117,7 @@ def test_a_reserved_run_is_not_woken_twice_until_its_worker_dies(store: Store) -
     run_id = ready_run(Phase.CODE)
     runs.reserve(store, run_id, "loader")
     assert runs.runnable(store, alive, 0) == ()
-    assert [r.id for r in runs.runnable(store, dead, 0)] == [run_id]
+    assert runs.runnable(store, dead, 0) == (run_id,)
     runs.recover(store, dead)
     assert RunRow.get_by_id(run_id).reserved_by == ""
 

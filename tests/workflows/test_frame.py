@@ -24,7 +24,7 @@ READY = Prepared(model_name="m")
 def first_run(plant: Plant) -> int:
     plant.submit("p", PLAN)
     (run,) = runs.runnable(plant.factory.store, lambda _o: None, 0)
-    return run.id
+    return run
 
 
 def coding(plant: Plant) -> int:
@@ -33,8 +33,10 @@ def coding(plant: Plant) -> int:
     plant._one(queues_cpu())
     plant._one(queues_gpu())
     (run,) = runs.runnable(plant.factory.store, lambda _o: None, 0)
-    assert run.phase is Phase.CODE
-    return run.id
+    found = runs.get(plant.factory.store, run)
+    assert found is not None
+    assert found.phase is Phase.CODE
+    return run
 
 
 def queues_cpu():

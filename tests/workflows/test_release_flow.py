@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from lao.core.errors import BadInput
+from lao.state.tables import RunRow
 from tests.workflows.conftest import Plant
 
 TEXT = {role: {"key": f"sim-{role}", "supports_tools": False} for role in ("planner", "coder", "reviewer")}
@@ -74,3 +76,27 @@ def test_what_breaks_on_the_rework_is_coded_again(plant: Callable[..., Plant]) -
     it.turn()
     assert [task["state"] for task in it.tasks()] == ["completed"] * 3
     assert (it.root / "chain" / "two.txt").read_text() == "mended\n"
+
+
+def test_a_plan_with_high_priority_goes_first(plant: Callable[..., Plant]) -> None:
+    """C5: its tasks are coded before older ones of other plans; what is loaded is not unloaded more than needed."""
+    it = plant(None, models=TEXT)
+    lines = "\n".join(f"- task: {{0}}{n} | file: {{0}}{n}.txt | test: test -s {{0}}{n}.txt" for n in range(3))
+    it.submit("slow", "# Slow\n\n" + lines.format("s"))
+    it.submit("late", "---\npriority: low\n---\n# Late\n\n" + lines.format("l"))
+    it.submit("fast", "---\npriority: high\n---\n# Fast\n\n" + lines.format("f"))
+    it.turn()
+    assert {task["state"] for task in it.tasks()} == {"completed"}
+    with it.factory.store.reading():
+        coded = RunRow.select().where(RunRow.phase == "code").order_by(RunRow.started_at)
+        assert "".join(run.task.title[0] for run in coded) == "fffssslll"
+
+
+@pytest.mark.parametrize("value", ["urgent", "10", "true", "[1]"])
+def test_a_priority_that_is_none_is_refused(plant: Callable[..., Plant], value: str) -> None:
+    """One message that says what is allowed, and nothing is taken in."""
+    it = plant(None, models=TEXT)
+    with pytest.raises(BadInput, match="priority") as caught:
+        it.submit("odd", f"---\npriority: {value}\n---\n# Odd\n\n- task: a | file: a.txt\n")
+    assert "high" in caught.value.hint
+    assert it.plans() == []

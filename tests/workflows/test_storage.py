@@ -11,7 +11,7 @@ import pytest
 from huey.registry import Message
 
 from workflows.order import Affinity
-from workflows.serializer import JsonSerializer, peek_name, peek_runs
+from workflows.serializer import JsonSerializer, peek_name, peek_run
 from workflows.storage import GpuStorage, QueueStorage
 
 
@@ -24,7 +24,7 @@ def test_messages_survive_as_json() -> None:
     assert json.loads(data)["v"] == 1
     assert JsonSerializer().deserialize(data) == head
     assert peek_name(data) == "workflows.phases.code"
-    assert peek_runs(data) == {7, 8}
+    assert peek_run(data) == 7
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"\x80\x04pickle", b'{"v":2,"message":{}}', b'{"v":1,"message":[]}'])
@@ -33,7 +33,7 @@ def test_unreadable_messages_are_errors_and_not_code(data: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         JsonSerializer().deserialize(data)
     assert peek_name(data) == ""
-    assert peek_runs(data) == set()
+    assert peek_run(data) == 0
 
 
 def test_scheduled_messages_come_due_across_a_change_of_clocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,5 +84,6 @@ def test_a_queue_file_without_names_is_read(tmp_path: Path) -> None:
         plain.enqueue(message(name))
     plain.close()
     storage = gpu_queue(tmp_path / "queue.db")
+    assert storage.next_runs() == {1}
     assert taken(storage) == ["review", "review", "code"]
     storage.close()

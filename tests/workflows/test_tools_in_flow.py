@@ -86,7 +86,7 @@ def test_a_phase_that_keeps_killing_its_worker_is_parked(plant: Open) -> None:
     (run,) = runs.runnable(store, lambda _o: None, 0)
     dead = me.replace(f":{factory.factory.owner.pid}:", ":999999999:")
     for _ in range(3):
-        runs.claim(store, run.id, dead, "test")
+        runs.claim(store, run, dead, "test")
         reconcile(factory.factory)
     factory.turn()
     (task,) = factory.tasks()
