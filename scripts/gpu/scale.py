@@ -36,7 +36,7 @@ class ScaleRow:
     idle_percent: float
 
 
-def measure(tasks: int, folder: Path) -> ScaleRow:
+def measure(tasks: int, folder: Path, idle_s: float = IDLE_S) -> ScaleRow:
     """Work through ``tasks`` tasks in plans of a hundred with the watching ``lao run``, then watch it idle."""
     plans = max(1, tasks // PER_PLAN)
     settings: dict[str, object] = {
@@ -54,7 +54,7 @@ def measure(tasks: int, folder: Path) -> ScaleRow:
         try:
             samples = _until_over(factory, process.pid, plans)
             wall = time.monotonic() - started
-            idle = _idle_percent(process.pid)
+            idle = _idle_percent(process.pid, idle_s)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
@@ -110,11 +110,11 @@ def _resident(process: psutil.Process) -> int:
         return 0
 
 
-def _idle_percent(pid: int) -> float:
-    """CPU time of the busiest process over ``IDLE_S`` seconds, in percent of one core."""
+def _idle_percent(pid: int, seconds: float) -> float:
+    """CPU time of the busiest process, in percent of one core."""
     before = [(process, _used(process)) for process in _family(pid)]
-    time.sleep(IDLE_S)
-    return max(_used(process) - used for process, used in before) * 100 / IDLE_S
+    time.sleep(seconds)
+    return max(_used(process) - used for process, used in before) * 100 / seconds
 
 
 def _used(process: psutil.Process) -> float:

@@ -55,11 +55,10 @@ def measure(workload: Workload, release: str) -> SwapRow:
             raise SystemExit(f"{workload.name}: the run failed:\n{done.stdout}{done.stderr}")
         status = json.loads(factory.lao("status", "--json").stdout)
         stats: dict[str, Any] = factory.server.stats
-    tasks = [task for plan in status["plans"] for task in plan.get("tasks", ())] or status["tasks"]
     return SwapRow(
         workload.name,
         len(workload.jobs),
-        sum(task["state"] == "completed" for task in tasks),
+        sum(plan["tasks"].get("completed", 0) for plan in status["plans"]),
         stats["loads"],
         least_loads(steps_of(workload, release)),
         stats["max_large_resident"],
