@@ -47,14 +47,15 @@ def empty_view() -> dict[str, Any]:
 
 def collect(factory: Any) -> dict[str, Any]:
     """The view that ``--json`` prints; see docs/operating.md for its fields."""
-    from lao.state import plans, queries
+    from lao.state import cache_share, plans, queries
     from workflows.queues import live_workers, sizes
 
     store = factory.store
     tokens, calls = queries.usage_view(store)
     rejected = [{"file": file, "reason": reason} for file, _, reason in plans.rejections(store)]
+    shares = cache_share.by_plan(store, factory.settings.server.base_url)
     return {
-        "plans": queries.plans_view(store),
+        "plans": [{**plan, "cache": shares[plan["id"]]} for plan in queries.plans_view(store)],
         "tasks": queries.tasks_view(store),
         "running": queries.running_view(store),
         "queue": sizes(),
@@ -73,9 +74,8 @@ def _print(view: dict[str, Any]) -> None:
         emit("no plans yet: drop a Markdown file into the plans folder, or 'lao submit PLAN'")
     for plan in view["plans"]:
         counts = plan["tasks"]
-        emit(
-            f"{plan['id']}  {plan['name']}: {plan['state']}, {counts['completed']} of {counts['total']} tasks completed"
-        )
+        done = f"{counts['completed']} of {counts['total']} tasks completed"
+        emit(f"{plan['id']}  {plan['name']}: {plan['state']}, {done}{_cache(plan['cache'])}")
         if plan["reason"]:
             emit(f"    {plan['reason']}")
         for task in (t for t in view["tasks"] if t["plan"] == plan["id"]):
@@ -100,6 +100,14 @@ def _print(view: dict[str, Any]) -> None:
     )
     if view["faults"]:
         emit("faults: " + ", ".join(f"{name} {count}" for name, count in view["faults"].items()))
+
+
+def _cache(cache: dict[str, Any]) -> str:
+    """The plan's share of prompt tokens that came from the server's cache, "" when nothing is known of it."""
+    if cache["share"] is None:
+        return ""
+    estimated = " (estimated)" if cache["source"] == "estimate" else ""
+    return f", {round(100 * cache['share'])} % of prompts from cache{estimated}"
 
 
 def _print_task(task: dict[str, Any]) -> None:
