@@ -1,8 +1,8 @@
 """How much of the prompts a server serves from its cache while LAO works through a small plan.
 
 usage: python scripts/bench_cache.py [--url http://127.0.0.1:1234 --model KEY] [--tasks 6] [--protocol text] [--json]
-Every task's check fails first (it wants what the task does not say), so each coder phase calls the model more than once.
-Without --url a simulated server answers.
+Every task's check fails first (it wants what the task does not say), so each coder phase calls the model more than
+once. Without --url a simulated server answers.
 """
 
 from __future__ import annotations
@@ -85,10 +85,8 @@ def measure(url: str | None, model: str, tasks: int, protocol: str, limit_s: flo
         named.check()
         named.close()
     keys = {} if protocol == "auto" else {"supports_tools": protocol == "tools"}
-    extra = {
-        "calibration": {"auto": True},
-        "orchestration": {"validation_build_cmd": None, "infer_validation_commands": False},
-    }
+    only_the_plans = {"validation_build_cmd": None, "infer_validation_commands": False}
+    extra = {"calibration": {"auto": True}, "orchestration": only_the_plans}
     with tempfile.TemporaryDirectory() as folder, server_for(url, tasks) as address:
         root = Path(folder) / "project"
         make_project(root, Setup(url=address, model=model, wall_s=limit_s, keys=keys, extra=extra))
@@ -112,15 +110,14 @@ def _figures(root: Path, log: str) -> dict[str, Json]:
         raise LaoError(f"no model was called; the end of the log:\n{log[-3000:]}", "see 'lao health'")
     coder = [call for call in found if call.phase == Phase.CODE.value]
     later = cache_share.after_the_first(found, Phase.CODE.value)
+    phases = dict.fromkeys(call.phase for call in found)
     return {
         "tasks": len(states),
         "completed": states.count(TaskState.COMPLETED.value),
         "first": cache_share.share(call for call in coder if call not in later),
         "later": cache_share.share(later),
         "plan": cache_share.share(found),
-        "phases": {
-            p: cache_share.share(c for c in found if c.phase == p) for p in dict.fromkeys(c.phase for c in found)
-        },
+        "phases": {name: cache_share.share(c for c in found if c.phase == name) for name in phases},
     }
 
 
