@@ -108,13 +108,12 @@ def _figures(root: Path, log: str) -> dict[str, Json]:
         store.close()
     if not found:
         raise LaoError(f"no model was called; the end of the log:\n{log[-3000:]}", "see 'lao health'")
-    coder = [call for call in found if call.phase == Phase.CODE.value]
-    later = cache_share.after_the_first(found, Phase.CODE.value)
+    first, later = cache_share.first_and_later(found, Phase.CODE.value)
     phases = dict.fromkeys(call.phase for call in found)
     return {
         "tasks": len(states),
         "completed": states.count(TaskState.COMPLETED.value),
-        "first": cache_share.share(call for call in coder if call not in later),
+        "first": cache_share.share(first),
         "later": cache_share.share(later),
         "plan": cache_share.share(found),
         "phases": {name: cache_share.share(c for c in found if c.phase == name) for name in phases},

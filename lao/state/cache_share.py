@@ -100,13 +100,13 @@ def by_plan(store: Store, server: str) -> dict[str, dict[str, Json]]:
     return view
 
 
-def after_the_first(found: Iterable[PromptCall], phase: str) -> list[PromptCall]:
-    """The calls of a phase without the first one of each of its runs."""
+def first_and_later(found: Iterable[PromptCall], phase: str) -> tuple[list[PromptCall], list[PromptCall]]:
+    """The calls of a phase: the first one of each of its runs, and all that come after it."""
     seen: set[int] = set()
+    first: list[PromptCall] = []
     later: list[PromptCall] = []
     for call in found:
         if call.phase == phase:
-            if call.run in seen:
-                later.append(call)
+            (later if call.run in seen else first).append(call)
             seen.add(call.run)
-    return later
+    return first, later

@@ -15,8 +15,8 @@ from scripts import bench_cache
 
 
 def test_later_calls_come_mostly_from_the_cache(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each of two tasks calls the coder again after its failed check; of the later calls' prompts more is cached than of
-    the first ones', and more than half."""
+    """Each of two tasks calls the coder again after its failed check; more of the later calls' prompts is cached
+    than of the first ones', and more than half."""
     assert bench_cache.main(["--tasks", "2", "--protocol", "text", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert (figures["tasks"], figures["completed"]) == (2, 2)

@@ -110,8 +110,8 @@ def test_what_is_told_beats_what_is_estimated(store: Store, coding: Claim) -> No
     assert (only(store)["share"], only(store)["source"], only(store)["counted"]) == (0.3, "server", 1)
 
 
-def test_calls_after_the_first_of_each_run(store: Store) -> None:
-    """The first call of every run of the phase is left out, and other phases are."""
+def test_the_first_call_of_each_run_and_the_later_ones(store: Store) -> None:
+    """The calls of the phase are told apart by their place in the run; other phases are left out."""
     planned(store, spec("one"), spec("two"))
     for task, prompts in zip(list(TaskRow.select()), ((1, 2, 4), (3, 5)), strict=True):
         claim = take(store, ready_run(Phase.CODE, task.id))
@@ -120,6 +120,7 @@ def test_calls_after_the_first_of_each_run(store: Store) -> None:
         with runs.finishing(store, claim, RunState.DONE):
             pass
     found = cache_share.calls(store, SERVER)
-    assert [call.prompt for call in cache_share.after_the_first(found, "code")] == [2, 4, 5]
-    assert cache_share.after_the_first(found, "review") == []
+    first, later = cache_share.first_and_later(found, "code")
+    assert ([call.prompt for call in first], [call.prompt for call in later]) == ([1, 3], [2, 4, 5])
+    assert cache_share.first_and_later(found, "review") == ([], [])
     assert cache_share.calls(store, SERVER, "another plan") == ()
