@@ -71,8 +71,9 @@ class Wakefulness:
             return
         if child.stdin is not None:
             child.stdin.close()
-        for go in (lambda: None, child.terminate, child.kill):
-            go()
+        for ask in (None, child.terminate, child.kill):
+            if ask is not None:
+                ask()
             try:
                 child.wait(ENDING_S)
             except subprocess.TimeoutExpired:
