@@ -19,6 +19,7 @@ from lao.state import attempts, ledger, pipeline
 from lao.tools.context import ToolContext
 from lao.tools.toolbox import Toolbox
 from lao.workspace.symbols import related_files
+from lao.workspace.traces import REVIEW_FILE, TASKS_FILE
 from lao.workspace.tree import listing, read_text_files
 from workflows.bench import Given, TaskBench
 from workflows.traces import commit
@@ -178,7 +179,7 @@ def _context(work: Work) -> dict[str, Json]:
         "files": [list(item) for item in read_text_files(root, wanted, budget)],
         "judges": _judges(work),
         "stubs": {} if _checks(work) else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
-        "tree": listing(root, 60),
+        "tree": listing(root, 60, without=(work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE)),
     }
 
 

@@ -24,6 +24,7 @@ from lao.state.store import Store, open_store
 
 if TYPE_CHECKING:
     from lao.llm.client import OpenAIModel
+    from lao.servers.energy import Counters
     from lao.servers.gate import GateOutcome, MemoryGate
     from lao.servers.protocol import ResidencyServer
 
@@ -71,6 +72,13 @@ class Factory:
         from lao.servers.gate import MemoryGate
 
         return MemoryGate(self.server, self.settings, probe_for(self.settings), self.clock, self.report)
+
+    @cached_property
+    def energy(self) -> Counters | None:
+        """The counters of the energy that the model server uses; None where none can be read."""
+        from lao.servers.energy import counters_for
+
+        return counters_for(self.settings.server.base_url)
 
     @cached_property
     def chat(self) -> OpenAIModel:

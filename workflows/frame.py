@@ -31,6 +31,7 @@ from lao.state.runs import NotClaimed
 from lao.state.transitions import LostClaim
 from workflows import failures
 from workflows.calibrate import profile_of_run
+from workflows.energy import metered
 from workflows.factory import Factory, active
 from workflows.wake import wake
 from workflows.work import Outcome, Work
@@ -72,7 +73,7 @@ def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) ->
         return
     crash_point("after_claim")
     try:
-        with factory.heartbeat.holding(claim):
+        with factory.heartbeat.holding(claim), metered(factory, claim):
             _work(factory, claim, body, prepared)
     except LostClaim as error:
         log.warning("run %s: %s; its result is dropped", run_id, error.message)

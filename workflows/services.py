@@ -1,4 +1,4 @@
-"""What runs beside the workers in a consumer: ownership of the queue, reconciler and plan watcher threads."""
+"""What runs beside the workers in a consumer: the queue's ownership, threads that reconcile, watch and keep awake."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from lao.core.states import Queue
 from lao.durable.owners import FileLock
 from lao.state import runs
 from lao.workspace.snapshots import clean_snapshots
+from workflows.awake import keep_awake
 from workflows.factory import Factory, active
 from workflows.queues import FactoryHuey
 from workflows.reconciler import reconcile, reconcile_forever
@@ -114,7 +115,7 @@ def keep_alive(service: Callable[[Factory], None], factory: Factory, pause_s: fl
 
 
 def _services(queue: Queue) -> tuple[Callable[[Factory], None], ...]:
-    return (reconcile_forever, watch_forever) if queue is Queue.CPU else ()
+    return (reconcile_forever, watch_forever) if queue is Queue.CPU else (keep_awake,)
 
 
 def _start(factory: Factory, service: Callable[[Factory], None]) -> Any:

@@ -47,15 +47,21 @@ def empty_view() -> dict[str, Any]:
 
 def collect(factory: Any) -> dict[str, Any]:
     """The view that ``--json`` prints; see docs/operating.md for its fields."""
-    from lao.state import plans, queries
+    from lao.state import cache_share, energy, plans, queries
     from workflows.queues import live_workers, sizes
 
     store = factory.store
     tokens, calls = queries.usage_view(store)
     rejected = [{"file": file, "reason": reason} for file, _, reason in plans.rejections(store)]
+    shares = cache_share.by_plan(store, factory.settings.server.base_url)
+    used = energy.pieces(store)
+    of_plans, of_tasks = energy.by_plan(used), energy.by_task(used)
     return {
-        "plans": queries.plans_view(store),
-        "tasks": queries.tasks_view(store),
+        "plans": [
+            {**plan, "cache": shares[plan["id"]], "energy": of_plans.get(plan["id"])}
+            for plan in queries.plans_view(store)
+        ],
+        "tasks": [{**task, "energy": of_tasks.get(task["id"])} for task in queries.tasks_view(store)],
         "running": queries.running_view(store),
         "queue": sizes(),
         "workers": live_workers(),
@@ -73,9 +79,8 @@ def _print(view: dict[str, Any]) -> None:
         emit("no plans yet: drop a Markdown file into the plans folder, or 'lao submit PLAN'")
     for plan in view["plans"]:
         counts = plan["tasks"]
-        emit(
-            f"{plan['id']}  {plan['name']}: {plan['state']}, {counts['completed']} of {counts['total']} tasks completed"
-        )
+        done = f"{counts['completed']} of {counts['total']} tasks completed"
+        emit(f"{plan['id']}  {plan['name']}: {plan['state']}, {done}{_cache(plan['cache'])}{_energy(plan['energy'])}")
         if plan["reason"]:
             emit(f"    {plan['reason']}")
         for task in (t for t in view["tasks"] if t["plan"] == plan["id"]):
@@ -100,6 +105,22 @@ def _print(view: dict[str, Any]) -> None:
     )
     if view["faults"]:
         emit("faults: " + ", ".join(f"{name} {count}" for name, count in view["faults"].items()))
+
+
+def _cache(cache: dict[str, Any]) -> str:
+    """The plan's share of prompt tokens that came from the server's cache, "" when nothing is known of it."""
+    if cache["share"] is None:
+        return ""
+    estimated = " (estimated)" if cache["source"] == "estimate" else ""
+    return f", {round(100 * cache['share'])} % of prompts from cache{estimated}"
+
+
+def _energy(energy: dict[str, Any] | None) -> str:
+    """The plan's joules so far and who counted them, "" when nobody did."""
+    if energy is None:
+        return ""
+    least = "" if energy["complete"] else "at least "
+    return f", {least}{energy['joules'] / 1000:.3g} kJ ({energy['source']})"
 
 
 def _print_task(task: dict[str, Any]) -> None:

@@ -83,6 +83,7 @@ class OrchestrationSettings:
     llm_retry_attempts: int
     llm_retry_backoff_base_s: float
     phase_gated: bool
+    keep_awake: bool
     coder_batch_size: int | None
     reviewer_batch_size: int | None
     swap_patience_s: float

@@ -106,14 +106,17 @@ class Answer:
         )
 
     def _usage(self, request: ChatRequest, written: str) -> Usage:
-        prompt = _count(self.usage.get("prompt_tokens"))
-        completion = _count(self.usage.get("completion_tokens"))
-        cached = _object(self.usage.get("prompt_tokens_details")).get("cached_tokens", self.timings.get("cache_n"))
+        cached = _told(_object(self.usage.get("prompt_tokens_details")).get("cached_tokens"))
+        cached = _told(self.timings.get("cache_n")) if cached is None else cached
+        fresh = _told(self.timings.get("prompt_n"))  # llama-server: the prompt is cache_n + prompt_n
+        read = 0 if fresh is None or cached is None else cached + fresh
+        prompt = _count(self.usage.get("prompt_tokens")) or read
+        completion = _count(self.usage.get("completion_tokens")) or _count(self.timings.get("predicted_n"))
         missing = prompt == 0 or (completion == 0 and bool(written.strip()))
         return Usage(
             prompt=prompt or estimate_messages(request.messages, request.tools),
             completion=completion or estimate(written),
-            cached=int(cached) if isinstance(cached, (int, float)) else None,
+            cached=cached,
             estimated=missing,
         )
 
@@ -122,5 +125,11 @@ def _object(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
+def _told(value: Json) -> int | None:
+    """A count that the server gave; anything else, null and true included, is none."""
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
+    return int(value) if known else None
+
+
 def _count(value: Json) -> int:
-    return max(0, int(value)) if isinstance(value, (int, float)) and value == value else 0
+    return _told(value) or 0

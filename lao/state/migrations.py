@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lao.core.errors import Refused
-from lao.state.tables import TABLES, MetaRow, ProfileRow, TaskRow
+from lao.state.tables import TABLES, EnergyRow, MetaRow, ProfileRow, TaskRow
 
 Migration = Callable[[Any], None]
 
@@ -30,7 +30,12 @@ def _recheck(db: Any) -> None:
         db.execute_sql(f'ALTER TABLE "{table}" ADD COLUMN "recheck" TEXT NOT NULL DEFAULT \'\'')
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create_tables, _profiles_and_ladder, _recheck)
+def _energy(db: Any) -> None:
+    """Joules of runs."""
+    db.create_tables([EnergyRow], safe=True)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create_tables, _profiles_and_ladder, _recheck, _energy)
 """Entry n brings a file of version n to version n + 1."""
 
 

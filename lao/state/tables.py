@@ -232,6 +232,18 @@ class ProfileRow(Row):
         primary_key = pw.CompositeKey("server", "model")
 
 
+class EnergyRow(Row):
+    """What a run used while it was claimed at ``epoch``; ``joules`` is null while it runs or if not measured."""
+
+    run = pw.ForeignKeyField(RunRow, backref="energy", on_delete="CASCADE")
+    epoch = pw.IntegerField()
+    joules = pw.FloatField(null=True)
+    source = pw.TextField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("run", "epoch")
+
+
 class RejectionRow(Row):
     """A plan file that could not be taken, so that it is reported once and shown in the status."""
 
@@ -268,4 +280,5 @@ TABLES = (
     RejectionRow,
     DeadLetterRow,
     ProfileRow,
+    EnergyRow,
 )

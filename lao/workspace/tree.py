@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -13,14 +13,19 @@ _MAX_WALK: Final = 20_000
 _PROTECTED: Final = frozenset({".git", ".lao"})
 
 
-def listing(root: Path, limit: int = 300) -> str:
-    """Paths of the files, one a line, sorted, at most ``limit`` lines and one that says how many are missing."""
+def listing(root: Path, limit: int = 300, without: Collection[str] = ()) -> str:
+    """Paths of the files, one a line, sorted, at most ``limit`` lines and one that says how many are missing.
+
+    Args:
+        without: paths that are left out.
+    """
     if not root.is_dir():
         return "(empty)"
-    names = sorted(walk_files(root, limit=_MAX_WALK))
+    found = list(walk_files(root, limit=_MAX_WALK))
+    names = sorted(name for name in found if name not in without)
     lines = names[:limit]
     if len(names) > limit:
-        lines.append(f"[… {len(names) - limit}{'+' if len(names) == _MAX_WALK else ''} more files]")
+        lines.append(f"[… {len(names) - limit}{'+' if len(found) == _MAX_WALK else ''} more files]")
     return "\n".join(lines) or "(empty)"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lao.core.chat import ChatRequest
+from lao.core.chat import ChatRequest, Usage
 from lao.core.errors import AttemptFailed, ConfigError, Terminal
 from lao.llm.faults import ContextOverflow
 
@@ -216,6 +216,24 @@ def test_missing_usage_is_estimated(server: ScriptedServer, bench: Bench) -> Non
     assert usage.prompt > 0
     assert usage.completion >= 20
     assert usage.cached == 5
+
+
+def test_llama_servers_timings_stand_for_missing_usage(server: ScriptedServer, bench: Bench) -> None:
+    """cache_n + prompt_n is the prompt, so nothing is estimated; a null in usage does not hide what timings tell."""
+    timings = {"cache_n": 75, "prompt_n": 7, "predicted_n": 3}
+    server.script = [stream(chunk({"content": "abc"}), chunk(None, "stop"), chunk(timings=timings))]
+    assert bench.model.complete(REQUEST).usage == Usage(82, 3, 75)
+    usage = {"prompt_tokens": 90, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": None}}
+    server.script = [stream(chunk({"content": "abc"}), chunk(None, "stop"), chunk(usage=usage, timings=timings))]
+    assert bench.model.complete(REQUEST).usage == Usage(90, 2, 75)
+
+
+def test_a_cache_that_is_not_told_is_unknown(server: ScriptedServer, bench: Bench) -> None:
+    """A server that says nothing of its cache has not said zero; one that says zero has."""
+    for details, cached in (({}, None), ({"prompt_tokens_details": {"cached_tokens": 0}}, 0)):
+        usage = {"prompt_tokens": 90, "completion_tokens": 2, **details}
+        server.script = [stream(chunk({"content": "abc"}), chunk(None, "stop"), chunk(usage=usage))]
+        assert bench.model.complete(REQUEST).usage.cached == cached
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])

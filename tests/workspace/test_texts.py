@@ -50,6 +50,7 @@ def test_listing(tmp_path: Path) -> None:
         (tmp_path / name).write_text("")
     assert tree.listing(tmp_path) == "a/x.py\nb.py"
     assert tree.listing(tmp_path, limit=1) == "a/x.py\n[… 1 more files]"
+    assert tree.listing(tmp_path, limit=1, without=("a/x.py",)) == "b.py"
 
 
 def test_read_text_files(tmp_path: Path) -> None:

@@ -112,8 +112,9 @@ class Chat:
             self._answer = Answer(finish_reason="stop")
         form = self._within(instance)
         created = int(self._home.clock.now())
-        shared = self._home.slot.shared(instance.id, self._request.rendered) // 4
-        envelope = wire.Envelope(int(self._entry["number"]), name, created, self._request.prompt_tokens, shared, form)
+        shared = self._home.slot.shared(instance, self._request.prompt)
+        cached = shared if self._home.scenario.tell_cache else None
+        envelope = wire.Envelope(int(self._entry["number"]), name, created, self._request.prompt_tokens, cached, form)
         self._home.slot.wait()
         self._line.pause(self._home.scenario.first_token_s)
         if self._request.stream:

@@ -95,19 +95,30 @@ class SimRequest:
 
     @property
     def prompt_tokens(self) -> int:
-        """An estimate, the same for the same request: four characters a token."""
-        return self.tokens_without_tools + tokens(json.dumps(self.body["tools"]) if self.body.get("tools") else "")
+        """The length of ``prompt``, the same for the same request."""
+        return len(self.prompt)
 
     @property
     def tokens_without_tools(self) -> int:
         """What the prompt has when the template does not show the tools to the model."""
-        calls = "".join(str(f.get("arguments") or "") for _, f in self._calls)
-        return tokens(self.all_text) + tokens(calls) + 4 * len(self.messages)
+        return len(self._spoken)
 
     @cached_property
-    def rendered(self) -> str:
-        """The prompt as one text, tools first; what two prompts share at their beginning can come from the cache."""
-        return json.dumps([self.body.get("tools") or [], *self.messages], ensure_ascii=False)
+    def prompt(self) -> tuple[str, ...]:
+        """The prompt as the model reads it, in tokens of four characters, tools first; what two prompts share at their
+        beginning can come from the cache."""
+        return (*_cut(json.dumps(self.body["tools"]) if self.body.get("tools") else ""), *self._spoken)
+
+    @cached_property
+    def _spoken(self) -> tuple[str, ...]:
+        """The messages in tokens: four for the role of each, then its text and the arguments of its calls."""
+        found: list[str] = []
+        for message in self.messages:
+            found += ("<|", str(message.get("role")), "|>", "\n")
+            calls = (c.get("function") or {} for c in message.get("tool_calls") or () if isinstance(c, dict))
+            found += _cut(_text(message))
+            found += _cut("".join(str(f.get("arguments") or "") for f in calls))
+        return tuple(found)
 
     @cached_property
     def calls_made(self) -> list[tuple[str, dict[str, Json]]]:
@@ -134,6 +145,10 @@ class SimRequest:
 def tokens(text: str) -> int:
     """Four characters a token, at least one for any text."""
     return (len(text) + 3) // 4
+
+
+def _cut(text: str) -> list[str]:
+    return [text[n : n + 4] for n in range(0, len(text), 4)]
 
 
 def _text(message: dict[str, Json]) -> str:

@@ -135,6 +135,7 @@ class Scenario:
     release_delay: float = 0.0
     tokens_per_second: float = 0.0
     first_token_s: float = 0.0
+    tell_cache: bool = True
     api: str = "lmstudio"
     api_token: str = ""
     context_cap: int | None = None

@@ -9,6 +9,7 @@ from itertools import takewhile
 from operator import eq
 
 from lao.core.clock import Clock
+from lao.servers.simulated.vram import Instance
 
 
 class Slot:
@@ -19,7 +20,6 @@ class Slot:
         self._lock = threading.Lock()
         self._inside = 0
         self._taken_until = 0.0
-        self._last: dict[str, str] = {}
 
     @contextmanager
     def entered(self) -> Iterator[bool]:
@@ -45,10 +45,11 @@ class Slot:
         if left > 0:
             self._clock.wait(left)
 
-    def shared(self, model: str, prompt: str) -> int:
-        """Characters at the beginning that the model's last prompt had as well; this prompt is the last one now."""
+    def shared(self, instance: Instance, prompt: tuple[str, ...]) -> int:
+        """Tokens at the beginning that the instance's last prompt had as well; this prompt is the last one now.
+
+        As in llama-server at least one token is read anew, and the cache goes with the instance.
+        """
         with self._lock:
-            before, self._last[model] = self._last.get(model, ""), prompt
-        if prompt.startswith(before):
-            return len(before)
-        return sum(1 for _ in takewhile(bool, map(eq, before, prompt)))
+            before, instance.held = instance.held, prompt
+        return min(sum(1 for _ in takewhile(bool, map(eq, before, prompt))), max(0, len(prompt) - 1))

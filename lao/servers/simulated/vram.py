@@ -18,13 +18,14 @@ GUARDRAIL = (
 
 @dataclass
 class Instance:
-    """A model in memory. ``loaded`` is False while it loads."""
+    """A model in memory. ``loaded`` is False while it loads; ``held`` is the prompt in its slot's cache, in tokens."""
 
     id: str
     model: SimModel
     context_length: int
     jit: bool
     loaded: bool = False
+    held: tuple[str, ...] = ()
 
 
 class Refusal(Exception):

@@ -44,13 +44,13 @@ class Form:
 
 @dataclass(frozen=True)
 class Envelope:
-    """What is the same in all chunks of one completion."""
+    """What is the same in all chunks of one completion. ``cached_tokens`` is None when they are not told."""
 
     number: int
     model: str
     created: int
     prompt_tokens: int
-    cached_tokens: int = 0
+    cached_tokens: int | None = 0
     form: Form = Form()
 
     @property
@@ -78,7 +78,7 @@ def completion(answer: Answer, envelope: Envelope) -> dict[str, Json]:
         ]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(answer)}
     body = {**_head(envelope), "object": "chat.completion", "choices": [] if envelope.form.bare else [choice]}
-    return body if envelope.form.usage == "missing" else {**body, "usage": usage(answer, envelope)}
+    return {**body, **_figures(answer, envelope)}
 
 
 def events(answer: Answer, envelope: Envelope, *, include_usage: bool) -> list[Event]:
@@ -88,7 +88,7 @@ def events(answer: Answer, envelope: Envelope, *, include_usage: bool) -> list[E
     if form.finish and not form.bare:
         found.append(_chunk(envelope, {}, finish=finish_reason(answer)))
     if include_usage and form.usage != "missing":
-        found.append(_event({**_head(envelope), "choices": [], "usage": usage(answer, envelope)}))
+        found.append(_event({**_head(envelope), "choices": [], **_figures(answer, envelope)}))
     if form.done:
         found.append(Event(b"data: [DONE]\n\n"))
     return found
@@ -113,18 +113,29 @@ def error_event(body: Json) -> bytes:
     return b"event: error\ndata: " + json.dumps(body).encode() + b"\n\n"
 
 
+def _figures(answer: Answer, envelope: Envelope) -> dict[str, Json]:
+    """``usage``, and what llama-server says beside it: ``timings`` with ``cache_n + prompt_n`` tokens of prompt."""
+    if envelope.form.usage == "missing":
+        return {}
+    counts = usage(answer, envelope)
+    details = counts.get("prompt_tokens_details")
+    if details is None:
+        return {"usage": counts}
+    cached, made = details["cached_tokens"], counts["completion_tokens"]
+    timings = {"cache_n": cached, "prompt_n": counts["prompt_tokens"] - cached, "predicted_n": made}
+    return {"usage": counts, "timings": timings}
+
+
 def usage(answer: Answer, envelope: Envelope) -> dict[str, Json]:
     form = envelope.form
     if form.usage == "zero":
         return {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
     made = generated(answer) if form.completion_tokens is None else form.completion_tokens
     read = envelope.prompt_tokens if form.prompt_tokens is None else form.prompt_tokens
-    return {
-        "prompt_tokens": read,
-        "completion_tokens": made,
-        "total_tokens": read + made,
-        "prompt_tokens_details": {"cached_tokens": min(read, envelope.cached_tokens) if form.cached else 0},
-    }
+    counts: dict[str, Json] = {"prompt_tokens": read, "completion_tokens": made, "total_tokens": read + made}
+    if envelope.cached_tokens is not None:
+        counts["prompt_tokens_details"] = {"cached_tokens": min(read, envelope.cached_tokens) if form.cached else 0}
+    return counts
 
 
 def generated(answer: Answer) -> int:
