@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lao.core.errors import Refused
-from lao.state.tables import TABLES, MetaRow, ProfileRow, TaskRow
+from lao.state.tables import TABLES, InstanceRow, LoadRow, MetaRow, ProfileRow, TaskRow
 
 Migration = Callable[[Any], None]
 
@@ -23,7 +23,12 @@ def _profiles_and_ladder(db: Any) -> None:
         db.execute_sql(f'ALTER TABLE "{table}" ADD COLUMN "ladder" TEXT NOT NULL DEFAULT \'{{}}\'')
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create_tables, _profiles_and_ladder)
+def _loads(db: Any) -> None:
+    """What loads took, and which instances LAO loaded."""
+    db.create_tables([LoadRow, InstanceRow], safe=True)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create_tables, _profiles_and_ladder, _loads)
 """Entry n brings a file of version n to version n + 1."""
 
 

@@ -231,6 +231,31 @@ class ProfileRow(Row):
         primary_key = pw.CompositeKey("server", "model")
 
 
+class LoadRow(Row):
+    """What the last loads of a model with a context really took; ``taken`` lists bytes, the newest last."""
+
+    server = pw.TextField()
+    model = pw.TextField()
+    context = pw.IntegerField()
+    taken = JsonField(default=list)
+    at = pw.FloatField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("server", "model", "context")
+
+
+class InstanceRow(Row):
+    """A model instance that LAO loaded on a server and has not seen gone."""
+
+    server = pw.TextField()
+    instance = pw.TextField()
+    model = pw.TextField()
+    at = pw.FloatField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("server", "instance")
+
+
 class RejectionRow(Row):
     """A plan file that could not be taken, so that it is reported once and shown in the status."""
 
@@ -267,4 +292,6 @@ TABLES = (
     RejectionRow,
     DeadLetterRow,
     ProfileRow,
+    LoadRow,
+    InstanceRow,
 )
