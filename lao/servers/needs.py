@@ -28,11 +28,13 @@ class Need:
     Attributes:
         how: where the figure comes from, for messages.
         guess: made from the file's size alone, so that room for the weights may have to do.
+        measured: what loads really took, to be had to the byte.
     """
 
     count: int
     how: str
     guess: bool = False
+    measured: bool = False
 
 
 class Needs:
@@ -56,9 +58,8 @@ class Needs:
         """The need of a model that is to be loaded with ``context`` tokens; None is the server's default."""
         taken = self._record.taken(info.key, context or 0)
         if taken:
-            return Need(
-                learned(taken), f"as {'the last load' if len(taken) == 1 else f'the last {len(taken)} loads'} took"
-            )
+            how = "as the last load took" if len(taken) == 1 else f"as the last {len(taken)} loads took"
+            return Need(learned(taken), how, measured=True)
         return self._reckoned(info, context)
 
     def size_of(self, info: ModelInfo) -> int:

@@ -9,7 +9,8 @@ from lao.servers.memory import MemoryReading
 from lao.servers.needs import Need
 
 WHOLE_DEVICE = 0.9
-"""A model larger than the device is spread over it and system memory; all it can ask for is an empty device."""
+"""A model larger than the device is spread over it and system memory; all it can ask for is an empty device. A
+need that was only reckoned may be too large by as much."""
 
 STEADY_BYTES = 64 * 1024**2
 """Readings that differ by less show a memory that has settled."""
@@ -43,7 +44,8 @@ def shortfall(before: MemoryReading, now: MemoryReading, demand: Demand, limits:
     grown = now.swap_used_bytes - before.swap_used_bytes
     if grown > limits.swap_growth_limit_mb * 1024**2:
         return f"swap grew by {gigabytes(grown)}, at most {limits.swap_growth_limit_mb} MB is allowed"
-    need = _capped(demand.need.count, now)
+    exact = demand.need.measured and not larger_than_device(demand.need, now)
+    need = demand.need.count if exact else _capped(demand.need.count, now)
     if need and now.available_bytes >= need:
         return ""
     released = 0 if before.available_bytes is None else now.available_bytes - before.available_bytes
