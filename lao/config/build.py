@@ -93,7 +93,7 @@ def _forget_size_of_other_model(draft: Draft, filled: dict[str, Any], sources: d
         else:
             continue
         model = filled["models"][role.value]
-        for path in stale:
+        for path in (p for p in stale if model[p[-1]] != unknown[p[-1]]):
             model[path[-1]] = unknown[path[-1]]
             sources[dotted(path)] = draft.overrides.get(key, DEFAULT_SOURCE)
 
