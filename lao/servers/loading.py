@@ -10,12 +10,12 @@ from lao.servers.contexts import Contexts
 from lao.servers.memory import MemoryReading
 from lao.servers.needs import Needs
 from lao.servers.protocol import LoadedModel, ModelInfo, find_model
-from lao.servers.residents import Residents
+from lao.servers.residents import Resident, Residents
 from lao.servers.room import Room
 from lao.servers.settling import fell, gigabytes, steady
 from lao.servers.visit import Means, Visit
 
-_LONGEST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 0.25
 """Between two looks at a memory that is settling."""
 
 
@@ -36,7 +36,7 @@ class Loader:
             Transient: the model is gone again, or another one was loaded meanwhile and would not go.
             ForeignModel: another one was loaded meanwhile, and may not be unloaded.
         """
-        before, settled = self._steady_before(room.reading, unloaded=bool(visit.unloads))
+        before, settled = self._steady_before(room.reading, changed=bool(visit.unloads or visit.waited_s))
         self._means.record.note_loaded(visit.key, visit.key)  # its usual name, should LAO die while the server loads
         instance = self._ask(visit, info, room.contexts)
         self._means.record.note_loaded(instance.instance_id, visit.key)
@@ -74,9 +74,9 @@ class Loader:
         )
         return instance
 
-    def _steady_before(self, now: MemoryReading, *, unloaded: bool) -> tuple[MemoryReading, bool]:
-        """The memory before the load, and whether it had settled after an unload; that is not waited for any longer."""
-        if not unloaded or now.available_bytes is None:
+    def _steady_before(self, now: MemoryReading, *, changed: bool) -> tuple[MemoryReading, bool]:
+        """The memory before the load, and whether it had settled after a change; that is not waited for any longer."""
+        if not changed or now.available_bytes is None:
             return now, now.available_bytes is not None
         self._means.clock.wait(self._pause_s)
         again = self._means.probe.read()
@@ -132,13 +132,19 @@ class Loader:
             others = self._residents.others(models, visit, keep=found)
             if not others:
                 return found
-            others = [replace(o, ours=o.ours or o.info.key == visit.key) for o in others]  # a load can make two
             try:
-                self._residents.part(others, visit, give_up=last_look)
+                self._residents.part(self._with_twins(others, visit), visit, give_up=last_look)
             except Transient:
                 self._residents.give_way(info, found, visit)
                 raise
         return instance
+
+    def _with_twins(self, others: list[Resident], visit: Visit) -> list[Resident]:
+        """The wanted model's other instances are LAO's, too: before the load there was none, and a load can make two."""
+        for other in others:
+            if other.info.key == visit.key:
+                self._means.record.note_loaded(other.instance.instance_id, visit.key)
+        return [replace(o, ours=o.ours or o.info.key == visit.key) for o in others]
 
     def _learn(
         self, visit: Visit, info: ModelInfo, instance: LoadedModel, before: MemoryReading, after: MemoryReading

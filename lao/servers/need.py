@@ -28,6 +28,10 @@ WINDOW_PERIODS = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2, "cohere2": 4}
 """Of so many layers one sees the whole context. Of other models with a window every layer counts as one that does."""
 
 
+_SAVING = ("attention.kv_lora_rank", "ssm.state_size", "wkv.head_size")
+"""Latent attention, and layers with a constant state."""
+
+
 @dataclass(frozen=True)
 class Shape:
     """What the memory of a model depends on.
@@ -36,19 +40,21 @@ class Shape:
         weights_bytes: all files of the model together.
         token_bytes: cache of one token in the layers that hold the whole context.
         window_token_bytes: the same in the layers that hold the last ``window`` tokens only.
+        bound: the model may take less, as its layers hold less than a whole context in a way that is not known here.
     """
 
     weights_bytes: int
     token_bytes: int
     window_token_bytes: int = 0
     window: int = 0
+    bound: bool = False
 
 
 def shape_of(header: GgufHeader, weights_bytes: int) -> Shape | None:
     """The shape that a file's header tells; None when it lacks the layers or heads.
 
-    An upper bound: layers that keep a constant state instead of a cache are known by ``full_attention_interval`` or
-    by their number of heads, 0.
+    Layers that keep a constant state instead of a cache are known by ``full_attention_interval`` or by their number of
+    heads, 0; other economies make the shape an upper bound.
     """
     layers = _count(header.of_model("block_count"))
     heads = _count(header.of_model("attention.head_count")) or _most(header.of_model("attention.head_count"))
@@ -64,7 +70,9 @@ def shape_of(header: GgufHeader, weights_bytes: int) -> Shape | None:
     per_head = (key + value) * CACHE_ELEMENT_BYTES
     window = _count(header.of_model("attention.sliding_window"))
     whole, windowed = _parted(header, each, window)
-    return Shape(weights_bytes, sum(whole) * per_head, sum(windowed) * per_head, window)
+    saves = any(header.of_model(name) is not None for name in _SAVING)
+    bound = saves or (window > 0 and not windowed)
+    return Shape(weights_bytes, sum(whole) * per_head, sum(windowed) * per_head, window, bound)
 
 
 def cache_bytes(shape: Shape, context: int) -> int:

@@ -11,7 +11,7 @@ from lao.servers.gguf import read_header
 from lao.servers.model_files import LM_STUDIO_FOLDER, find_files, shards, total_bytes
 from lao.servers.need import NEED_FACTOR, Shape, cache_bytes, need_bytes, shape_of
 from lao.servers.protocol import ModelInfo
-from lao.servers.record import LoadRecord, learned
+from lao.servers.record import CERTAIN, LoadRecord, learned
 from lao.servers.rest import is_local
 
 PLAUSIBLE_PART = 0.5
@@ -29,12 +29,15 @@ class Need:
         how: where the figure comes from, for messages.
         guess: made from the file's size alone, so that room for the weights may have to do.
         measured: what loads really took, to be had to the byte.
+        otherwise: a smaller figure that is tried when all the waiting was in vain, 0 when there is none: of a formula
+            that may be too large, and of what was measured less than three times, nobody must wait for ever.
     """
 
     count: int
     how: str
     guess: bool = False
     measured: bool = False
+    otherwise: int = 0
 
 
 class Needs:
@@ -59,7 +62,9 @@ class Needs:
         taken = self._record.taken(info.key, context or 0)
         if taken:
             how = "as the last load took" if len(taken) == 1 else f"as the last {len(taken)} loads took"
-            return Need(learned(taken), how, measured=True)
+            count, doubt = learned(taken), len(taken) < CERTAIN
+            reckoned = self._reckoned(info, context).count if doubt else count
+            return Need(count, how, measured=True, otherwise=reckoned if reckoned < count else 0)
         return self._reckoned(info, context)
 
     def size_of(self, info: ModelInfo) -> int:
@@ -85,8 +90,9 @@ class Needs:
         shape = self._shape(info)
         if shape is None or not context:
             return Need(int(self.size_of(info) * NEED_FACTOR), "its size and a tenth", guess=True)
-        cache = cache_bytes(shape, context) / 1e9
-        return Need(need_bytes(shape, context), f"{cache:.1f} GB of it for {context} tokens")
+        count, crude = need_bytes(shape, context), int(shape.weights_bytes * NEED_FACTOR)
+        how = f"{cache_bytes(shape, context) / 1e9:.1f} GB of it for {context} tokens"
+        return Need(count, how, otherwise=crude if shape.bound and crude < count else 0)
 
     def _shape(self, info: ModelInfo) -> Shape | None:
         place = (info.key, info.size_bytes)

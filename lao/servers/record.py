@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Protocol
 
-_KEPT = 3
+CERTAIN = 3
+"""Figures that are kept for a model and context; so many of them can be relied upon."""
 
 
 class LoadRecord(Protocol):
@@ -44,7 +45,7 @@ class LoadsInMemory:
         return tuple(self._taken.get((model, context), ()))
 
     def note_taken(self, model: str, context: int, count: int) -> None:
-        self._taken[model, context] = [*self.taken(model, context), count][-_KEPT:]
+        self._taken[model, context] = [*self.taken(model, context), count][-CERTAIN:]
 
     def loaded(self) -> Mapping[str, str]:
         return dict(self._loaded)
@@ -59,4 +60,4 @@ class LoadsInMemory:
 def learned(taken: tuple[int, ...]) -> int:
     """The figure to reckon with, 0 without any: the median of three, so that one bad measurement does not stick; of
     fewer the largest."""
-    return int(median(taken)) if len(taken) >= _KEPT else max(taken, default=0)
+    return int(median(taken)) if len(taken) >= CERTAIN else max(taken, default=0)

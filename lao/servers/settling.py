@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lao.config.settings import MemoryGateSettings
 from lao.servers.memory import MemoryReading
@@ -30,6 +30,11 @@ class Demand:
     size_bytes: int
     unloaded: int = 0
     unloaded_bytes: int = 0
+
+    def relaxed(self) -> Demand:
+        """The same with the smaller figure, where there is one."""
+        count = self.need.otherwise or self.need.count
+        return replace(self, need=replace(self.need, count=count, measured=False))
 
 
 def shortfall(before: MemoryReading, now: MemoryReading, demand: Demand, limits: MemoryGateSettings) -> str:

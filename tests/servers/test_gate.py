@@ -60,7 +60,7 @@ def test_swap_unloads_waits_loads_confirms() -> None:
     assert (outcome.waited_s, outcome.loads, outcome.unloads) == (4.0, 1, 1)
     assert server.calls == ["models", "unload alpha", "models", "load beta 8192", "models"]
     assert rig.kinds() == ["model.unload", "gate.wait", "gate.wait", "gate.released", "model.load"]
-    assert rig.clock.waits == [2.0, 2.0, 0.5, 0.5]
+    assert rig.clock.waits == [2.0, 2.0, 0.25, 0.25]
 
 
 def test_events_carry_figures() -> None:

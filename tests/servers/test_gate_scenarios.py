@@ -306,7 +306,8 @@ def test_too_small_for_any_context() -> None:
     """When not even min_context fits, nothing is loaded."""
     record = LoadsInMemory()
     for context, taken in ((16384, 24.2), (8192, 20.1), (4096, 18.1)):
-        record.note_taken("beta", context, int(taken * GB))
+        for _ in range(3):
+            record.note_taken("beta", context, int(taken * GB))
     with OnServer(
         model(Role.CODER, "beta", 16384), models=KV, vram_total_bytes=26 * GB, record=record, gate={"min_context": 4096}
     ) as rig:
@@ -318,13 +319,26 @@ def test_too_small_for_any_context() -> None:
 def test_a_learned_need_is_no_guess() -> None:
     """Where it is known what a load takes, room for the weights alone does not do."""
     record = LoadsInMemory()
-    record.note_taken("beta", 8192, 20 * GB)
+    for _ in range(3):
+        record.note_taken("beta", 8192, 20 * GB)
     with OnServer(record=record, vram_total_bytes=26 * GB) as rig:
         assert rig.ensure(Role.PLANNER).ok
         rig.server.occupy(7 * GB)
         outcome = rig.ensure(Role.CODER)
         assert outcome.reason == "out_of_memory"
-        assert "19.0 GB is free (simulated), 20.0 GB is needed (as the last load took)" in str(outcome.error)
+        assert "19.0 GB is free (simulated), 20.0 GB is needed (as the last 3 loads took)" in str(outcome.error)
+
+
+def test_one_measurement_does_not_shut_the_gate_for_ever() -> None:
+    """A single figure that was too large is waited for, then doubted; what the load takes then corrects it."""
+    record = LoadsInMemory()
+    record.note_taken("beta", 8192, 23 * GB)
+    with OnServer(record=record) as rig:
+        rig.server.occupy(4 * GB)
+        outcome = rig.ensure(Role.CODER)
+        assert (outcome.ok, outcome.waited_s) == (True, 10.0)
+        assert "20.0 GB is free (simulated), 23.0 GB is needed" in rig.told("gate.doubt")[0]
+        assert record.taken("beta", 8192) == (23 * GB, 16 * GB)
 
 
 def test_interference_is_not_learned() -> None:

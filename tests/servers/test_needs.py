@@ -71,7 +71,7 @@ def test_sliding_windows() -> None:
     assert cache_bytes(by_family, 8192) == 2048 * 8192 + 10240 * (512 + 512)
     assert cache_bytes(by_family, 256) == (2048 + 10240) * 256
     unknown = shape_of(plain(block_count=12, attention__sliding_window=512), 0)
-    assert unknown == Shape(0, 12 * 2 * 512, 0, 512)
+    assert unknown == Shape(0, 12 * 2 * 512, 0, 512, bound=True)
 
 
 def test_layers_with_a_constant_state() -> None:
@@ -161,6 +161,18 @@ def test_what_loads_took_wins(tmp_path: Path) -> None:
     assert told.needs.of(INFO, 8192).guess
     assert told.needs.took(INFO, 4096) == 1_300_000_000
     assert told.needs.took(INFO, 8192) == SIZE
+
+
+def test_a_figure_that_is_not_certain_leaves_another(tmp_path: Path) -> None:
+    """What was measured once or twice does not shut the gate for ever, and neither does an upper bound."""
+    told = Told(tmp_path)
+    for at, count in enumerate((3 * GB, 3 * GB, 3 * GB)):
+        told.record.note_taken(KEY, 4096, count)
+        assert told.needs.of(INFO, 4096).otherwise == (int(SIZE * 1.1) if at < 2 else 0)
+    told.record.note_taken(KEY, 2048, GB)
+    assert told.needs.of(INFO, 2048).otherwise == 0
+    path = write(tmp_path / "m.gguf", *QWEN, ("qwen2.attention.kv_lora_rank", 4, 512), size=SIZE)
+    assert Told(tmp_path, str(path)).needs.of(INFO, 32768).otherwise == int(SIZE * 1.1)
 
 
 @pytest.mark.parametrize("count", [-1, 0, SIZE // 2 - 1, SIZE * 4])
