@@ -113,7 +113,8 @@ class Loader:
 
     def _confirmed(self, visit: Visit, instance: LoadedModel, needed: int | None) -> LoadedModel:
         """The instance as the list shows it, alone; what came meanwhile is unloaded once, or else LAO's own goes."""
-        for last_look in (False, True):
+        last_look = False
+        while True:
             models = self._means.server.models()
             info = find_model(models, visit.key)
             found = next((i for i in info.loaded if i.instance_id == instance.instance_id), None)
@@ -137,10 +138,10 @@ class Loader:
             except Transient:
                 self._residents.give_way(info, found, visit)
                 raise
-        return instance
+            last_look = True
 
     def _with_twins(self, others: list[Resident], visit: Visit) -> list[Resident]:
-        """The wanted model's other instances are LAO's, too: before the load there was none, and a load can make two."""
+        """The wanted model's other instances are LAO's, too: there was none before, and a load can make two."""
         for other in others:
             if other.info.key == visit.key:
                 self._means.record.note_loaded(other.instance.instance_id, visit.key)
