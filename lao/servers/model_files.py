@@ -51,7 +51,7 @@ def _gguf_files(folder: Path) -> Iterator[Path]:
 
 
 def _holds(path: Path, name: str) -> bool:
-    return any(name in _letters(text) for text in (path.name, path.parent.name, path.parent.parent.name + path.name))
+    return any(name in _letters(text) for text in (path.name, path.parent.name))
 
 
 def _letters(text: str) -> str:

@@ -25,11 +25,12 @@ WINDOW_BATCH = 512
 """Tokens that a layer with a sliding window holds beside its window."""
 
 WINDOW_PERIODS = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2, "cohere2": 4}
-"""Of so many layers one sees the whole context. Of other models with a window every layer counts as one that does."""
+"""Of so many layers one, the last, sees the whole context: llama.cpp's ``set_swa_pattern``, where the file's own
+``sliding_window_pattern`` says nothing. Of other models with a window every layer counts as one that does."""
 
 
-_SAVING = ("attention.kv_lora_rank", "ssm.state_size", "wkv.head_size")
-"""Latent attention, and layers with a constant state."""
+_SAVING = ("attention.kv_lora_rank", "attention.shared_kv_layers", "ssm.state_size", "wkv.head_size")
+"""Latent attention, layers that share a cache, and layers with a constant state."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,14 @@ def shape_of(header: GgufHeader, weights_bytes: int) -> Shape | None:
     interval = _count(header.of_model("full_attention_interval"))
     if interval > 1:
         each = each[interval - 1 :: interval]
-    per_head = (key + value) * CACHE_ELEMENT_BYTES
+    key_slides = _count(header.of_model("attention.key_length_swa")) or key
+    value_slides = _count(header.of_model("attention.value_length_swa")) or value
     window = _count(header.of_model("attention.sliding_window"))
     whole, windowed = _parted(header, each, window)
     saves = any(header.of_model(name) is not None for name in _SAVING)
     bound = saves or (window > 0 and not windowed)
-    return Shape(weights_bytes, sum(whole) * per_head, sum(windowed) * per_head, window, bound)
+    token = sum(whole) * (key + value) * CACHE_ELEMENT_BYTES
+    return Shape(weights_bytes, token, sum(windowed) * (key_slides + value_slides) * CACHE_ELEMENT_BYTES, window, bound)
 
 
 def cache_bytes(shape: Shape, context: int) -> int:
@@ -90,7 +93,7 @@ def need_bytes(shape: Shape, context: int) -> int:
 def _parted(header: GgufHeader, heads: list[int], window: int) -> tuple[list[int], list[int]]:
     """The layers that hold the whole context and those that hold the window only."""
     pattern = header.of_model("attention.sliding_window_pattern")
-    period = WINDOW_PERIODS.get(header.architecture, 1)
+    period = _count(pattern) or WINDOW_PERIODS.get(header.architecture, 1)
     if not window:
         slides = [False] * len(heads)
     elif isinstance(pattern, tuple) and len(pattern) == len(heads):

@@ -12,6 +12,7 @@ from lao.servers.settling import gigabytes
 from lao.servers.visit import Means, Visit
 
 _SMALL_EMBEDDING_BYTES = 1_000_000_000
+_LIST_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Residents:
             self.unload([Resident(info, instance, ours=True)], visit)
 
     def _await_gone(self, name: str, visit: Visit) -> None:
-        """Servers answer before the instance is gone, or without having done anything; they are asked once more."""
+        """Servers answer before the instance is gone, or without having done anything; late on they are asked again."""
         limits, clock = self._means.settings.memory_gate, self._means.clock
         started, asked_again = clock.monotonic(), False
         while any(i.instance_id == name for info in self._means.server.models() for i in info.loaded):
@@ -132,8 +133,8 @@ class Residents:
                     f"{visit.since(started):.0f} s",
                     "unload it on the server by hand, or restart the server",
                 )
-            clock.wait(max(0.01, limits.poll_interval_s))
-            if not asked_again:
+            clock.wait(max(0.01, min(_LIST_PAUSE_S, limits.poll_interval_s)))
+            if not asked_again and visit.since(started) >= limits.settle_timeout_s / 4:
                 asked_again = True
                 self._means.server.unload(name)
 

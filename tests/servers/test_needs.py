@@ -66,6 +66,17 @@ def test_sliding_windows() -> None:
         0,
     )
     assert by_pattern == Shape(0, 2 * 512, 4 * 512, 1024)
+    by_period = shape_of(
+        plain(
+            block_count=10,
+            attention__sliding_window=64,
+            attention__sliding_window_pattern=5,
+            attention__key_length_swa=64,
+            attention__value_length_swa=64,
+        ),
+        0,
+    )
+    assert by_period == Shape(0, 2 * 2 * 512, 8 * 2 * 256, 64)
     by_family = shape_of(plain(arch="gemma3", block_count=12, attention__sliding_window=512), 0)
     assert by_family == Shape(0, 2 * 2 * 512, 10 * 2 * 512, 512)
     assert cache_bytes(by_family, 8192) == 2048 * 8192 + 10240 * (512 + 512)
