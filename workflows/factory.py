@@ -20,6 +20,7 @@ from lao.core.words import Event
 from lao.durable.holding import Heartbeat
 from lao.durable.owners import Owner, current_owner
 from lao.state import ledger, profiles, queries
+from lao.state.loads import KeptLoads
 from lao.state.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -70,8 +71,18 @@ class Factory:
     def gate(self) -> MemoryGate:
         from lao.servers.detect import probe_for
         from lao.servers.gate import MemoryGate
+        from lao.servers.lmstudio import LMStudioServer
+        from lao.servers.ping import Ping
 
-        return MemoryGate(self.server, self.settings, probe_for(self.settings), self.clock, self.report)
+        return MemoryGate(
+            self.server,
+            self.settings,
+            probe_for(self.settings),
+            self.clock,
+            self.report,
+            record=KeptLoads(self.store, self.settings.server.base_url),
+            ping=Ping(self.settings) if isinstance(self.server, LMStudioServer) else None,
+        )
 
     @cached_property
     def energy(self) -> Counters | None:
@@ -157,7 +168,7 @@ class Factory:
             role=str(data.get("role", "")),
             model=str(data.get("model", "")),
             seconds=float(data.get("seconds", 0.0)),
-            data={"event": event.kind, **data},
+            data={"event": event.kind, "text": event.text, **data},
         )
 
     def close(self) -> None:

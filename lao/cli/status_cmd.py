@@ -37,6 +37,7 @@ def empty_view() -> dict[str, Any]:
         "queue": {"cpu": 0, "gpu": 0, "scheduled": 0},
         "workers": [],
         "models": models,
+        "gate": None,
         "tokens": {"prompt": 0, "completion": 0, "cached": None},
         "calls": {"model": 0, "replayed": 0},
         "faults": {},
@@ -66,6 +67,7 @@ def collect(factory: Any) -> dict[str, Any]:
         "queue": sizes(),
         "workers": live_workers(),
         "models": queries.models_view(store),
+        "gate": queries.gate_view(store),
         "tokens": tokens,
         "calls": calls,
         "faults": queries.faults_view(store),
@@ -88,6 +90,9 @@ def _print(view: dict[str, Any]) -> None:
     for run in view["running"]:
         wait = f", waits {run['wait_s']} s: {run['reason']}" if run["wait_s"] else ""
         emit(f"{run['phase']} of {run['plan']}{f' task {run_task}' if (run_task := run['task']) else ''}{wait}")
+    if view["gate"] and view["gate"]["shut"]:
+        hint = f" ({view['gate']['hint']})" if view["gate"]["hint"] else ""
+        emit(f"memory gate: {view['gate']['text']}{hint}")
     for item in view["rejected"]:
         emit(f"not taken: {item['file']}: {item['reason']}")
     queue, models, tokens, calls = view["queue"], view["models"], view["tokens"], view["calls"]

@@ -81,18 +81,20 @@ def _sources(draft: Draft, schema: Schema) -> dict[str, str]:
 
 
 def _forget_size_of_other_model(draft: Draft, filled: dict[str, Any], sources: dict[str, str]) -> None:
-    """A size belongs to one model: another key without a size of its own has an unknown one."""
+    """A size and a file belong to one model: another key without its own has an unknown one."""
+    unknown = {"size_bytes": 0, "description": "", "path": None}
     for role in Role:
-        key, size, note = (("models", role.value, name) for name in ("key", "size_bytes", "description"))
+        key = ("models", role.value, "key")
+        its_own = [("models", role.value, name) for name in unknown]
         if key in draft.overrides:
-            stale = [size, note]
+            stale = its_own
         elif draft.given(key):
-            stale = [path for path in (size, note) if not draft.given(path)]
+            stale = [path for path in its_own if not draft.given(path)]
         else:
             continue
         model = filled["models"][role.value]
-        for path in stale:
-            model[path[-1]] = 0 if path is size else ""
+        for path in (p for p in stale if model[p[-1]] != unknown[p[-1]]):
+            model[path[-1]] = unknown[path[-1]]
             sources[dotted(path)] = draft.overrides.get(key, DEFAULT_SOURCE)
 
 

@@ -42,17 +42,28 @@ class PathSettings:
 
 @dataclass(frozen=True)
 class MemoryGateSettings:
-    """Seconds, megabytes and fractions of the memory gate."""
+    """Seconds, megabytes and fractions of the memory gate.
+
+    Attributes:
+        min_context: tokens that a model may be loaded with when more does not fit; None: never less than asked.
+        evict_foreign: whether models that LAO did not load may be unloaded.
+    """
 
     release_fraction: float
     swap_growth_limit_mb: int
     settle_timeout_s: float
     poll_interval_s: float
+    min_context: int | None = None
+    evict_foreign: bool = True
 
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """One role's model. Tokens for ``context_length`` and ``max_completion``; None means the server's default."""
+    """One role's model. Tokens for ``context_length`` and ``max_completion``; None means the server's default.
+
+    Attributes:
+        path: the model's GGUF file, read for the memory it needs; None: looked for where LM Studio keeps its models.
+    """
 
     role: Role
     key: str
@@ -67,6 +78,7 @@ class ModelSettings:
     seed: int | None
     repetition_penalty: float | None
     edit_format: str = "auto"
+    path: str | None = None
 
 
 @dataclass(frozen=True)

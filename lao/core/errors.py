@@ -67,6 +67,10 @@ class OutOfMemory(Transient):
     """The memory gate did not see enough free memory in time."""
 
 
+class ForeignModel(Transient):
+    """A large model that LAO did not load is in the way, and ``memory_gate.evict_foreign`` forbids unloading it."""
+
+
 class DiskFull(Transient):
     """No space left for state, queue or workspace."""
 

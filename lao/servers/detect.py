@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from lao.config.settings import Settings
 from lao.core.clock import Clock
 from lao.core.errors import ConfigError
-from lao.servers.memory import MemoryProbe, MemoryReading, UnknownProbe, system_probe
+from lao.servers.memory import MemoryProbe, MemoryReading, UnknownProbe
+from lao.servers.probes import system_probe
 from lao.servers.protocol import ResidencyServer
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lao.core.errors import Refused
-from lao.state.tables import TABLES, EnergyRow, MetaRow, ProfileRow, TaskRow
+from lao.state.tables import TABLES, EnergyRow, InstanceRow, LoadRow, MetaRow, ProfileRow, TaskRow
 
 Migration = Callable[[Any], None]
 
@@ -35,7 +35,12 @@ def _energy(db: Any) -> None:
     db.create_tables([EnergyRow], safe=True)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create_tables, _profiles_and_ladder, _recheck, _energy)
+def _loads(db: Any) -> None:
+    """What loads took, and which instances LAO loaded."""
+    db.create_tables([LoadRow, InstanceRow], safe=True)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create_tables, _profiles_and_ladder, _recheck, _energy, _loads)
 """Entry n brings a file of version n to version n + 1."""
 
 

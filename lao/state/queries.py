@@ -181,6 +181,36 @@ def running_view(store: Store) -> list[dict[str, Json]]:
         ]
 
 
+GATE_DECISIONS = frozenset({"gate.deferred", "gate.refused", "gate.context", "gate.open", "gate.wait"})
+_LOOKED_BACK = 20
+
+
+def gate_view(store: Store) -> dict[str, Json] | None:
+    """The memory gate's last decision; None when it has lately only let through.
+
+    ``shut`` is True while a role waits: nothing was loaded or found loaded since.
+    """
+    with store.reading():
+        newest = ModelEventRow.select().order_by(ModelEventRow.id.desc())
+        rows = newest.where(ModelEventRow.kind == "gate").limit(_LOOKED_BACK)
+        decided = next((row for row in rows if row.data["event"] in GATE_DECISIONS), None)
+        if decided is None:
+            return None
+        resident = newest.where(ModelEventRow.kind.in_(["load", "found"])).first()
+        data = decided.data
+        refused = data["event"] in ("gate.deferred", "gate.wait")
+        return {
+            "decision": data["event"].partition(".")[2],
+            "shut": refused and (resident is None or resident.id < decided.id),
+            "role": decided.role,
+            "model": decided.model,
+            "reason": data.get("reason", ""),
+            "text": data.get("text", ""),
+            "hint": data.get("hint", ""),
+            "at": decided.at,
+        }
+
+
 def is_idle(store: Store) -> bool:
     """Nothing is running, runnable or cooling down in any plan that is not over."""
     with store.reading():

@@ -244,6 +244,31 @@ class EnergyRow(Row):
         primary_key = pw.CompositeKey("run", "epoch")
 
 
+class LoadRow(Row):
+    """What the last loads of a model with a context really took; ``taken`` lists bytes, the newest last."""
+
+    server = pw.TextField()
+    model = pw.TextField()
+    context = pw.IntegerField()
+    taken = JsonField(default=list)
+    at = pw.FloatField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("server", "model", "context")
+
+
+class InstanceRow(Row):
+    """A model instance that LAO loaded on a server and has not seen gone."""
+
+    server = pw.TextField()
+    instance = pw.TextField()
+    model = pw.TextField()
+    at = pw.FloatField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("server", "instance")
+
+
 class RejectionRow(Row):
     """A plan file that could not be taken, so that it is reported once and shown in the status."""
 
@@ -281,4 +306,6 @@ TABLES = (
     DeadLetterRow,
     ProfileRow,
     EnergyRow,
+    LoadRow,
+    InstanceRow,
 )

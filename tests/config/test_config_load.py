@@ -174,8 +174,9 @@ def test_another_model_has_no_known_size(load_text):
     settings = load_text("models: {coder: {key: mine}, planner: {key: p, size_bytes: 5}, pilot: {size_bytes: 6}}")
     sizes = {role: model.size_bytes for role, model in settings.models.items()}
     assert (sizes[Role.CODER], sizes[Role.PLANNER], sizes[Role.PILOT]) == (0, 5, 6)
-    settings = load_text("models: {planner: {key: p, size_bytes: 5}}", planner_model="other")
+    settings = load_text("models: {planner: {key: p, size_bytes: 5, path: /m/p.gguf}}", planner_model="other")
     assert settings.models[Role.PLANNER].size_bytes == 0
+    assert settings.models[Role.PLANNER].path is None
 
 
 def test_other_spellings_reach_the_same_key(load_text):

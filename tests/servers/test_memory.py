@@ -10,18 +10,11 @@ from typing import Any
 
 import pytest
 
-from lao.servers.memory import (
-    LinuxProbe,
-    MacProbe,
-    MemoryReading,
-    NvidiaProbe,
-    PsutilProbe,
-    UnknownProbe,
-    parse_nvidia_smi,
-    parse_swapusage,
-    parse_vm_stat,
-    system_probe,
-)
+from lao.servers.memory import MemoryReading, PsutilProbe, UnknownProbe
+from lao.servers.memory_apple import MacProbe, parse_swapusage, parse_vm_stat, wired_limit
+from lao.servers.memory_gpu import AmdProbe, NvidiaProbe, parse_nvidia_smi
+from lao.servers.memory_linux import LinuxProbe
+from lao.servers.probes import system_probe
 
 MEMINFO = """\
 MemTotal:       32768000 kB
@@ -42,6 +35,8 @@ Pages speculative:                         6815.
 Pages throttled:                              0.
 Pages wired down:                        162003.
 Pages purgeable:                          19456.
+Pages stored in compressor:              412340.
+Pages occupied by compressor:            102400.
 "Translation faults":                 917234120.
 Pages copy-on-write:                   39410288.
 """
@@ -98,7 +93,9 @@ def test_linux(tmp_path: Path) -> None:
     """Linux: MemAvailable, not MemFree; swap in use; bytes."""
     path = tmp_path / "meminfo"
     path.write_text(MEMINFO)
-    assert LinuxProbe(path).read() == MemoryReading(20480000 * 1024, 388604 * 1024, "meminfo", 32768000 * 1024)
+    assert LinuxProbe(path, tmp_path).read() == MemoryReading(
+        20480000 * 1024, 388604 * 1024, "meminfo", 32768000 * 1024
+    )
 
 
 def test_linux_without_the_file(tmp_path: Path) -> None:
@@ -106,12 +103,66 @@ def test_linux_without_the_file(tmp_path: Path) -> None:
     assert LinuxProbe(tmp_path / "none").read().available_bytes is None
 
 
+@pytest.mark.parametrize(
+    ("files", "left"),
+    [
+        ({"memory.max": "max\n", "memory.current": "5\n"}, 20480000 * 1024),
+        ({"memory.max": "99999999999\n", "memory.current": "5\n"}, 20480000 * 1024),
+        ({"memory.max": "8000000000\n", "memory.current": "3000000000\n"}, 5_000_000_000),
+        (
+            {
+                "memory.max": "8000000000\n",
+                "memory.current": "3000000000\n",
+                "memory.stat": "anon 900\ninactive_file 1000000000\nactive_file 5\n",
+            },
+            6_000_000_000,
+        ),
+        ({"memory.max": "8000000000\n", "memory.current": "9000000000\n"}, 0),
+    ],
+)
+def test_linux_container(tmp_path: Path, files: dict[str, str], left: int) -> None:
+    """In a container no more is free than its limit leaves; what its cache of files holds can be had."""
+    (tmp_path / "meminfo").write_text(MEMINFO)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    reading = LinuxProbe(tmp_path / "meminfo", tmp_path).read()
+    assert reading.available_bytes == left
+    bounded = left != 20480000 * 1024
+    assert reading.total_bytes == (8_000_000_000 if bounded else 32768000 * 1024)
+
+
+def mac(**outputs: str) -> MemoryReading:
+    known = {
+        "vm_stat": VM_STAT,
+        "vm.swapusage": SWAPUSAGE,
+        "hw.memsize": "34359738368\n",
+        "iogpu.wired_limit_mb": "0\n",
+    }
+    known |= {name.replace("__", "."): text for name, text in outputs.items()}
+    return MacProbe(lambda argv: known[argv[-1]]).read()
+
+
 def test_mac() -> None:
-    """macOS: free, inactive, speculative and purgeable pages of the header's size; swap of sysctl."""
-    outputs = {"vm_stat": VM_STAT, "vm.swapusage": SWAPUSAGE, "hw.memsize": "34359738368\n"}
-    reading = MacProbe(lambda argv: outputs[argv[-1]]).read()
+    """macOS: free, inactive, speculative and purgeable pages of the header's size; the compressor counts like swap."""
     pages = 25941 + 671530 + 6815 + 19456
-    assert reading == MemoryReading(pages * 16384, int(1843.25 * 1024**2), "vm_stat", 34359738368)
+    swap = int(1843.25 * 1024**2) + 102400 * 16384
+    assert mac() == MemoryReading(pages * 16384, swap, "vm_stat", 34359738368 * 2 // 3)
+
+
+def test_mac_wired_limit() -> None:
+    """No more is free than the GPU may still hold fast: the limit that was set, less what is wired."""
+    reading = mac(iogpu__wired_limit_mb="8192\n")
+    assert reading.available_bytes == 8192 * 1024**2 - 162003 * 16384
+    assert reading.total_bytes == 8192 * 1024**2
+    assert mac(iogpu__wired_limit_mb="2048\n").available_bytes == 0
+
+
+def test_mac_default_limit() -> None:
+    """Two thirds of the memory up to 36 GB, three quarters above; unknown stays unknown."""
+    gib = 1024**3
+    assert wired_limit(36 * gib, 0) == 24 * gib
+    assert wired_limit(64 * gib, 0) == 48 * gib
+    assert wired_limit(0, 0) == 0
 
 
 def test_mac_with_broken_commands() -> None:
@@ -125,8 +176,9 @@ def test_mac_with_broken_commands() -> None:
 
 @pytest.mark.parametrize("text", ["", "Pages free: 12.", "(page size of 4096 bytes)"])
 def test_vm_stat_of_another_form(text: str) -> None:
-    """Output without page size or free pages gives None instead of a wrong figure."""
-    assert parse_vm_stat(text) is None
+    """Output without page size or free pages gives no figure instead of a wrong one."""
+    assert "free" not in parse_vm_stat(text)
+    assert mac(vm_stat=text).available_bytes is None
 
 
 def test_swapusage_forms() -> None:
@@ -160,6 +212,34 @@ def test_no_nvidia_is_no_error(nvml: FakeNvml | None) -> None:
 def test_nvidia_smi_without_figures() -> None:
     """``[N/A]`` is no figure."""
     assert parse_nvidia_smi("[N/A], [N/A]\n") is None
+
+
+def card(root: Path, name: str, total: str, used: str) -> None:
+    device = root / name / "device"
+    device.mkdir(parents=True)
+    (device / "mem_info_vram_total").write_text(total)
+    (device / "mem_info_vram_used").write_text(used)
+
+
+def test_amd(tmp_path: Path) -> None:
+    """AMD: free memory of all cards in sysfs; an integrated GPU's small share and what is no card do not count."""
+    gib = 1024**3
+    card(tmp_path, "card0", f"{16 * gib}\n", f"{gib}\n")
+    card(tmp_path, "card1", f"{8 * gib}\n", f"{8 * gib}\n")
+    card(tmp_path, "card2", f"{gib // 2}\n", "0\n")
+    (tmp_path / "card0-DP-1").mkdir()
+    probe = AmdProbe(Fixed(), tmp_path)
+    assert probe.available()
+    assert probe.read() == MemoryReading(15 * gib, 7, "amdgpu", 24 * gib)
+
+
+def test_no_amd_is_no_error(tmp_path: Path) -> None:
+    """No folder, an integrated GPU only, or figures that are none: the system's figures."""
+    assert AmdProbe(Fixed(), tmp_path / "none").read() == Fixed().read()
+    card(tmp_path, "card0", "536870912\n", "1\n")
+    card(tmp_path, "card1", "N/A\n", "\n")
+    assert not AmdProbe(Fixed(), tmp_path).available()
+    assert AmdProbe(Fixed(), tmp_path).read() == Fixed().read()
 
 
 def test_system_probe_reads_something() -> None:

@@ -11,9 +11,10 @@ from lao.servers.simulated import wire
 from lao.servers.simulated.connection import Gone
 from lao.servers.simulated.faults.context import overflow_text
 from lao.servers.simulated.faults.forms import Act
+from lao.servers.simulated.ledger import Instance
 from lao.servers.simulated.request import SimRequest
 from lao.servers.simulated.scenario import Answer, Fault
-from lao.servers.simulated.vram import Instance, Refusal
+from lao.servers.simulated.vram import Refusal
 
 if TYPE_CHECKING:
     from lao.servers.simulated.handler import Handler

@@ -12,9 +12,10 @@ from lao.servers.simulated import embeddings, wire
 from lao.servers.simulated.chat import Chat
 from lao.servers.simulated.connection import Connection, Gone
 from lao.servers.simulated.faults.transport import SLOW_S
+from lao.servers.simulated.ledger import Instance
 from lao.servers.simulated.request import SimRequest
 from lao.servers.simulated.scenario import CHAT_PATH, Fault, SimModel, parse_scenario
-from lao.servers.simulated.vram import GUARDRAIL, Instance, Refusal
+from lao.servers.simulated.vram import GUARDRAIL, Refusal
 
 if TYPE_CHECKING:
     from lao.servers.simulated.server import _Listener
@@ -63,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         if not isinstance(body, dict):
             return self._error(400, "invalid_request", "The request body is not a JSON object.")
         if (method, path) == ("POST", CHAT_PATH):
-            return Chat(self, SimRequest(path, body)).run()
+            return self._chat(SimRequest(path, body))
         fault = self.home.script.fault(path, body)
         if fault is not None:
             return self.fail(fault)
@@ -71,6 +72,19 @@ class Handler(BaseHTTPRequestHandler):
             self._route(method, path, body)
         except Refusal as refusal:
             self._error(refusal.status, refusal.kind, refusal.message)
+
+    def _chat(self, request: SimRequest) -> None:
+        """A ping of a loaded model is no completion: no script and no fault knows it."""
+        try:
+            instance = self.home.vram.ping(request.model) if request.is_ping else None
+        except Refusal as refusal:
+            self.refuse(refusal)
+            return
+        if instance is None:
+            Chat(self, request).run()
+            return
+        choice = {"index": 0, "message": {"role": "assistant", "content": "."}, "finish_reason": "length"}
+        self._json(200, {"object": "chat.completion", "model": instance.id, "choices": [choice]})
 
     def _route(self, method: str, path: str, body: dict[str, Json]) -> None:
         scenario, vram = self.home.scenario, self.home.vram

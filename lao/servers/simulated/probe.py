@@ -23,4 +23,4 @@ class SimulatedProbe:
         if "vram_total" not in stats:
             raise ServerAway(f"{self._rest.url} is not a simulated server", "set server.kind in factory.yaml to auto")
         total = int(stats["vram_total"])
-        return MemoryReading(total - int(stats["vram_used"]), 0, "simulated", total)
+        return MemoryReading(total - int(stats["vram_used"]), int(stats["swap_used"]), "simulated", total)

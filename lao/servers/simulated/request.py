@@ -49,6 +49,11 @@ class SimRequest:
         limit = self.body.get("max_tokens") or self.body.get("max_completion_tokens")
         return limit if isinstance(limit, int) and limit > 0 else None
 
+    @property
+    def is_ping(self) -> bool:
+        """Whether it only asks whether the model answers: one token for a dot."""
+        return self.max_tokens == 1 and [m.get("content") for m in self.messages] == ["."] and not self.stream
+
     def with_parallel_calls(self) -> SimRequest:
         """The same request, as a model reads it that does not care how many calls it may make."""
         return replace(self, body={**self.body, "parallel_tool_calls": True})

@@ -26,6 +26,7 @@ class SimModel:
     type: str = "llm"
     max_context_length: int = 131_072
     load_seconds: float | None = None
+    kv_bytes_per_token: int = 0
 
     @property
     def large(self) -> bool:
@@ -133,6 +134,8 @@ class Scenario:
     vram_total_bytes: int = 25_769_803_776
     load_seconds: float = 0.0
     release_delay: float = 0.0
+    release_seconds: float = 0.0
+    early_seconds: float = 0.0
     tokens_per_second: float = 0.0
     first_token_s: float = 0.0
     tell_cache: bool = True

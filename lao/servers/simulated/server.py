@@ -106,6 +106,26 @@ class SimulatedServer:
         """
         self._faults.set(rates, seed)
 
+    def load_by_hand(self, key: str, context_length: int = 4096) -> None:
+        """Another client loads a model, when there is room for it.
+
+        Raises:
+            Refusal: unknown model, or not enough memory.
+        """
+        self._vram.load(key, context_length)
+
+    def restart(self) -> None:
+        """The server's process is replaced: nothing is loaded any more. The port stays open."""
+        self._vram.restart()
+
+    def occupy(self, count: int) -> None:
+        """Other processes hold so many bytes of the memory from now on."""
+        self._vram.occupy(count)
+
+    def swap(self, count: int) -> None:
+        """So many bytes are swapped out from now on."""
+        self._vram.swap(count)
+
     def start(self) -> None:
         """Listen.
 

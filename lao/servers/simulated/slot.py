@@ -9,7 +9,7 @@ from itertools import takewhile
 from operator import eq
 
 from lao.core.clock import Clock
-from lao.servers.simulated.vram import Instance
+from lao.servers.simulated.ledger import Instance
 
 
 class Slot:

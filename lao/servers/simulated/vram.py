@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
 from lao.core.clock import Clock
 from lao.core.words import Json
+from lao.servers.simulated.ledger import Instance, SimMemory
 from lao.servers.simulated.scenario import Scenario, SimModel
 
 GUARDRAIL = (
@@ -14,18 +14,6 @@ GUARDRAIL = (
     "approximately {size:.2f} GB of memory, and continuing to load it would likely overload your system and cause it "
     "to freeze. If you think this is incorrect, you can adjust the model loading guardrails in settings."
 )
-
-
-@dataclass
-class Instance:
-    """A model in memory. ``loaded`` is False while it loads; ``held`` is the prompt in its slot's cache, in tokens."""
-
-    id: str
-    model: SimModel
-    context_length: int
-    jit: bool
-    loaded: bool = False
-    held: tuple[str, ...] = ()
 
 
 class Refusal(Exception):
@@ -46,7 +34,7 @@ class Vram:
         self._clock = clock
         self._lock = threading.RLock()
         self._instances: list[Instance] = []
-        self._releasing: list[tuple[float, int]] = []  # (free from, bytes)
+        self._memory = SimMemory(scenario, clock)
         self._log: list[dict[str, Json]] = []
         self._counts = dict.fromkeys(("loads", "jit_loads", "unloads", "swaps", "completions"), 0)
         self._most_large = 0
@@ -71,7 +59,7 @@ class Vram:
     def has_room_for(self, key: str) -> bool:
         """Whether an instance of the model fits beside what is there."""
         with self._lock:
-            return self._model(key).size_bytes <= self._scenario.vram_total_bytes - self._used()
+            return self._model(key).size_bytes <= self._memory.free_for_loads(self._instances)
 
     def unload(self, instance_id: str, *, late_s: float = 0.0) -> None:
         """Remove an instance; its memory comes back after the scenario's delay, or ``late_s`` later.
@@ -91,17 +79,46 @@ class Vram:
             for instance in [i for i in self._instances if i.loaded and name in (i.id, i.model.key)][:1]:
                 self._remove(instance)
 
+    def occupy(self, count: int) -> None:
+        """Other processes hold so many bytes from now on."""
+        with self._lock:
+            self._memory.occupied = count
+
+    def swap(self, count: int) -> None:
+        """So many bytes are swapped out from now on."""
+        with self._lock:
+            self._memory.swap_used = count
+
+    def restart(self) -> None:
+        """Everything that was loaded is gone, and its memory back."""
+        with self._lock:
+            self._instances.clear()
+            self._memory.forget_releases()
+            self._note("restart")
+
+    def ping(self, name: str) -> Instance | None:
+        """The loaded instance for ``name``, and an entry in the log; None when there is none.
+
+        Raises:
+            Refusal: it is listed, and still loading.
+        """
+        with self._lock:
+            found = self._answering(name)
+            if found is not None:
+                self._note("ping", model=found.model.key, instance=found.id)
+            return found
+
     def use(self, name: str) -> Instance:
         """The instance that answers a chat for ``name`` (a key or an instance id); loads it just in time.
 
         Raises:
-            Refusal: unknown model, or not enough memory.
+            Refusal: unknown model, not enough memory, or listed and still loading.
         """
         with self._lock:
+            found = self._answering(name)
+            if found is not None:
+                return found
             loaded = [i for i in self._instances if i.loaded]
-            found = [i for i in loaded if i.id == name] or [i for i in loaded if i.model.key == name]
-            if found:
-                return found[0]
             model = self._model(name)
             for old in [i for i in loaded if i.jit and model.type == "llm"]:
                 self._remove(old)  # LM Studio keeps the last just-in-time model only
@@ -134,21 +151,23 @@ class Vram:
                 **self._counts,
                 "resident": [i.id for i in self._instances if i.loaded],
                 "max_large_resident": self._most_large,
-                "vram_used": self._used(),
+                "vram_used": self._memory.used(self._instances),
                 "vram_peak": self._peak,
                 "vram_total": self._scenario.vram_total_bytes,
+                "swap_used": self._memory.swap_used,
             }
 
     def _load(self, model: SimModel, context_length: int, *, jit: bool) -> Instance:
         with self._lock:
-            if model.size_bytes > self._scenario.vram_total_bytes - self._used():
-                raise Refusal(500, "model_load_failed", GUARDRAIL.format(size=model.size_bytes / 1e9))
             instance = Instance(self._free_id(model.key), model, self._granted(model, context_length), jit)
+            if instance.size_bytes > self._memory.free_for_loads(self._instances):
+                raise Refusal(500, "model_load_failed", GUARDRAIL.format(size=instance.size_bytes / 1e9))
             self._instances.append(instance)
-            self._peak = max(self._peak, self._used())
+            self._peak = max(self._peak, self._memory.used(self._instances))
         self._clock.wait(self._load_seconds(model))
         with self._lock:
             instance.loaded = True
+            instance.early_from = self._clock.monotonic() if self._scenario.early_seconds else None
             self._count_load(instance)
             self._note("load", model=model.key, instance=instance.id, context_length=instance.context_length, jit=jit)
         return instance
@@ -163,9 +182,7 @@ class Vram:
 
     def _remove(self, instance: Instance, late_s: float = 0.0) -> None:
         self._instances.remove(instance)
-        delay = self._scenario.release_delay + late_s
-        if delay > 0:
-            self._releasing.append((self._clock.monotonic() + delay, instance.model.size_bytes))
+        self._memory.release(instance.size_bytes, late_s)
         self._counts["unloads"] += 1
         self._note("unload", model=instance.model.key, instance=instance.id)
 
@@ -175,10 +192,12 @@ class Vram:
         self._log.append(entry)
         return entry
 
-    def _used(self) -> int:
-        now = self._clock.monotonic()
-        self._releasing = [(until, size) for until, size in self._releasing if until > now]
-        return sum(i.model.size_bytes for i in self._instances) + sum(size for _, size in self._releasing)
+    def _answering(self, name: str) -> Instance | None:
+        loaded = [i for i in self._instances if i.loaded]
+        found = [i for i in loaded if i.id == name] or [i for i in loaded if i.model.key == name]
+        if found and self._memory.is_early(found[0]):
+            raise Refusal(503, "unavailable_error", "Loading model")
+        return found[0] if found else None
 
     def _free_id(self, key: str) -> str:
         taken = {i.id for i in self._instances}
