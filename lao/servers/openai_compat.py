@@ -1,11 +1,11 @@
-"""A server with the OpenAI chat API only: nothing to load, nothing to unload. LM Studio has its own adapter."""
+"""A server with the OpenAI chat API only: nothing to load, nothing to unload. Those that can have their own adapters."""
 
 from __future__ import annotations
 
 from lao.core.errors import ConfigError
 from lao.core.words import Json
 from lao.servers.protocol import LoadedModel, ModelInfo
-from lao.servers.rest import Rest, failure
+from lao.servers.rest import Rest, failure, positive
 
 
 class OpenAICompatServer:
@@ -66,4 +66,4 @@ def _context(row: dict[str, Json]) -> int | None:
     """vLLM tells ``max_model_len``, llama.cpp ``meta.n_ctx``."""
     meta = row.get("meta")
     value = row.get("max_model_len") or (meta.get("n_ctx") if isinstance(meta, dict) else None)
-    return value if isinstance(value, int) and value > 0 else None
+    return positive(value)

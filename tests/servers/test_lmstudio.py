@@ -10,6 +10,7 @@ import pytest
 from lao.core.clock import FakeClock
 from lao.core.errors import ConfigError, OutOfMemory, ServerAway, Terminal, Transient
 from lao.servers.lmstudio import LMStudioServer, parse_models
+from lao.servers.loading import Pace
 from lao.servers.protocol import LoadedModel
 from lao.servers.simulated import SimulatedServer, parse_scenario
 
@@ -25,7 +26,8 @@ def simulated(**more: Any) -> SimulatedServer:
 
 
 def adapter(server: SimulatedServer, **more: Any) -> LMStudioServer:
-    return LMStudioServer(server.url, "", clock=FakeClock(), **{"load_timeout_s": 5.0, "poll_interval_s": 1.0, **more})
+    pace = Pace(**{"clock": FakeClock(), "load_timeout_s": 5.0, "poll_interval_s": 1.0, **more})
+    return LMStudioServer(server.url, "", pace=pace)
 
 
 def load_fault(status: int, body: Any) -> dict[str, Any]:
@@ -151,10 +153,10 @@ def test_load_answered_before_the_model_is_there() -> None:
     rule = load_fault(200, {"instance_id": "alpha", "status": "loaded"})
     with simulated(responses=[rule]) as server:
         clock = FakeClock()
-        lm = LMStudioServer(server.url, "", clock=clock, load_timeout_s=5.0, poll_interval_s=2.0)
+        lm = adapter(server, clock=clock, poll_interval_s=2.0)
         with pytest.raises(ServerAway, match="not in the list after 5 s"):
             lm.load("alpha", 8192)
-        assert clock.waits == [2.0, 2.0, 2.0]
+        assert clock.waits == [0.25, 0.5, 1.0, 2.0, 2.0]
 
 
 def test_unload_that_does_nothing() -> None:
@@ -171,4 +173,4 @@ def test_unload_that_does_nothing() -> None:
 def test_bad_address(url: str) -> None:
     """An address that is none is a configuration error before anything is sent."""
     with pytest.raises(ConfigError, match="http address"):
-        LMStudioServer(url, "", clock=FakeClock())
+        LMStudioServer(url, "", pace=Pace(FakeClock()))
