@@ -43,19 +43,16 @@ class LMStudioServer:
         Raises:
             ConfigError: the address answers, but not as LM Studio does.
         """
-        reply = self._rest.get(_MODELS)
-        if reply.error and not reply.missing_endpoint:
-            raise failure(reply, f"list the models of {self._rest.url}")
-        infos = parse_models(reply.body)
-        self._old = infos is None
+        infos = parse_models(self._listed(_MODELS))
+        old = infos is None
         if infos is None:
-            infos = parse_old_models(self._rest.get(_OLD_MODELS).body)
+            infos = parse_old_models(self._listed(_OLD_MODELS))
         if infos is None:
-            self._old = None
             raise ConfigError(
                 f"{self._rest.url} is not an LM Studio server: {_MODELS} gives no list of models",
-                "check lm_studio_base_url, or set server.kind in factory.yaml to what runs there",
+                "check lm_studio_base_url and server.kind in factory.yaml",
             )
+        self._old = old
         return infos
 
     def load(self, key: str, context_length: int | None, least: int | None = None) -> LoadedModel:
@@ -106,6 +103,13 @@ class LMStudioServer:
     def close(self) -> None:
         """Let go of the HTTP client; no socket is open between calls in any case."""
         self._rest.close()
+
+    def _listed(self, path: str) -> dict[str, Json]:
+        reply = self._rest.get(path)
+        if reply.error and not reply.missing_endpoint:
+            raise failure(reply, f"list the models of {self._rest.url}")
+        body: dict[str, Json] = reply.body
+        return body
 
     def _request_load(self, key: str, context_length: int | None) -> str:
         """Ask for the load; the instance id as far as the server told, else ""."""

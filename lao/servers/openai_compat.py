@@ -1,4 +1,4 @@
-"""A server with the OpenAI chat API only: nothing to load, nothing to unload. Those that can have their own adapters."""
+"""A server with the OpenAI chat API only: nothing to load, nothing to unload. What can has its own adapter."""
 
 from __future__ import annotations
 

@@ -14,6 +14,9 @@ from lao.servers.loading import Pace
 from lao.servers.protocol import LoadedModel
 from lao.servers.simulated import SimulatedServer, parse_scenario
 
+from .stand_ins.old_lmstudio import OldLMStudioStandIn
+from .stand_ins.stand_in import Part
+
 LOAD = "/api/v1/models/load"
 MODELS = [
     {"key": "alpha", "size_bytes": 9_000_000_000, "max_context_length": 32768},
@@ -174,3 +177,21 @@ def test_bad_address(url: str) -> None:
     """An address that is none is a configuration error before anything is sent."""
     with pytest.raises(ConfigError, match="http address"):
         LMStudioServer(url, "", pace=Pace(FakeClock()))
+
+
+def test_before_0_4_the_first_request_loads() -> None:
+    """With /api/v0 only: the list is read there, a one-token chat loads, and the context is what LM Studio has set."""
+    with OldLMStudioStandIn(Part("alpha", context=8192)) as server:
+        lm = LMStudioServer(server.url, "", pace=Pace(FakeClock()))
+        assert [(m.key, m.loaded, m.max_context_length) for m in lm.models()] == [("alpha", (), 32768)]
+        assert lm.load("alpha", 16384) == LoadedModel("alpha", "alpha", 8192)
+        with pytest.raises(Terminal, match="8192 although 16384") as caught:
+            lm.load("alpha", 16384, 16384)
+        assert "LM Studio" in caught.value.hint
+
+
+def test_before_0_4_a_wrong_key_is_not_served_by_another_model() -> None:
+    """Old servers answer with whatever is loaded; the list shows that it is not the one asked for."""
+    with OldLMStudioStandIn(Part("alpha")) as server, pytest.raises(Terminal, match="'alfa'") as caught:
+        LMStudioServer(server.url, "", pace=Pace(FakeClock())).load("alfa", 4096)
+    assert "'alpha'" in caught.value.hint

@@ -9,7 +9,8 @@ from .stand_in import Answer, Part, StandIn
 _WORDS = {"out": "unloaded", "coming": "loading", "in": "loaded", "going": "loaded"}
 
 
-def _error(status: int, message: str, kind: str = "invalid_request_error") -> Answer:
+def error(status: int, message: str, kind: str = "invalid_request_error") -> Answer:
+    """llama-server's form of an error."""
     return Answer({"error": {"code": status, "message": message, "type": kind}}, status)
 
 
@@ -45,7 +46,7 @@ class LlamaCppStandIn(StandIn):
             return self._load(body["model"])
         if self.router and (method, path) == ("POST", "/models/unload"):
             return self._unload(body["model"])
-        return _error(404, "File Not Found", "not_found_error")
+        return error(404, "File Not Found", "not_found_error")
 
     def tick(self) -> None:
         super().tick()
@@ -54,11 +55,11 @@ class LlamaCppStandIn(StandIn):
 
     def _load(self, key: str) -> Answer:
         if key not in self.parts:
-            return _error(404, "File Not Found", "not_found_error")
+            return error(404, "File Not Found", "not_found_error")
         if self.parts[key].state != "out":
-            return _error(400, "model is already running")
+            return error(400, "model is already running")
         if sum(part.state != "out" for part in self.parts.values()) >= self.models_max:
-            return _error(500, "model limit reached, try again later", "server_error")
+            return error(500, "model limit reached, try again later", "server_error")
         self.failed.discard(key)
         if self.fails:
             self.fails -= 1
@@ -70,9 +71,9 @@ class LlamaCppStandIn(StandIn):
 
     def _unload(self, key: str) -> Answer:
         if key not in self.parts:
-            return _error(404, "File Not Found", "not_found_error")
+            return error(404, "File Not Found", "not_found_error")
         if self.parts[key].state == "out":
-            return _error(400, "model is not running")
+            return error(400, "model is not running")
         self.go(key)
         return Answer({"success": True})
 
