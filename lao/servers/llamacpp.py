@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from lao.core.errors import ConfigError, LaoError, ServerAway, Terminal, Transient
 from lao.core.words import Json
 from lao.servers.loading import Pace, too_small
-from lao.servers.protocol import LoadedModel, ModelInfo, unknown_model
+from lao.servers.protocol import LoadedModel, ModelInfo, kind_by_name, unknown_model
 from lao.servers.rest import Rest, failure, positive
 
 _IN_MEMORY = frozenset({"loaded", "sleeping"})
@@ -129,7 +129,7 @@ class LlamaCppServer:
         key: str = row["id"]
         loaded = (_instance(row),) if _state(row) in _IN_MEMORY else ()
         limit = loaded[0].context_length if loaded else preset_context(_status(row).get("args"))
-        return ModelInfo(key, "embedding" if "embed" in key.lower() else "llm", self._sizes.get(key, 0), loaded, limit)
+        return ModelInfo(key, kind_by_name(key), self._sizes.get(key, 0), loaded, limit)
 
     def _single(self, row: dict[str, Json]) -> ModelInfo:
         """The one model; /props tells the context of a slot, which is what one request can have."""
@@ -137,8 +137,7 @@ class LlamaCppServer:
         settings = self._rest.get("/props").body.get("default_generation_settings")
         slot = positive(settings.get("n_ctx")) if isinstance(settings, dict) else None
         context = slot or positive(_meta(row).get("n_ctx"))
-        kind = "embedding" if "embed" in key.lower() else "llm"
-        return ModelInfo(key, kind, self._sizes.get(key, 0), (LoadedModel(key, key, context),), context)
+        return ModelInfo(key, kind_by_name(key), self._sizes.get(key, 0), (LoadedModel(key, key, context),), context)
 
     def _known(self, key: str) -> LoadedModel:
         """The single model, if ``key`` is one of its names: the server would answer for any name.

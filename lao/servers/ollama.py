@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from lao.core.errors import ConfigError, Terminal, Transient
 from lao.core.words import Json
 from lao.servers.loading import UNLOAD_TIMEOUT_S, Pace, in_place, too_small
-from lao.servers.protocol import LoadedModel, ModelInfo, ModelKind, find_model
+from lao.servers.protocol import LoadedModel, ModelInfo, ModelKind, find_model, kind_by_name
 from lao.servers.rest import Reply, Rest, failure, positive
 
 _DERIVED = re.compile(r"(?P<base>.+)-lao-(?P<context>[1-9]\d*)")
@@ -115,8 +115,8 @@ class OllamaServer:
         told = positive(row.get("context_length"))
         context = told or _built_in(name) if base != name else told if _kind(row) == "embedding" else self._sure(name)
         size, on_gpu = row.get("size"), row.get("size_vram")
-        known = isinstance(size, int) and isinstance(on_gpu, int)
-        return LoadedModel(name, base, context, max(0, size - on_gpu) if known else 0)
+        left = size - on_gpu if isinstance(size, int) and isinstance(on_gpu, int) else 0
+        return LoadedModel(name, base, context, max(0, left))
 
     def _sure(self, name: str) -> int:
         """The context that a chat under this plain name gets, whatever another client has it loaded with."""
@@ -173,7 +173,7 @@ def _built_in(name: str) -> int | None:
 def _kind(row: dict[str, Json]) -> ModelKind:
     details = row.get("details")
     family = str(details.get("family") or "") if isinstance(details, dict) else ""
-    return "embedding" if "embed" in row["name"].lower() or "bert" in family.lower() else "llm"
+    return "embedding" if "bert" in family.lower() else kind_by_name(row["name"])
 
 
 def _raise_for(reply: Reply, doing: str) -> None:

@@ -77,6 +77,11 @@ class ResidencyServer(Protocol):
         ...
 
 
+def kind_by_name(key: str) -> ModelKind:
+    """The guess for servers that do not tell."""
+    return "embedding" if "embed" in key.lower() else "llm"
+
+
 def find_model(models: Iterable[ModelInfo], key: str) -> ModelInfo:
     """The model with this key.
 
