@@ -132,6 +132,26 @@ def test_a_model_that_never_loads_ends() -> None:
         assert "log" in caught.value.hint
 
 
+def test_a_restart_is_noticed_at_once() -> None:
+    """A model that is unloaded again while it loads is not waited for until the timeout."""
+    clock = FakeClock()
+    with router(slow=1000) as server:
+        clock.wait = lambda seconds: (FakeClock.wait(clock, seconds), server.forget())  # type: ignore[method-assign]
+        with pytest.raises(ServerAway, match="restarted"):
+            LlamaCppServer(server.url, "", pace=Pace(clock, 20.0, 1.0)).load("alpha", 8192)
+    assert sum(clock.waits) < 2
+
+
+def test_a_load_that_never_begins_is_noticed() -> None:
+    """A router that was restarted before the first look shows no trace of the load: some looks, not the timeout."""
+    clock = FakeClock()
+    with router() as server:
+        server.put(LOAD, Answer({"success": True}))
+        with pytest.raises(ServerAway, match="restarted"):
+            LlamaCppServer(server.url, "", pace=Pace(clock, 20.0, 1.0)).load("alpha", 8192)
+    assert sum(clock.waits) < 5
+
+
 def test_a_sleeping_model_is_there() -> None:
     """A sleeping model counts as loaded: its process has the memory back at the first request."""
     with router() as server:

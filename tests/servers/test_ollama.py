@@ -132,3 +132,13 @@ def test_it_stays_loaded_between_calls() -> None:
     with ollama() as server:
         adapter(server).load(ALPHA, 8192)
         assert [b["keep_alive"] for b in server.asked("/api/generate")] == [-1]
+
+
+def test_an_older_server_tells_no_context() -> None:
+    """Then a derived name tells it, and a plain one counts with the smallest default."""
+    with ollama() as server:
+        server.tells_context = False
+        llm = adapter(server)
+        assert llm.load(ALPHA, 16384).context_length == 16384
+        llm.load("beta:9b", None)
+        assert llm.models()[1].loaded[0].context_length == 4096

@@ -23,6 +23,7 @@ class OllamaStandIn(StandIn):
     Attributes:
         default_ctx: ``num_ctx`` of names that have none.
         gpu: bytes that fit into the GPU.
+        tells_context: older ones do not.
         running: the name and the context with which each blob was loaded.
         reloads: loads of a blob that was loaded with another context.
     """
@@ -34,6 +35,7 @@ class OllamaStandIn(StandIn):
         self.names = {part.key: Name(part.key) for part in parts}
         self.default_ctx = 4096
         self.gpu = 1_000_000_000_000
+        self.tells_context = True
         self.running: dict[str, tuple[str, int]] = {}
         self.reloads = 0
 
@@ -125,7 +127,8 @@ class OllamaStandIn(StandIn):
     def _process(self, key: str) -> dict[str, Any]:
         name, context = self.running[key]
         size = self.parts[key].size
-        return {**self._tag(name), "size": size, "size_vram": min(size, self.gpu), "context_length": context}
+        told = {"context_length": context} if self.tells_context else {}
+        return {**self._tag(name), "size": size, "size_vram": min(size, self.gpu), **told}
 
 
 _ROUTES = {
