@@ -133,11 +133,12 @@ class LlamaCppServer:
 
     def _single(self, row: dict[str, Json]) -> ModelInfo:
         """The one model; /props tells the context of a slot, which is what one request can have."""
-        key: str = row["id"]
+        key = _single_key(row)
         settings = self._rest.get("/props").body.get("default_generation_settings")
         slot = positive(settings.get("n_ctx")) if isinstance(settings, dict) else None
         context = slot or positive(_meta(row).get("n_ctx"))
-        return ModelInfo(key, kind_by_name(key), self._sizes.get(key, 0), (LoadedModel(key, key, context),), context)
+        size = self._sizes.get(row["id"], 0)
+        return ModelInfo(key, kind_by_name(key), size, (LoadedModel(key, key, context),), context)
 
     def _known(self, key: str) -> LoadedModel:
         """The single model, if ``key`` is one of its names: the server would answer for any name.
@@ -147,9 +148,9 @@ class LlamaCppServer:
         """
         for row in self._rows():
             names = {row["id"], *(a for a in row.get("aliases") or [] if isinstance(a, str))}
-            if key in names or _short(key) in {_short(name) for name in names}:
+            if _short(key) in {_short(name) for name in names}:
                 return LoadedModel(key, key, self._single(row).max_context_length)
-        raise unknown_model(key, [row["id"] for row in self._rows()])
+        raise unknown_model(key, [_single_key(row) for row in self._rows()])
 
     def _request_load(self, key: str) -> None:
         reply = self._rest.post("/models/load", {"model": key}, read_timeout_s=self._pace.load_timeout_s)
@@ -237,6 +238,12 @@ def _instance(row: dict[str, Json]) -> LoadedModel:
     """``meta.n_ctx`` is per slot; while a model has only just come the preset's figure stands in."""
     context = positive(_meta(row).get("n_ctx")) or preset_context(_status(row).get("args"))
     return LoadedModel(row["id"], row["id"], context)
+
+
+def _single_key(row: dict[str, Json]) -> str:
+    """A model without an alias is listed by its path; its key is the file's name, and any name chats with it."""
+    name: str = row["id"]
+    return re.sub(r"\.gguf$", "", re.split(r"[/\\]", name)[-1]) if name.endswith(".gguf") else name
 
 
 def _short(name: str) -> str:

@@ -25,7 +25,12 @@ from tests.servers.support import make_settings
 
 pytestmark = pytest.mark.live
 
-PLAN = Path(__file__).with_name("text_tools.md")
+PLAN = """# Greeting
+
+Write `greeting.py` with `greet(name)`. It returns the text `Hello, ` followed by the name.
+
+Test: `python3 -c "from greeting import greet; assert greet('Ann') == 'Hello, Ann'"`
+"""
 TERMINAL = {"completed", "failed", "needs_human"}
 
 
@@ -103,10 +108,10 @@ def test_what_cannot_be_loaded(router: LlamaCppServer) -> None:
 
 
 def test_a_whole_run_loads_and_unloads(router: LlamaCppServer, tmp_path: Path) -> None:
-    """A plan with three models on the router ends; each was loaded by LAO, never two at once, whatever they wrote."""
+    """A plan with two models on the router ends; each was loaded by LAO, never two at once, whatever they wrote."""
     keys = [info.key for info in router.models()]
     coder = next((key for key in keys if "coder" in key), keys[0])
-    reviewer, planner = small(router)
+    reviewer, planner = small(router)[0], coder
     role = {"max_completion": 700, "supports_tools": False, "supports_json_schema": True}
     document = {
         "lm_studio_base_url": url(),
@@ -115,19 +120,19 @@ def test_a_whole_run_loads_and_unloads(router: LlamaCppServer, tmp_path: Path) -
             "coder": {"key": coder, **role},
             "reviewer": {"key": reviewer, **role},
         },
-        "attempts": {"repairs": 0, "candidates": 1, "split": False},
+        "attempts": {"repairs": 1, "candidates": 1, "split": False},
         "calibration": {"auto": False},
         "orchestration": {"retry_cooldown_base_s": 0, "max_task_attempts": 1},
     }
     root = tmp_path / "project"
     (root / "plans").mkdir(parents=True)
     (root / "factory.yaml").write_text(yaml.safe_dump(document))
-    (root / "plans" / "text_tools.md").write_text(PLAN.read_text().split("## Reverse words")[0])
+    (root / "plans" / "greeting.md").write_text(PLAN)
     project = Project(root, None)  # type: ignore[arg-type]  # the server is not ours
     done = project.lao("run", "--single-run", timeout=1200)
     assert done.returncode in (0, 3, 4), done.stderr
-    assert "Traceback" not in done.stderr
+    assert "unexpected" not in done.stderr
     shown = status(project)
     assert {p["state"] for p in shown["plans"]} <= TERMINAL
-    assert shown["models"]["loads"] >= 1
-    assert resident(router) in ([planner], [coder], [reviewer])
+    assert shown["models"]["loads"] == shown["models"]["unloads"] + 1
+    assert resident(router) in ([coder], [reviewer])

@@ -177,7 +177,9 @@ def test_a_single_model_tells_the_context_of_a_slot() -> None:
 def test_a_single_model_by_its_names(key: str) -> None:
     """The single model is known by its path, file name or bare name; it is chatted with under the name as given."""
     with LlamaCppStandIn(Part("/models/qwen-7b.gguf"), router=False) as server:
-        assert adapter(server).load(key, 4096).instance_id == key
+        llama = adapter(server)
+        assert llama.load(key, 4096).instance_id == key
+        assert [info.key for info in llama.models()] == ["qwen-7b"]
 
 
 def test_a_single_model_is_not_taken_for_another() -> None:
