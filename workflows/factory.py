@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lao.llm.client import OpenAIModel
     from lao.servers.energy import Counters
     from lao.servers.gate import GateOutcome, MemoryGate
-    from lao.servers.protocol import ResidencyServer
+    from lao.servers.protocol import LoadedModel, ResidencyServer
 
 log = logging.getLogger("lao")
 
@@ -132,6 +132,8 @@ class Factory:
             if outcome.reason == "resident" and key not in (self.last_resident, self.resident_model()):
                 ledger.add_model_event(self.store, "found", role=role.value, model=key)
             self.last_resident = key
+            if outcome.reason == "loaded" and outcome.instance and outcome.instance.cpu_bytes:
+                self.report(_on_cpu(outcome.instance, role))
             return outcome
 
     def model_settings(self, role: Role) -> ModelSettings:
@@ -177,6 +179,11 @@ class Factory:
         for chat in ([self.chat] if "chat" in self.__dict__ else []) + list(self._patient.values()):
             chat.close()
         self.store.close()
+
+
+def _on_cpu(instance: LoadedModel, role: Role) -> Event:
+    text = f"{instance.key}: {instance.cpu_bytes / 1e9:.1f} GB of it did not fit into the GPU; answers will be slow"
+    return Event("gate.cpu", text, {"model": instance.key, "role": role.value, "cpu_bytes": instance.cpu_bytes})
 
 
 class ActiveFactory:

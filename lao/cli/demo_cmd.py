@@ -91,7 +91,7 @@ def _server(session: Session, model: str | None) -> Iterator[tuple[str, dict[str
         keys = {role: f"demo-{role}" for role in ROLES}
         models = {r: {"key": k, "supports_tools": r != "reviewer", "size_bytes": sizes[k]} for r, k in keys.items()}
         yield (
-            "the simulated server (scripted answers, no model); with LM Studio running, the demo uses a real one",
+            "the simulated server (scripted answers, no model); with a model server running, the demo uses a real one",
             {
                 "lm_studio_base_url": simulated.url,
                 "server": {"kind": "simulated"},

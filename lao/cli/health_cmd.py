@@ -36,9 +36,15 @@ def examine(session: Session) -> dict[str, Any]:
     for role, model in settings.models.items():
         info = models.get(model.key)
         needed = role.value in ("planner", "coder", "reviewer")
-        loaded = bool(info and info.loaded)
         roles.append(
-            {"role": role.value, "key": model.key, "found": info is not None, "loaded": loaded, "needed": needed}
+            {
+                "role": role.value,
+                "key": model.key,
+                "found": info is not None,
+                "loaded": bool(info and info.loaded),
+                "cpu_bytes": sum(i.cpu_bytes for i in info.loaded) if info else 0,
+                "needed": needed,
+            }
         )
     return {
         "ok": all(r["found"] for r in roles if r["needed"]),
@@ -57,7 +63,8 @@ def _print(view: dict[str, Any]) -> None:
         state = (
             ("loaded" if role["loaded"] else "ok") if role["found"] else "MISSING" if role["needed"] else "not there"
         )
-        emit(f"  {role['role']:9} {role['key']}: {state}")
+        slow = f" ({role['cpu_bytes'] / 1e9:.1f} GB of it on the CPU)" if role["cpu_bytes"] else ""
+        emit(f"  {role['role']:9} {role['key']}: {state}{slow}")
     if not view["ok"]:
         emit("models of the server: " + (", ".join(view["models"]) or "none"))
         emit("→ set models.<role>.key in factory.yaml to one of them")

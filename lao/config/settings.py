@@ -12,7 +12,8 @@ from lao.core.states import Role
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Where the model server is. ``kind``: auto, lmstudio, openai (chat only), simulated."""
+    """Where the model server is. ``kind``: auto, lmstudio, llamacpp, ollama, llamaswap, vllm, openai (chat only),
+    simulated."""
 
     base_url: str
     api_key: str

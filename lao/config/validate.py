@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lao import __version__
 from lao.config.draft import Draft, lookup
-from lao.config.problems import Problems, did_you_mean
+from lao.config.problems import Problems, did_you_mean, nearest
 from lao.config.redact import redact
 from lao.config.schema import KeyPath, Node, Schema, dotted, expectation, is_section
 
@@ -102,7 +102,7 @@ def _worded(error: ValidationError, schema: Schema) -> Iterator[tuple[KeyPath, s
         missing = [name for name in node["required"] if name not in instance]
         yield path, f"the key {', '.join(map(repr, missing))} is missing"
     else:
-        yield path, f"expected {expectation(node)}, found {_found(path, instance)}"
+        yield path, f"expected {expectation(node)}, found {_found(path, instance)}{_meant(node, instance)}"
 
 
 def _unknown(name: str, path: KeyPath, node: Node, schema: Schema) -> str:
@@ -112,6 +112,12 @@ def _unknown(name: str, path: KeyPath, node: Node, schema: Schema) -> str:
     what = "role" if path == ("models",) else "key"
     text = did_you_mean(name, siblings, everywhere)
     return f"unknown {what}; {text}" if text else f"unknown {what}"
+
+
+def _meant(node: Node, value: Any) -> str:
+    """The nearest of a list of words."""
+    match = nearest(value, [w for w in node.get("enum", ()) if isinstance(w, str)]) if isinstance(value, str) else None
+    return f'; did you mean "{match}"?' if match else ""
 
 
 def _found(path: KeyPath, value: Any) -> str:

@@ -12,8 +12,12 @@ from lao.servers.probes import system_probe
 from lao.servers.protocol import ResidencyServer
 
 if TYPE_CHECKING:
+    from lao.core.words import Json
     from lao.servers.rest import Reply, Rest
 
+_MODELS = "/api/v1/models"
+_GREETING = "Ollama is running"
+_SPEAKS_LM_STUDIO = ("auto", "lmstudio")
 SIMULATED = "lao-simulated"
 """What the simulated server says in its ``Server`` header."""
 
@@ -25,49 +29,91 @@ def connect(settings: Settings, clock: Clock) -> ResidencyServer:
         ServerAway: kind auto, and nothing answers.
         ConfigError: kind auto, and what answers is no model server; or the address is no address.
     """
+    from lao.servers.llamacpp import LlamaCppServer
+    from lao.servers.llamaswap import LlamaSwapServer
     from lao.servers.lmstudio import LMStudioServer
+    from lao.servers.ollama import OllamaServer
     from lao.servers.openai_compat import OpenAICompatServer
+    from lao.servers.pace import Pace
+    from lao.servers.vllm import VllmServer
 
     kind = settings.server.kind
     if kind == "auto":
         kind = detect_kind(settings)
     where = (settings.server.base_url, settings.server.api_key)
     times = settings.orchestration
+    connect_s = times.llm_connect_timeout_s
+    pace = Pace(clock, times.model_load_timeout_s, times.model_load_poll_interval_s)
     if kind == "openai":
-        return OpenAICompatServer(*where, connect_timeout_s=times.llm_connect_timeout_s)
-    return LMStudioServer(
-        *where,
-        clock=clock,
-        load_timeout_s=times.model_load_timeout_s,
-        poll_interval_s=times.model_load_poll_interval_s,
-        connect_timeout_s=times.llm_connect_timeout_s,
-    )
+        return OpenAICompatServer(*where, connect_timeout_s=connect_s)
+    if kind == "llamacpp":
+        return LlamaCppServer(*where, pace=pace, connect_timeout_s=connect_s)
+    if kind == "ollama":
+        return OllamaServer(*where, pace=pace, connect_timeout_s=connect_s)
+    if kind == "llamaswap":
+        return LlamaSwapServer(*where, pace=pace, connect_timeout_s=connect_s)
+    if kind == "vllm":
+        return VllmServer(*where, pace=pace, connect_timeout_s=connect_s)
+    return LMStudioServer(*where, pace=pace, connect_timeout_s=connect_s)
 
 
 def detect_kind(settings: Settings) -> str:
-    """ "simulated", "lmstudio" or "openai", told by the bodies that come back, never by the status alone.
+    """A ``server.kind`` other than "auto", told by the bodies that come back, never by the status alone.
+
+    At most seven requests. The order matters: llama-server and llama-swap also have paths of Ollama, and all have
+    ``/v1/models``.
 
     Raises:
         ServerAway, ConfigError: as ``connect``.
     """
-    from lao.servers.lmstudio import parse_models
-    from lao.servers.openai_compat import parse_openai_models
     from lao.servers.rest import failure
 
     rest = _rest(settings)
-    first = rest.get("/api/v1/models")
-    if parse_models(first.body) is not None:
-        return "simulated" if _is_simulated(first) else "lmstudio"
-    second = rest.get("/v1/models")
-    if parse_openai_models(second.body) is not None:
-        return "openai"
-    for reply in (second, first):
+    first = rest.get(_MODELS)
+    kind = _kind_of(rest, first)
+    if kind:
+        return kind
+    last = rest.get("/v1/models")
+    kind = _kind_of_list(last.body)
+    if kind:
+        return kind
+    for reply in (last, first):
         if reply.error and not reply.missing_endpoint:
             raise failure(reply, f"list the models of {rest.url}")
     raise ConfigError(
         f"no model server found at {rest.url}: neither /api/v1/models nor /v1/models gives a list of models",
         "check lm_studio_base_url in factory.yaml",
     )
+
+
+def _kind_of(rest: Rest, first: Reply) -> str:
+    """The kind of a server with an API of its own, "" when it has none that is known."""
+    from lao.servers.llamacpp import is_llamacpp
+    from lao.servers.llamaswap import parse_running
+    from lao.servers.lmstudio import parse_models, parse_old_models
+
+    if parse_models(first.body) is not None:
+        return "simulated" if _is_simulated(first) else "lmstudio"
+    if parse_old_models(rest.get("/api/v0/models", plain=True).body):
+        return "lmstudio"
+    if is_llamacpp(rest.get("/props", plain=True).body):
+        return "llamacpp"
+    if parse_running(rest.get("/running", plain=True).body) is not None:
+        return "llamaswap"
+    if rest.get("/api/version", plain=True).body.get("version") and _GREETING in str(
+        rest.get("/", plain=True).body.get("text")
+    ):
+        return "ollama"
+    return ""
+
+
+def _kind_of_list(body: Json) -> str:
+    from lao.servers.openai_compat import parse_openai_models
+    from lao.servers.vllm import is_vllm
+
+    if parse_openai_models(body) is None:
+        return ""
+    return "vllm" if is_vllm(body) else "openai"
 
 
 def probe_for(settings: Settings) -> MemoryProbe:
@@ -100,7 +146,7 @@ class ServerProbe:
         from lao.servers.rest import is_local
 
         kind = self._settings.server.kind
-        if kind == "simulated" or (kind != "openai" and _answers_simulated(self._settings)):
+        if kind == "simulated" or (kind in _SPEAKS_LM_STUDIO and _answers_simulated(self._settings)):
             return simulated_probe(self._settings)
         return system_probe() if is_local(self._settings.server.base_url) else UnknownProbe("server elsewhere")
 
@@ -113,7 +159,7 @@ def simulated_probe(settings: Settings) -> MemoryProbe:
 
 
 def _answers_simulated(settings: Settings) -> bool:
-    return _is_simulated(_rest(settings).get("/api/v1/models"))
+    return _is_simulated(_rest(settings).get(_MODELS))
 
 
 def _is_simulated(reply: Reply) -> bool:

@@ -1,11 +1,11 @@
-"""A server with the OpenAI chat API only: nothing to load, nothing to unload. LM Studio has its own adapter."""
+"""A server with the OpenAI chat API only: nothing to load, nothing to unload. What can has its own adapter."""
 
 from __future__ import annotations
 
 from lao.core.errors import ConfigError
 from lao.core.words import Json
-from lao.servers.protocol import LoadedModel, ModelInfo
-from lao.servers.rest import Rest, failure
+from lao.servers.protocol import LoadedModel, ModelInfo, kind_by_name
+from lao.servers.rest import Rest, failure, positive
 
 
 class OpenAICompatServer:
@@ -56,14 +56,11 @@ def parse_openai_models(body: Json) -> tuple[ModelInfo, ...] | None:
     rows = body.get("data") if isinstance(body, dict) else None
     if not isinstance(rows, list) or not all(isinstance(r, dict) and isinstance(r.get("id"), str) for r in rows):
         return None
-    return tuple(
-        ModelInfo(row["id"], "embedding" if "embed" in row["id"].lower() else "llm", 0, (), _context(row))
-        for row in rows
-    )
+    return tuple(ModelInfo(row["id"], kind_by_name(row["id"]), 0, (), _context(row)) for row in rows)
 
 
 def _context(row: dict[str, Json]) -> int | None:
     """vLLM tells ``max_model_len``, llama.cpp ``meta.n_ctx``."""
     meta = row.get("meta")
     value = row.get("max_model_len") or (meta.get("n_ctx") if isinstance(meta, dict) else None)
-    return value if isinstance(value, int) and value > 0 else None
+    return positive(value)

@@ -14,11 +14,18 @@ ModelKind: TypeAlias = Literal["llm", "embedding"]
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """One instance in memory. ``context_length`` is None when the server does not tell."""
+    """One instance in memory.
+
+    Attributes:
+        instance_id: what to call it in chats and when it is unloaded; not always the key.
+        context_length: tokens that a chat under this name gets; None when the server does not tell.
+        cpu_bytes: how much of it is not in the GPU's memory, as far as the server tells: that part is slow.
+    """
 
     instance_id: str
     key: str
     context_length: int | None
+    cpu_bytes: int = 0
 
     def holds(self, context_length: int | None) -> bool:
         """Whether the context is at least the asked one; an untold context counts as enough."""
@@ -37,7 +44,7 @@ class ModelInfo:
 
 
 class ResidencyServer(Protocol):
-    """A server whose models LAO can see, load and unload.
+    """A server whose models LAO can see, load and unload. Its kinds and their ways: docs/servers.md.
 
     All methods raise ServerAway (no connection, loading), ConfigError (not such a server, token refused), Terminal
     (the request can never succeed) and OutOfMemory (the server refused for lack of memory).
@@ -61,13 +68,18 @@ class ResidencyServer(Protocol):
 
     @property
     def manages_memory(self) -> bool:
-        """False when loading and unloading are not ours to do (chat-only servers)."""
+        """False when loading and unloading are not ours to do (chat-only servers). May ask the server once."""
         ...
 
     @property
     def chat_base_url(self) -> str:
         """The URL that ends in ``/v1``, for the openai SDK."""
         ...
+
+
+def kind_by_name(key: str) -> ModelKind:
+    """The guess for servers that do not tell."""
+    return "embedding" if "embed" in key.lower() else "llm"
 
 
 def find_model(models: Iterable[ModelInfo], key: str) -> ModelInfo:

@@ -20,7 +20,7 @@ _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer that was JSON. ``error`` is "" when there was none; LM Studio sends errors with status 200 as well."""
+    """An answer. ``error`` is "" when there was none; LM Studio sends errors with status 200 as well."""
 
     status: int
     body: Json
@@ -74,27 +74,35 @@ class Rest:
         self._connect = connect_timeout_s
         self._client = httpx.Client(
             base_url=self.url,
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            headers={"Accept": "application/json", **({"Authorization": f"Bearer {api_key}"} if api_key else {})},
             timeout=httpx.Timeout(read_timeout_s, connect=connect_timeout_s),
             limits=httpx.Limits(max_keepalive_connections=0),
             verify=self.url.startswith("https"),  # the TLS context costs 20 ms that http has no use for
             trust_env=not is_local(base_url),  # a proxy of the environment cannot reach this machine's ports
         )
 
-    def get(self, path: str) -> Reply:
+    def get(self, path: str, *, plain: bool = False) -> Reply:
         """See ``_send``."""
-        return self._send("GET", path, None, None)
+        return self._send("GET", path, None, None, plain)
 
-    def post(self, path: str, payload: dict[str, Json], *, read_timeout_s: float | None = None) -> Reply:
+    def post(
+        self, path: str, payload: dict[str, Json], *, read_timeout_s: float | None = None, plain: bool = False
+    ) -> Reply:
         """See ``_send``."""
-        return self._send("POST", path, payload, read_timeout_s)
+        return self._send("POST", path, payload, read_timeout_s, plain)
 
     def close(self) -> None:
         """Let go of the client."""
         self._client.close()
 
-    def _send(self, method: str, path: str, payload: dict[str, Json] | None, read_s: float | None) -> Reply:
+    def _send(
+        self, method: str, path: str, payload: dict[str, Json] | None, read_s: float | None, plain: bool
+    ) -> Reply:
         """Send and decode.
+
+        Args:
+            plain: endpoints that answer in words or not at all: such a body is ``{"text": words}``, and the error when
+                the status is one.
 
         Raises:
             ServerAway: no connection, timeout, broken answer, 502 to 504 without a body.
@@ -113,15 +121,18 @@ class Rest:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServerAway(
                 f"no model server answers at {self.url} ({self._redact(str(error)) or type(error).__name__})",
-                "start LM Studio's server (Developer tab, or `lms server start`), or set lm_studio_base_url",
+                "start it (`lms server start`, `ollama serve`, `llama-server` ...), or set lm_studio_base_url",
             ) from error
-        return self._decode(response, method, path)
+        return self._decode(response, method, path, plain)
 
-    def _decode(self, response: httpx.Response, method: str, path: str) -> Reply:
+    def _decode(self, response: httpx.Response, method: str, path: str, plain: bool) -> Reply:
         try:
             body = response.json()
         except ValueError:
             body = None
+        if plain and not isinstance(body, dict):
+            words = response.text[:400].strip()
+            body = {"error": words} if words and response.status_code >= 400 else {"text": words}
         if response.status_code in (401, 403):
             text = self._redact(_error_text(body)[0])
             raise ConfigError(
@@ -142,8 +153,8 @@ class Rest:
         if response.status_code in (429, 502, 503, 504):
             return ServerAway(f"the model server at {self.url} is not ready (HTTP {response.status_code})")
         return ConfigError(
-            f"{self.url} is not an LM Studio server: it answered {method} {path} with {what}",
-            "check lm_studio_base_url in factory.yaml; LM Studio listens on port 1234 unless told otherwise",
+            f"{self.url} is not a model server: it answered {method} {path} with {what}",
+            "check lm_studio_base_url in factory.yaml; usual ports: LM Studio 1234, Ollama 11434, llama-server 8080",
         )
 
     def _redact(self, text: str) -> str:
@@ -167,6 +178,11 @@ def failure(reply: Reply, doing: str) -> LaoError:
     if reply.status >= 500:
         return Transient(message, "look at the model server's log")
     return Terminal(message)
+
+
+def positive(value: Json) -> int | None:
+    """A positive whole number of a body, or None."""
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0 else None
 
 
 def _error_text(body: Json) -> tuple[str, str]:

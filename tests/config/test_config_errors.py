@@ -52,6 +52,12 @@ BOMB = "a: &a [1]\n" + "".join(f"{b}: &{b} [{EIGHT.format(a)}]\n" for a, b in ("
         ("mcp_servers:\n- {name: x}", "factory.yaml:2: mcp_servers[0]: server 'x' needs a command or a url"),
         ("mcp_servers: [{name: x, url: u}, {name: x, url: u}]", "mcp_servers[1]: the name 'x' is given twice"),
         ("permissions: {mode: yolo}", 'found "yolo"'),
+        (
+            "server:\n  kind: olama",
+            'factory.yaml:2: server.kind: expected one of "auto", "lmstudio", "llamacpp", "ollama"',
+        ),
+        ("server: {kind: olama}", 'found "olama"; did you mean "ollama"?'),
+        ("server: {kind: llama.cpp}", 'found "llama.cpp"; did you mean "llamacpp"?'),
         ("git:\n  enabled: true\n  enabled: false", "factory.yaml:3: git.enabled: given twice (first in line 2)"),
         (
             "verifier_enabled: true\norchestration: {verifier_enabled: true}",

@@ -10,8 +10,12 @@ import pytest
 from lao.core.clock import FakeClock
 from lao.core.errors import ConfigError, OutOfMemory, ServerAway, Terminal, Transient
 from lao.servers.lmstudio import LMStudioServer, parse_models
+from lao.servers.pace import Pace
 from lao.servers.protocol import LoadedModel
 from lao.servers.simulated import SimulatedServer, parse_scenario
+
+from .stand_ins.old_lmstudio import OldLMStudioStandIn
+from .stand_ins.stand_in import Part
 
 LOAD = "/api/v1/models/load"
 MODELS = [
@@ -25,7 +29,8 @@ def simulated(**more: Any) -> SimulatedServer:
 
 
 def adapter(server: SimulatedServer, **more: Any) -> LMStudioServer:
-    return LMStudioServer(server.url, "", clock=FakeClock(), **{"load_timeout_s": 5.0, "poll_interval_s": 1.0, **more})
+    pace = Pace(**{"clock": FakeClock(), "load_timeout_s": 5.0, "poll_interval_s": 1.0, **more})
+    return LMStudioServer(server.url, "", pace=pace)
 
 
 def load_fault(status: int, body: Any) -> dict[str, Any]:
@@ -151,10 +156,10 @@ def test_load_answered_before_the_model_is_there() -> None:
     rule = load_fault(200, {"instance_id": "alpha", "status": "loaded"})
     with simulated(responses=[rule]) as server:
         clock = FakeClock()
-        lm = LMStudioServer(server.url, "", clock=clock, load_timeout_s=5.0, poll_interval_s=2.0)
+        lm = adapter(server, clock=clock, poll_interval_s=2.0)
         with pytest.raises(ServerAway, match="not in the list after 5 s"):
             lm.load("alpha", 8192)
-        assert clock.waits == [2.0, 2.0, 2.0]
+        assert clock.waits == [0.25, 0.5, 1.0, 2.0, 2.0]
 
 
 def test_unload_that_does_nothing() -> None:
@@ -171,4 +176,22 @@ def test_unload_that_does_nothing() -> None:
 def test_bad_address(url: str) -> None:
     """An address that is none is a configuration error before anything is sent."""
     with pytest.raises(ConfigError, match="http address"):
-        LMStudioServer(url, "", clock=FakeClock())
+        LMStudioServer(url, "", pace=Pace(FakeClock()))
+
+
+def test_before_0_4_the_first_request_loads() -> None:
+    """With /api/v0 only: the list is read there, a one-token chat loads, and the context is what LM Studio has set."""
+    with OldLMStudioStandIn(Part("alpha", context=8192)) as server:
+        lm = LMStudioServer(server.url, "", pace=Pace(FakeClock()))
+        assert [(m.key, m.loaded, m.max_context_length) for m in lm.models()] == [("alpha", (), 32768)]
+        assert lm.load("alpha", 16384) == LoadedModel("alpha", "alpha", 8192)
+        with pytest.raises(Terminal, match="8192 although 16384") as caught:
+            lm.load("alpha", 16384, 16384)
+        assert "LM Studio" in caught.value.hint
+
+
+def test_before_0_4_a_wrong_key_is_not_served_by_another_model() -> None:
+    """Old servers answer with whatever is loaded; the list shows that it is not the one asked for."""
+    with OldLMStudioStandIn(Part("alpha")) as server, pytest.raises(Terminal, match="'alfa'") as caught:
+        LMStudioServer(server.url, "", pace=Pace(FakeClock())).load("alfa", 4096)
+    assert "'alpha'" in caught.value.hint
