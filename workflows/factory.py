@@ -26,7 +26,7 @@ from lao.state.store import Store, open_store
 if TYPE_CHECKING:
     from lao.llm.client import OpenAIModel
     from lao.servers.energy import Counters
-    from lao.servers.gate import GateOutcome, MemoryGate
+    from lao.servers.gate.gate import GateOutcome, MemoryGate
     from lao.servers.protocol import LoadedModel, ResidencyServer
 
 log = logging.getLogger("lao")
@@ -69,10 +69,10 @@ class Factory:
 
     @cached_property
     def gate(self) -> MemoryGate:
+        from lao.servers.adapters.lmstudio import LMStudioServer
         from lao.servers.detect import probe_for
-        from lao.servers.gate import MemoryGate
-        from lao.servers.lmstudio import LMStudioServer
-        from lao.servers.ping import Ping
+        from lao.servers.gate.gate import MemoryGate
+        from lao.servers.gate.ping import Ping
 
         return MemoryGate(
             self.server,

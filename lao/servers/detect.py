@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from lao.config.settings import Settings
 from lao.core.clock import Clock
 from lao.core.errors import ConfigError
-from lao.servers.memory import MemoryProbe, MemoryReading, UnknownProbe
-from lao.servers.probes import system_probe
+from lao.servers.memory.probes import system_probe
+from lao.servers.memory.reading import MemoryProbe, MemoryReading, UnknownProbe
 from lao.servers.protocol import ResidencyServer
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ def connect(settings: Settings, clock: Clock) -> ResidencyServer:
         ServerAway: kind auto, and nothing answers.
         ConfigError: kind auto, and what answers is no model server; or the address is no address.
     """
-    from lao.servers.llamacpp import LlamaCppServer
-    from lao.servers.llamaswap import LlamaSwapServer
-    from lao.servers.lmstudio import LMStudioServer
-    from lao.servers.ollama import OllamaServer
-    from lao.servers.openai_compat import OpenAICompatServer
-    from lao.servers.pace import Pace
-    from lao.servers.vllm import VllmServer
+    from lao.servers.adapters.llamacpp import LlamaCppServer
+    from lao.servers.adapters.llamaswap import LlamaSwapServer
+    from lao.servers.adapters.lmstudio import LMStudioServer
+    from lao.servers.adapters.ollama import OllamaServer
+    from lao.servers.adapters.openai_compat import OpenAICompatServer
+    from lao.servers.adapters.pace import Pace
+    from lao.servers.adapters.vllm import VllmServer
 
     kind = settings.server.kind
     if kind == "auto":
@@ -88,9 +88,9 @@ def detect_kind(settings: Settings) -> str:
 
 def _kind_of(rest: Rest, first: Reply) -> str:
     """The kind of a server with an API of its own, "" when it has none that is known."""
-    from lao.servers.llamacpp import is_llamacpp
-    from lao.servers.llamaswap import parse_running
-    from lao.servers.lmstudio import parse_models, parse_old_models
+    from lao.servers.adapters.llamacpp import is_llamacpp
+    from lao.servers.adapters.llamaswap import parse_running
+    from lao.servers.adapters.lmstudio import parse_models, parse_old_models
 
     if parse_models(first.body) is not None:
         return "simulated" if _is_simulated(first) else "lmstudio"
@@ -108,8 +108,8 @@ def _kind_of(rest: Rest, first: Reply) -> str:
 
 
 def _kind_of_list(body: Json) -> str:
-    from lao.servers.openai_compat import parse_openai_models
-    from lao.servers.vllm import is_vllm
+    from lao.servers.adapters.openai_compat import parse_openai_models
+    from lao.servers.adapters.vllm import is_vllm
 
     if parse_openai_models(body) is None:
         return ""

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lao.core.clock import Clock, FakeClock
-from lao.servers.llamacpp import LlamaCppServer
-from lao.servers.llamaswap import LlamaSwapServer
-from lao.servers.lmstudio import LMStudioServer
-from lao.servers.ollama import OllamaServer
-from lao.servers.openai_compat import OpenAICompatServer
-from lao.servers.pace import Pace
+from lao.servers.adapters.llamacpp import LlamaCppServer
+from lao.servers.adapters.llamaswap import LlamaSwapServer
+from lao.servers.adapters.lmstudio import LMStudioServer
+from lao.servers.adapters.ollama import OllamaServer
+from lao.servers.adapters.openai_compat import OpenAICompatServer
+from lao.servers.adapters.pace import Pace
+from lao.servers.adapters.vllm import VllmServer
 from lao.servers.protocol import ResidencyServer
 from lao.servers.simulated import SimulatedServer, parse_scenario
-from lao.servers.vllm import VllmServer
 from tests.servers.stand_ins.llamacpp import LlamaCppStandIn
 from tests.servers.stand_ins.llamaswap import LlamaSwapStandIn
 from tests.servers.stand_ins.old_lmstudio import OldLMStudioStandIn

@@ -16,9 +16,9 @@ import yaml
 
 from lao.core.clock import SystemClock
 from lao.core.errors import Terminal
+from lao.servers.adapters.llamacpp import LlamaCppServer
+from lao.servers.adapters.pace import Pace
 from lao.servers.detect import connect, detect_kind
-from lao.servers.llamacpp import LlamaCppServer
-from lao.servers.pace import Pace
 from tests.durability.factory_run import Project
 from tests.durability.test_processes import status
 from tests.servers.support import make_settings

@@ -10,10 +10,10 @@ from lao.core.clock import FakeClock
 from lao.core.states import Role
 from lao.core.words import Event
 from lao.servers.detect import connect, probe_for
-from lao.servers.gate import GateOutcome, MemoryGate
-from lao.servers.ping import Ping
+from lao.servers.gate.gate import GateOutcome, MemoryGate
+from lao.servers.gate.ping import Ping
+from lao.servers.gate.record import LoadRecord
 from lao.servers.protocol import LoadedModel, ModelInfo, ResidencyServer
-from lao.servers.record import LoadRecord
 from lao.servers.simulated import SimulatedServer, parse_scenario
 
 from .support import GB, make_settings, model

@@ -19,7 +19,7 @@ from lao.config.settings import (
 )
 from lao.core.errors import LaoError
 from lao.core.states import Role
-from lao.servers.memory import MemoryReading
+from lao.servers.memory.reading import MemoryReading
 from lao.servers.protocol import LoadedModel, ModelInfo, find_model
 
 GB = 1_000_000_000

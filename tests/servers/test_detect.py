@@ -9,13 +9,13 @@ import pytest
 from lao.core.clock import FakeClock
 from lao.core.errors import ServerAway
 from lao.core.states import Role
+from lao.servers.adapters.llamacpp import LlamaCppServer
+from lao.servers.adapters.llamaswap import LlamaSwapServer
+from lao.servers.adapters.lmstudio import LMStudioServer
+from lao.servers.adapters.ollama import OllamaServer
+from lao.servers.adapters.vllm import VllmServer
 from lao.servers.detect import connect, detect_kind, probe_for
-from lao.servers.gate import MemoryGate
-from lao.servers.llamacpp import LlamaCppServer
-from lao.servers.llamaswap import LlamaSwapServer
-from lao.servers.lmstudio import LMStudioServer
-from lao.servers.ollama import OllamaServer
-from lao.servers.vllm import VllmServer
+from lao.servers.gate.gate import MemoryGate
 
 from .stand_ins.llamacpp import LlamaCppStandIn
 from .stand_ins.llamaswap import LlamaSwapStandIn

@@ -12,9 +12,9 @@ from lao.core.clock import FakeClock
 from lao.core.errors import ConfigError, OutOfMemory, ServerAway, Terminal, Transient
 from lao.core.states import Role
 from lao.core.words import Event
-from lao.servers.gate import MemoryGate
+from lao.servers.gate.gate import MemoryGate
+from lao.servers.gate.visit import Tally
 from lao.servers.protocol import LoadedModel, ModelInfo
-from lao.servers.visit import Tally
 
 from .support import GB, FakeServer, ScriptedProbe, make_settings, model
 

@@ -12,10 +12,10 @@ from lao.core.clock import FakeClock
 from lao.core.errors import ConfigError, ServerAway, Terminal
 from lao.core.states import Role
 from lao.core.words import Event
+from lao.servers.adapters.lmstudio import LMStudioServer
+from lao.servers.adapters.openai_compat import OpenAICompatServer
 from lao.servers.detect import connect, detect_kind, probe_for
-from lao.servers.gate import MemoryGate
-from lao.servers.lmstudio import LMStudioServer
-from lao.servers.openai_compat import OpenAICompatServer
+from lao.servers.gate.gate import MemoryGate
 from lao.servers.simulated import SimulatedServer, parse_scenario
 
 from .support import GB, make_settings, model

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lao.core.states import Role
-from lao.servers.record import LoadsInMemory
+from lao.servers.gate.record import LoadsInMemory
 from lao.servers.simulated.scenario import FaultRate
 from lao.servers.simulated.vram import Refusal
 

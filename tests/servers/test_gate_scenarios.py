@@ -6,7 +6,7 @@ from typing import Any
 
 from lao.core.errors import ConfigError, ForeignModel, OutOfMemory, Terminal, Transient
 from lao.core.states import Role
-from lao.servers.record import LoadsInMemory
+from lao.servers.gate.record import LoadsInMemory
 
 from .gate_rig import OnServer
 from .support import GB, model

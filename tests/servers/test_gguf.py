@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lao.servers.gguf import MOST_KEPT, MOST_PAIRS, MOST_TEXT_BYTES, GgufHeader, read_header
+from lao.servers.gate.gguf import MOST_KEPT, MOST_PAIRS, MOST_TEXT_BYTES, GgufHeader, read_header
 
 from .gguf_file import ARRAY, BOOL, QWEN, TEXT, U32, gguf, write
 

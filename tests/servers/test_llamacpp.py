@@ -8,8 +8,8 @@ import pytest
 
 from lao.core.clock import FakeClock
 from lao.core.errors import ServerAway, Terminal, Transient
-from lao.servers.llamacpp import LlamaCppServer, preset_context
-from lao.servers.pace import Pace
+from lao.servers.adapters.llamacpp import LlamaCppServer, preset_context
+from lao.servers.adapters.pace import Pace
 from lao.servers.protocol import LoadedModel
 
 from .stand_ins.llamacpp import LlamaCppStandIn, error

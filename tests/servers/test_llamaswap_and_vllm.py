@@ -6,10 +6,10 @@ import pytest
 
 from lao.core.clock import FakeClock
 from lao.core.errors import OutOfMemory, Terminal
-from lao.servers.llamaswap import LlamaSwapServer
-from lao.servers.pace import Pace
+from lao.servers.adapters.llamaswap import LlamaSwapServer
+from lao.servers.adapters.pace import Pace
+from lao.servers.adapters.vllm import VllmServer
 from lao.servers.protocol import LoadedModel
-from lao.servers.vllm import VllmServer
 
 from .stand_ins.llamaswap import LlamaSwapStandIn
 from .stand_ins.stand_in import Part

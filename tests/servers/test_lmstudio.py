@@ -9,8 +9,8 @@ import pytest
 
 from lao.core.clock import FakeClock
 from lao.core.errors import ConfigError, OutOfMemory, ServerAway, Terminal, Transient
-from lao.servers.lmstudio import LMStudioServer, parse_models
-from lao.servers.pace import Pace
+from lao.servers.adapters.lmstudio import LMStudioServer, parse_models
+from lao.servers.adapters.pace import Pace
 from lao.servers.protocol import LoadedModel
 from lao.servers.simulated import SimulatedServer, parse_scenario
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from lao.servers.memory import MemoryReading, PsutilProbe, UnknownProbe
-from lao.servers.memory_apple import MacProbe, parse_swapusage, parse_vm_stat, wired_limit
-from lao.servers.memory_gpu import AmdProbe, NvidiaProbe, parse_nvidia_smi
-from lao.servers.memory_linux import LinuxProbe
-from lao.servers.probes import system_probe
+from lao.servers.memory.apple import MacProbe, parse_swapusage, parse_vm_stat, wired_limit
+from lao.servers.memory.gpu import AmdProbe, NvidiaProbe, parse_nvidia_smi
+from lao.servers.memory.linux import LinuxProbe
+from lao.servers.memory.probes import system_probe
+from lao.servers.memory.reading import MemoryReading, PsutilProbe, UnknownProbe
 
 MEMINFO = """\
 MemTotal:       32768000 kB

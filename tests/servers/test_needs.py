@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from lao.core.states import Role
-from lao.servers.gguf import GgufHeader
-from lao.servers.model_files import find_files, shards
-from lao.servers.need import BUFFER_BYTES, Shape, cache_bytes, need_bytes, shape_of
-from lao.servers.needs import Needs
+from lao.servers.gate.formula import BUFFER_BYTES, Shape, cache_bytes, need_bytes, shape_of
+from lao.servers.gate.gguf import GgufHeader
+from lao.servers.gate.model_files import find_files, shards
+from lao.servers.gate.needs import Needs
+from lao.servers.gate.record import LoadsInMemory, learned
 from lao.servers.protocol import ModelInfo
-from lao.servers.record import LoadsInMemory, learned
 
 from .gguf_file import QWEN, write
 from .support import GB, make_settings, model

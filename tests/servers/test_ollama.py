@@ -12,8 +12,8 @@ from lao.core.clock import FakeClock
 from lao.core.errors import Terminal, Transient
 from lao.llm.client import OpenAIModel
 from lao.llm.faults import ContextOverflow
-from lao.servers.ollama import OllamaServer, base_of
-from lao.servers.pace import Pace
+from lao.servers.adapters.ollama import OllamaServer, base_of
+from lao.servers.adapters.pace import Pace
 from lao.servers.protocol import LoadedModel
 
 from .stand_ins.ollama import OllamaStandIn

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lao.core.errors import ConfigError, ServerAway
-from lao.servers.ping import Ping
+from lao.servers.gate.ping import Ping
 from lao.servers.protocol import LoadedModel
 from lao.servers.simulated import SimulatedServer, parse_scenario
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lao.servers.record import LoadRecord, LoadsInMemory
+from lao.servers.gate.record import LoadRecord, LoadsInMemory
 from lao.state.loads import KeptLoads
 from lao.state.store import Store, open_store
 

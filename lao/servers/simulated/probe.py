@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lao.core.errors import ServerAway
-from lao.servers.memory import MemoryReading
+from lao.servers.memory.reading import MemoryReading
 from lao.servers.rest import Rest
 
 

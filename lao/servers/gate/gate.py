@@ -16,15 +16,15 @@ from lao.core.clock import Clock
 from lao.core.errors import ConfigError, ForeignModel, LaoError, OutOfMemory, Transient
 from lao.core.states import Role
 from lao.core.words import Event
-from lao.servers.contexts import Contexts
-from lao.servers.loading import Loader
-from lao.servers.memory import MemoryProbe
-from lao.servers.needs import Needs
+from lao.servers.gate.contexts import Contexts
+from lao.servers.gate.loading import Loader
+from lao.servers.gate.needs import Needs
+from lao.servers.gate.record import LoadRecord, LoadsInMemory
+from lao.servers.gate.residents import Resident, Residents, check_kind
+from lao.servers.gate.room import RoomMaker
+from lao.servers.gate.visit import Counters, Means, Tally, Visit
+from lao.servers.memory.reading import MemoryProbe
 from lao.servers.protocol import LoadedModel, ModelInfo, ResidencyServer, find_model
-from lao.servers.record import LoadRecord, LoadsInMemory
-from lao.servers.residents import Resident, Residents, check_kind
-from lao.servers.room import RoomMaker
-from lao.servers.visit import Counters, Means, Tally, Visit
 
 _LONGEST_DELAY_S = 30.0
 

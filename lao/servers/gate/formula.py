@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lao.servers.gguf import GgufHeader, Value
+from lao.servers.gate.gguf import GgufHeader, Value
 
 CACHE_ELEMENT_BYTES = 2
 """f16, what servers take unless told otherwise."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from lao.servers.memory import MemoryReading
+from lao.servers.memory.reading import MemoryReading
 
 
 class LinuxProbe:

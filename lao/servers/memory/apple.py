@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 
-from lao.servers.memory import MemoryReading, Runner, run_command
+from lao.servers.memory.reading import MemoryReading, Runner, run_command
 
 _UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4, "": 1}
 _LARGER_SHARE_FROM = 36 * 1024**3

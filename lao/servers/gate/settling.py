@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lao.config.settings import MemoryGateSettings
-from lao.servers.memory import MemoryReading
-from lao.servers.needs import Need
+from lao.servers.gate.needs import Need
+from lao.servers.memory.reading import MemoryReading
 
 WHOLE_DEVICE = 0.9
 """A model larger than the device is spread over it and system memory; all it can ask for is an empty device. A

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from lao.core.errors import ConfigError, Transient
 from lao.core.words import Json
-from lao.servers.openai_compat import parse_openai_models
-from lao.servers.pace import Pace, too_small
+from lao.servers.adapters.openai_compat import parse_openai_models
+from lao.servers.adapters.pace import Pace, too_small
 from lao.servers.protocol import LoadedModel, ModelInfo, find_model
 from lao.servers.rest import Rest, failure
 

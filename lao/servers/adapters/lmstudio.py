@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lao.core.errors import ConfigError, Terminal, Transient
 from lao.core.words import Json
-from lao.servers.pace import Pace, in_place, too_small
+from lao.servers.adapters.pace import Pace, in_place, too_small
 from lao.servers.protocol import LoadedModel, ModelInfo, ModelKind, find_model
 from lao.servers.rest import Reply, Rest, failure, positive
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from lao.core.errors import ConfigError, ForeignModel, Transient
 from lao.core.states import Role
+from lao.servers.gate.settling import gigabytes
+from lao.servers.gate.visit import Means, Visit
 from lao.servers.protocol import LoadedModel, ModelInfo
-from lao.servers.settling import gigabytes
-from lao.servers.visit import Means, Visit
 
 _SMALL_EMBEDDING_BYTES = 1_000_000_000
 _LIST_PAUSE_S = 0.5

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from lao.core.errors import ConfigError, Terminal, Transient
 from lao.core.words import Json
-from lao.servers.pace import UNLOAD_TIMEOUT_S, Pace, in_place, too_small
+from lao.servers.adapters.pace import UNLOAD_TIMEOUT_S, Pace, in_place, too_small
 from lao.servers.protocol import LoadedModel, ModelInfo, ModelKind, find_model, kind_by_name
 from lao.servers.rest import Reply, Rest, failure, positive
 

@@ -12,9 +12,9 @@ from lao.config.settings import Settings
 from lao.core.clock import Clock
 from lao.core.states import Role
 from lao.core.words import Event, Json
-from lao.servers.memory import MemoryProbe
+from lao.servers.gate.record import LoadRecord
+from lao.servers.memory.reading import MemoryProbe
 from lao.servers.protocol import LoadedModel, ResidencyServer
-from lao.servers.record import LoadRecord
 
 
 class Counters(Protocol):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lao.config.settings import Settings
-from lao.servers.gguf import read_header
-from lao.servers.model_files import LM_STUDIO_FOLDER, find_files, shards, total_bytes
-from lao.servers.need import NEED_FACTOR, Shape, cache_bytes, need_bytes, shape_of
+from lao.servers.gate.formula import NEED_FACTOR, Shape, cache_bytes, need_bytes, shape_of
+from lao.servers.gate.gguf import read_header
+from lao.servers.gate.model_files import LM_STUDIO_FOLDER, find_files, shards, total_bytes
+from lao.servers.gate.record import CERTAIN, LoadRecord, learned
 from lao.servers.protocol import ModelInfo
-from lao.servers.record import CERTAIN, LoadRecord, learned
 from lao.servers.rest import is_local
 
 PLAUSIBLE_PART = 0.5

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from lao.core.errors import ConfigError, LaoError, ServerAway, Terminal, Transient
 from lao.core.words import Json
-from lao.servers.pace import Pace, too_small
+from lao.servers.adapters.pace import Pace, too_small
 from lao.servers.protocol import LoadedModel, ModelInfo, kind_by_name, unknown_model
 from lao.servers.rest import Rest, failure, positive
 

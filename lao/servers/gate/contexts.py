@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lao.config.settings import ModelSettings, Settings
 from lao.core.errors import ConfigError
+from lao.servers.gate.visit import Visit
 from lao.servers.protocol import LoadedModel, ModelInfo
-from lao.servers.visit import Visit
 
 LEAST_CONTEXT = 4096
 """Tokens; with less neither a plan nor a task with its files can be shown to a model."""

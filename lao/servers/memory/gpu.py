@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lao.servers.memory import MemoryProbe, MemoryReading, Runner, run_command
+from lao.servers.memory.reading import MemoryProbe, MemoryReading, Runner, run_command
 
 SMALLEST_CARD_BYTES = 2 * 1024**3
 """Less is the share of an integrated GPU, which works in the system's memory."""

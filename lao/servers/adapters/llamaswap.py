@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from lao.core.errors import ConfigError, LaoError, ServerAway, Transient
 from lao.core.words import Json
-from lao.servers.openai_compat import parse_openai_models
-from lao.servers.pace import Pace, too_small
+from lao.servers.adapters.openai_compat import parse_openai_models
+from lao.servers.adapters.pace import Pace, too_small
 from lao.servers.protocol import LoadedModel, ModelInfo, ModelKind, find_model
 from lao.servers.rest import Reply, Rest, failure, positive
 

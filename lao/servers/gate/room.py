@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from lao.core.errors import OutOfMemory
 from lao.core.words import Json
-from lao.servers.memory import MemoryReading
-from lao.servers.needs import Needs
+from lao.servers.gate.needs import Needs
+from lao.servers.gate.settling import Demand, larger_than_device, shortfall
+from lao.servers.gate.visit import Means, Visit
+from lao.servers.memory.reading import MemoryReading
 from lao.servers.protocol import LoadedModel, ModelInfo
-from lao.servers.settling import Demand, larger_than_device, shortfall
-from lao.servers.visit import Means, Visit
 
 _HINT = "close what uses the memory, choose a smaller model or context, or change memory_gate in factory.yaml"
 

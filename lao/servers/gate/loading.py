@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from lao.core.errors import OutOfMemory, ServerAway, Transient
 from lao.core.states import Role
-from lao.servers.contexts import Contexts
-from lao.servers.memory import MemoryReading
-from lao.servers.needs import Needs
+from lao.servers.gate.contexts import Contexts
+from lao.servers.gate.needs import Needs
+from lao.servers.gate.residents import Resident, Residents
+from lao.servers.gate.room import Room
+from lao.servers.gate.settling import fell, gigabytes, steady
+from lao.servers.gate.visit import Means, Visit
+from lao.servers.memory.reading import MemoryReading
 from lao.servers.protocol import LoadedModel, ModelInfo, find_model
-from lao.servers.residents import Resident, Residents
-from lao.servers.room import Room
-from lao.servers.settling import fell, gigabytes, steady
-from lao.servers.visit import Means, Visit
 
 _LONGEST_PAUSE_S = 0.25
 """Between two looks at a memory that is settling."""

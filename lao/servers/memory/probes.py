@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from lao.servers.memory import MemoryProbe, PsutilProbe
-from lao.servers.memory_apple import MacProbe
-from lao.servers.memory_gpu import AmdProbe, NvidiaProbe
-from lao.servers.memory_linux import LinuxProbe
+from lao.servers.memory.apple import MacProbe
+from lao.servers.memory.gpu import AmdProbe, NvidiaProbe
+from lao.servers.memory.linux import LinuxProbe
+from lao.servers.memory.reading import MemoryProbe, PsutilProbe
 
 
 def system_probe(platform: str = sys.platform) -> MemoryProbe:

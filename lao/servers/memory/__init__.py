@@ -1,0 +1,1 @@
+"""How much memory is free for models: probes for each kind of machine. Decides nothing."""
