@@ -34,13 +34,15 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model that the server knows; ``size_bytes`` is 0 when the server does not tell."""
+    """A model that the server knows; ``size_bytes`` is 0 when the server does not tell, and a ``kind`` that it does not
+    tell is a guess by the name."""
 
     key: str
     kind: ModelKind
     size_bytes: int
     loaded: tuple[LoadedModel, ...]
     max_context_length: int | None
+    guessed: bool = False
 
 
 class ResidencyServer(Protocol):
@@ -63,7 +65,11 @@ class ResidencyServer(Protocol):
         ...
 
     def unload(self, instance_id: str) -> None:
-        """Remove an instance by the id of the list; no error when it is gone already."""
+        """Remove an instance by the id of the list and see it gone from there; no error when it is gone already.
+
+        Raises:
+            Transient: it stays in the list.
+        """
         ...
 
     @property

@@ -36,8 +36,11 @@ class Hands:
     def __init__(self, server: ResidencyServer) -> None:
         self._server = server
         self.before: Callable[[str], None] = lambda call: None
-        self.manages_memory = server.manages_memory
         self.chat_base_url = server.chat_base_url
+
+    @property
+    def manages_memory(self) -> bool:
+        return self._server.manages_memory
 
     def models(self) -> tuple[ModelInfo, ...]:
         self.before("models")

@@ -58,7 +58,7 @@ def test_swap_unloads_waits_loads_confirms() -> None:
     assert outcome.ok
     assert outcome.instance == LoadedModel("beta", "beta", 8192)
     assert (outcome.waited_s, outcome.loads, outcome.unloads) == (4.0, 1, 1)
-    assert server.calls == ["models", "unload alpha", "models", "load beta 8192", "models"]
+    assert server.calls == ["models", "unload alpha", "load beta 8192", "models"]
     assert rig.kinds() == ["model.unload", "gate.wait", "gate.wait", "gate.released", "model.load"]
     assert rig.clock.waits == [2.0, 2.0, 0.25, 0.25]
 

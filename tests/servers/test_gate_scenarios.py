@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from lao.core.errors import ConfigError, ForeignModel, OutOfMemory, Terminal, Transient
 from lao.core.states import Role
 from lao.servers.gate.record import LoadsInMemory
+from lao.servers.gate.residents import check_kind
+from lao.servers.protocol import ModelInfo
 
 from .gate_rig import OnServer
 from .support import GB, model
@@ -97,7 +102,7 @@ def test_unload_that_goes_on_lying() -> None:
         assert rig.ensure(Role.PLANNER).ok
         outcome = rig.ensure(Role.CODER)
         assert (outcome.ok, outcome.reason, outcome.loads) == (False, "transient", 0)
-        assert "'alpha' was unloaded, the server said, but it is still in its list after 10 s" in str(outcome.error)
+        assert "'alpha' is still loaded 30 s after its unload" in str(outcome.error)
         assert rig.resident == ["alpha"]
         assert rig.told("model.unload") == []
 
@@ -235,6 +240,14 @@ def test_embedder_that_is_a_language_model() -> None:
         )
         assert "models.coder.key: 'embed' is an embedding model" in str(rig.ensure(Role.CODER).error)
         assert rig.resident == []
+
+
+def test_a_kind_that_is_only_a_guess_stands_in_nobodys_way() -> None:
+    """Ollama's bge-m3 does not look like an embedder: what the user says of it counts where the server says nothing."""
+    guess = ModelInfo("bge-m3", "llm", 1, (), None, guessed=True)
+    check_kind(guess, Role.EMBEDDER)
+    with pytest.raises(ConfigError, match="bge-m3"):
+        check_kind(replace(guess, guessed=False), Role.EMBEDDER)
 
 
 def test_key_that_the_server_does_not_have() -> None:

@@ -129,7 +129,7 @@ class LlamaCppServer:
         key: str = row["id"]
         loaded = (_instance(row),) if _state(row) in _IN_MEMORY else ()
         limit = loaded[0].context_length if loaded else preset_context(_status(row).get("args"))
-        return ModelInfo(key, kind_by_name(key), self._sizes.get(key, 0), loaded, limit)
+        return ModelInfo(key, kind_by_name(key), self._sizes.get(key, 0), loaded, limit, guessed=True)
 
     def _single(self, row: dict[str, Json]) -> ModelInfo:
         """The one model; /props tells the context of a slot, which is what one request can have."""
@@ -138,7 +138,7 @@ class LlamaCppServer:
         slot = positive(settings.get("n_ctx")) if isinstance(settings, dict) else None
         context = slot or positive(_meta(row).get("n_ctx"))
         size = self._sizes.get(row["id"], 0)
-        return ModelInfo(key, kind_by_name(key), size, (LoadedModel(key, key, context),), context)
+        return ModelInfo(key, kind_by_name(key), size, (LoadedModel(key, key, context),), context, guessed=True)
 
     def _known(self, key: str) -> LoadedModel:
         """The single model, if ``key`` is one of its names: the server would answer for any name.

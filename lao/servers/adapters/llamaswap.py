@@ -48,7 +48,7 @@ class LlamaSwapServer:
         if infos is None:
             raise self._no_list(reply, "/v1/models")
         states = self._states()
-        return tuple(ModelInfo(i.key, i.kind, 0, self._instances(i.key, states), None) for i in infos)
+        return tuple(ModelInfo(i.key, i.kind, 0, self._instances(i.key, states), None, guessed=True) for i in infos)
 
     def load(self, key: str, context_length: int | None, least: int | None = None) -> LoadedModel:
         """Start ``key`` by a request of one token unless it runs, and wait until it is ready.

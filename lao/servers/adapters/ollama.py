@@ -55,6 +55,7 @@ class OllamaServer:
                 positive(row.get("size")) or 0,
                 tuple(i for i in loaded if i.key == row["name"]),
                 None,
+                guessed=True,
             )
             for row in tags
             if base_of(row["name"], names) == row["name"]

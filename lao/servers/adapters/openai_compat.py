@@ -56,7 +56,7 @@ def parse_openai_models(body: Json) -> tuple[ModelInfo, ...] | None:
     rows = body.get("data") if isinstance(body, dict) else None
     if not isinstance(rows, list) or not all(isinstance(r, dict) and isinstance(r.get("id"), str) for r in rows):
         return None
-    return tuple(ModelInfo(row["id"], kind_by_name(row["id"]), 0, (), _context(row)) for row in rows)
+    return tuple(ModelInfo(row["id"], kind_by_name(row["id"]), 0, (), _context(row), guessed=True) for row in rows)
 
 
 def _context(row: dict[str, Json]) -> int | None:

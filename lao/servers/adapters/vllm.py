@@ -50,7 +50,8 @@ class VllmServer:
         # Adapters are rows of their own and cannot be put to sleep one by one.
         self._sleeps = asleep is not None and len(infos) == 1
         return tuple(
-            ModelInfo(i.key, i.kind, 0, () if asleep else (_instance(i),), i.max_context_length) for i in infos
+            ModelInfo(i.key, i.kind, 0, () if asleep else (_instance(i),), i.max_context_length, guessed=True)
+            for i in infos
         )
 
     def load(self, key: str, context_length: int | None, least: int | None = None) -> LoadedModel:

@@ -12,7 +12,6 @@ from lao.servers.gate.visit import Means, Visit
 from lao.servers.protocol import LoadedModel, ModelInfo
 
 _SMALL_EMBEDDING_BYTES = 1_000_000_000
-_LIST_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -77,12 +76,11 @@ class Residents:
         """Unload them one after the other, and see each of them gone.
 
         Raises:
-            Transient: the server said yes, and goes on listing the instance.
+            Transient: the server goes on listing the instance.
         """
         for other in others:
             name, started = other.instance.instance_id, self._means.clock.monotonic()
-            self._means.server.unload(name)
-            self._await_gone(name, visit)
+            self._ask_to_go(name)
             self._means.record.note_gone(name)
             visit.unloads += 1
             self._means.counters.add("unloads")
@@ -122,30 +120,21 @@ class Residents:
         if self._means.record.loaded().get(instance.instance_id) == info.key:
             self.unload([Resident(info, instance, ours=True)], visit)
 
-    def _await_gone(self, name: str, visit: Visit) -> None:
-        """Servers answer before the instance is gone, or without having done anything; late on they are asked again."""
-        limits, clock = self._means.settings.memory_gate, self._means.clock
-        started, asked_again = clock.monotonic(), False
-        while any(i.instance_id == name for info in self._means.server.models() for i in info.loaded):
-            if visit.since(started) >= limits.settle_timeout_s:
-                raise Transient(
-                    f"model instance {name!r} was unloaded, the server said, but it is still in its list after "
-                    f"{visit.since(started):.0f} s",
-                    "unload it on the server by hand, or restart the server",
-                )
-            clock.wait(max(0.01, min(_LIST_PAUSE_S, limits.poll_interval_s)))
-            if not asked_again and visit.since(started) >= limits.settle_timeout_s / 4:
-                asked_again = True
-                self._means.server.unload(name)
+    def _ask_to_go(self, name: str) -> None:
+        """The adapter sees the instance gone from the server's list; while it stays, the server is asked once more."""
+        try:
+            self._means.server.unload(name)
+        except Transient:
+            self._means.server.unload(name)
 
 
 def check_kind(info: ModelInfo, role: Role) -> None:
-    """Whether the model is of the kind that the role works with.
+    """Whether the model is of the kind that the role works with, as far as the server tells.
 
     Raises:
         ConfigError: a language model as embedder, or an embedding model for anything else.
     """
-    if (role is Role.EMBEDDER) == (info.kind == "embedding"):
+    if info.guessed or (role is Role.EMBEDDER) == (info.kind == "embedding"):
         return
     is_one, needs = ("an embedding", "a language") if info.kind == "embedding" else ("a language", "an embedding")
     raise ConfigError(
