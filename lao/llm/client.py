@@ -186,6 +186,7 @@ class OpenAIModel:
         return Interrupted(f"the worker is stopping; the call to model {request.model!r} was abandoned")
 
     def _once(self, request: ChatRequest) -> tuple[ChatAnswer, Failure | None]:
+        self._connection.prepare()
         answer = Answer()
         begun = self._clock.monotonic()
         first_s = 0.0

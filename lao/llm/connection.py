@@ -74,6 +74,10 @@ class Connection:
             self._url, f"{kind or 'no content type'}: {body[:120].decode('utf-8', 'replace')!r}"
         )
 
+    def prepare(self) -> None:
+        """Import and open what the first call needs, so that it is not counted as silence of the model."""
+        self._client()
+
     def _client(self) -> OpenAI:
         with self._opening:
             self._sdk = self._sdk or self._open()
