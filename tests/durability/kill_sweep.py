@@ -21,30 +21,37 @@ TASKS = 10
 PLAN = "parts"
 
 
-def undisturbed_calls(folder: Path, tasks: int) -> int:
+def undisturbed_calls(folder: Path, text: str, settings: dict[str, object] | None) -> int:
     """How many model calls the same plan makes when nobody disturbs it."""
-    with project(folder) as factory:
-        (factory.root / "plans" / f"{PLAN}.md").write_text(plan_text(tasks))
+    with project(folder, settings=settings) as factory:
+        (factory.root / "plans" / f"{PLAN}.md").write_text(text)
         done = factory.lao("run", "--single-run", "--plain")
         if done.returncode:
             raise RuntimeError(f"the undisturbed run failed:\n{done.stdout}{done.stderr}")
         return int(factory.server.stats["completions"])
 
 
-def sweep(folder: Path, *, kills: int, seed: int, longest_s: float = 3.0) -> dict[str, object]:
-    """Kill ``kills`` runs at random moments, let the last one finish, check. Returns the figures."""
+def sweep(folder: Path, *, kills: int, seed: int, longest_s: float = 3.0, early: bool = False) -> dict[str, object]:
+    """Kill ``kills`` runs at random moments, let the last one finish, check. Returns the figures.
+
+    Args:
+        early: tasks that build on one another, begun upon verified work (``release: verified``).
+    """
     moments = random.Random(seed)
-    expected = undisturbed_calls(folder / "undisturbed", TASKS)
+    text = plan_text(TASKS, chained=early)
+    told: dict[str, object] = {"retry_cooldown_base_s": 0, "infer_validation_commands": False, "release": "verified"}
+    settings: dict[str, object] | None = {"orchestration": told} if early else None
+    expected = undisturbed_calls(folder / "undisturbed", text, settings)
     hit = 0
-    with project(folder / "killed", first_token_s=0.08) as factory:
-        (factory.root / "plans" / f"{PLAN}.md").write_text(plan_text(TASKS))
+    with project(folder / "killed", settings=settings, first_token_s=0.08) as factory:
+        (factory.root / "plans" / f"{PLAN}.md").write_text(text)
         log = folder / "run.log"
         rounds = 0
         while hit < kills:
             rounds += 1
             hit += _run_and_kill(factory, log, moments.uniform(0.2, longest_s))
             if _over(factory):
-                _begin_again(factory, rounds)
+                _begin_again(factory, text, rounds)
         final = factory.start("run", "--single-run", "--plain", log=log)
         code = final.wait(timeout=300)
         plans = sorted(p.stem for p in (factory.root / "plans").glob("*.md"))
@@ -68,10 +75,10 @@ def _over(factory: Project) -> bool:
     return bool(status["plans"]) and all(p["state"] == "completed" for p in status["plans"])
 
 
-def _begin_again(factory: Project, number: int) -> None:
+def _begin_again(factory: Project, text: str, number: int) -> None:
     """The plan was done before all kills had struck: hand in another one like it."""
-    text = plan_text(TASKS).replace("# Build parts", f"# Build parts {number}")
-    (factory.root / "plans" / f"{PLAN}{number}.md").write_text(text)
+    again = text.replace("# Build parts", f"# Build parts {number}")
+    (factory.root / "plans" / f"{PLAN}{number}.md").write_text(again)
 
 
 def _check_all(factory: Project, plans: list[str], kills: int, expected: int) -> list[str]:
@@ -92,12 +99,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--early", action="store_true", help="a chain of tasks with release: verified")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else time.time_ns() % 1_000_000
     print(f"seed {seed}")
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
-        figures = sweep(Path(folder), kills=options.kills, seed=seed)
+        figures = sweep(Path(folder), kills=options.kills, seed=seed, early=options.early)
     figures["seconds"] = round(time.monotonic() - started, 1)
     print(json.dumps(figures, indent=2))
     return 1 if figures["violations"] else 0

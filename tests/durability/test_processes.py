@@ -119,9 +119,10 @@ def test_two_plain_consumers_and_submit_wait_do_the_same(tmp_path: Path) -> None
                 kill_group(consumer)
 
 
-def test_kill_9_at_random_moments_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    """K1 K2: the short form of ``python -m tests.durability.kill_sweep`` (six kills, a fixed seed)."""
-    figures = sweep(tmp_path, kills=6, seed=7)
+@pytest.mark.parametrize("early", [False, True])
+def test_kill_9_at_random_moments_loses_and_repeats_nothing(tmp_path: Path, early: bool) -> None:
+    """K1 K2: the short form of ``python -m tests.durability.kill_sweep [--early]`` (six kills, a fixed seed)."""
+    figures = sweep(tmp_path, kills=6, seed=7, early=early)
     assert figures["kills"] == 6
     assert figures["violations"] == []
 
