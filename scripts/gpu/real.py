@@ -19,6 +19,8 @@ from scripts.gpu.record import steps_of_record
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 3000
+_WORKED = (0, 1, 4)
+"""Exit codes of a run that has worked on its plans, however they ended."""
 PLAN = """# {title}
 
 - Write `{name}.py` with the function `{signature}`.
@@ -45,6 +47,8 @@ def run(url: str, keys: dict[str, str], release: str, *, as_json: bool, log_path
         _write_project(root, url, keys, release)
         before = _server_loads(url, log_path)
         done = _lao(root, "run", "--single-run", "--plain")
+        if done.returncode not in _WORKED:
+            raise SystemExit(f"lao run ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         after = _server_loads(url, log_path)
         status: dict[str, Any] = json.loads(_lao(root, "status", "--json").stdout)
         steps = steps_of_record(root / ".lao" / "state.db", keys, release)

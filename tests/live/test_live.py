@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def test_health_and_demo_use_the_real_server(live: Project) -> None:
     assert live.lao("health").returncode == 0
     url = os.environ["LAO_LIVE_URL"]
     demo = subprocess.run(
-        ["python3", "-m", "lao", "demo", "--json", "--lm-studio-url", url], cwd=live.root, env=live.environment(),
+        [sys.executable, "-m", "lao", "demo", "--json", "--lm-studio-url", url], cwd=live.root, env=live.environment(),
         capture_output=True, text=True, timeout=1500, check=False,
     )  # fmt: skip
     shown = json.loads(demo.stdout)
