@@ -25,9 +25,10 @@ def command(session: Session, as_json: bool) -> None:
 
 
 def examine(session: Session) -> dict[str, Any]:
-    """The server's kind and models, and each role's key with whether the server has it. Raises as ``connect``."""
+    """The server's models, and each role's key with what stands against it (``problem``). Raises as ``connect``."""
     from lao.core.clock import SystemClock
     from lao.servers.detect import connect
+    from lao.servers.gate.fitness import problem_of
 
     settings = session.settings()
     server = connect(settings, SystemClock())
@@ -36,6 +37,7 @@ def examine(session: Session) -> dict[str, Any]:
     for role, model in settings.models.items():
         info = models.get(model.key)
         needed = role.value in ("planner", "coder", "reviewer")
+        problem = problem_of(settings, models.values(), role, loads=server.manages_memory)
         roles.append(
             {
                 "role": role.value,
@@ -44,10 +46,11 @@ def examine(session: Session) -> dict[str, Any]:
                 "loaded": bool(info and info.loaded),
                 "cpu_bytes": sum(i.cpu_bytes for i in info.loaded) if info else 0,
                 "needed": needed,
+                "problem": f"{problem.message}; {problem.hint}" if problem and (info or needed) else "",
             }
         )
     return {
-        "ok": all(r["found"] for r in roles if r["needed"]),
+        "ok": not any(r["problem"] for r in roles),
         "server": settings.server.base_url,
         "manages_memory": server.manages_memory,
         "models": sorted(models),
@@ -60,11 +63,16 @@ def _print(view: dict[str, Any]) -> None:
     if not view["manages_memory"]:
         emit("  chat only: models are not loaded and unloaded by LAO")
     for role in view["roles"]:
-        state = (
-            ("loaded" if role["loaded"] else "ok") if role["found"] else "MISSING" if role["needed"] else "not there"
-        )
-        slow = f" ({role['cpu_bytes'] / 1e9:.1f} GB of it on the CPU)" if role["cpu_bytes"] else ""
-        emit(f"  {role['role']:9} {role['key']}: {state}{slow}")
+        emit(f"  {role['role']:9} {role['key']}: {_state(role)}")
     if not view["ok"]:
         emit("models of the server: " + (", ".join(view["models"]) or "none"))
-        emit("→ set models.<role>.key in factory.yaml to one of them")
+        emit("→ change models in factory.yaml")
+
+
+def _state(role: dict[str, Any]) -> str:
+    if role["problem"]:
+        return f"{'WRONG' if role['found'] else 'MISSING'}: {role['problem']}"
+    if not role["found"]:
+        return "not there"
+    slow = f" ({role['cpu_bytes'] / 1e9:.1f} GB of it on the CPU)" if role["cpu_bytes"] else ""
+    return ("loaded" if role["loaded"] else "ok") + slow

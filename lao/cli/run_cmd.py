@@ -13,6 +13,9 @@ from lao.cli.project import exit_code, open_project
 from lao.core.errors import BadInput, LaoError, ServerAway
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lao.servers.protocol import ModelInfo
     from workflows.factory import Factory
 
 INTERRUPTED = 130
@@ -67,22 +70,20 @@ def _check_server(factory: Factory, *, strict: bool) -> None:
         say(f"warning: {error}\n  LAO waits for it.")
         return
     if factory.server.manages_memory:
-        _check_keys(factory, sorted(model.key for model in models))
+        _check_models(factory, models)
 
 
-def _check_keys(factory: Factory, known: list[str]) -> None:
-    """Refuse to start with a model that the server does not have: every plan of the night would fail on it."""
+def _check_models(factory: Factory, models: Sequence[ModelInfo]) -> None:
+    """Refuse to start with a model that cannot do its role here: every plan of the night would fail on it."""
     from lao.core.states import PHASE_ROLE
-    from lao.servers.protocol import nearest
+    from lao.servers.gate.fitness import problem_of
 
     for role in PHASE_ROLE.values():
-        key = factory.model_settings(role).key
-        if key not in known:
-            near = ", ".join(map(repr, nearest(key, known) or known[:8])) or "none"
-            raise BadInput(
-                f"the model server has no model {key!r} (models.{role.value}.key in factory.yaml)",
-                f"it has {near}; 'lao health' lists all",
-            )
+        problem = problem_of(factory.settings, models, role, loads=True)
+        if problem is not None:
+            key = f"models.{role.value}."
+            where = "" if key in problem.message else f" ({key}key in factory.yaml)"
+            raise BadInput(f"{problem.message}{where}", f"{problem.hint}; 'lao health' lists all")
 
 
 def _take_plans(session: Session, factory: Factory, plan: str | None) -> tuple[list[str], int]:

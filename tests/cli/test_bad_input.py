@@ -32,6 +32,11 @@ def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
     return code, said
 
 
+def health(capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """``lao health``, whose rows are its output and not a message."""
+    return main(["health"]), capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -114,6 +119,36 @@ def test_a_model_that_the_server_does_not_have(tmp_path: Path, capsys: pytest.Ca
     assert code == 42
     assert "models.coder.key" in said
     assert "sim-coder" in said
+
+
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [
+        ("coder: {key: sim-coder, context_length: 900000}", "holds at most 131072 tokens"),
+        ("coder: {key: text-embedding-nomic-embed-text-v1.5}", "needs a language model"),
+        ("coder: {key: qwen3-coder}", "nearest: 'qwen/qwen3-coder-30b'"),
+    ],
+)
+def test_a_model_that_cannot_do_its_role(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], models: str, words: str
+) -> None:
+    """E2 M1: a failed row of health, and a run that does not start; both say what and where."""
+    with SimulatedServer() as server:
+        (tmp_path / "factory.yaml").write_text(f"lm_studio_base_url: {server.url}\nmodels: {{{models}}}\n")
+        code, said = health(capsys)
+        assert (code, words in said, said.count("WRONG") + said.count("MISSING")) == (1, True, 1)
+        code, said = outcome(capsys, "run", "--single-run")
+        assert (code, words in said, "models.coder." in said) == (42, True, True)
+
+
+def test_an_embedder_that_is_a_language_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """M1: a failed row of health that names the role."""
+    with SimulatedServer() as server:
+        document = f"lm_studio_base_url: {server.url}\nmodels: {{embedder: {{key: sim-coder}}}}\n"
+        (tmp_path / "factory.yaml").write_text(document)
+        code, said = health(capsys)
+    assert code == 1
+    assert "embedder  sim-coder: WRONG" in said
 
 
 class Html(http.server.BaseHTTPRequestHandler):

@@ -30,7 +30,8 @@ class Contexts:
         Raises:
             ConfigError: the model cannot hold what a role needs.
         """
-        self._check(info)
+        for model in self._roles(info.key):
+            self.check(info, model)
         asked = max((m.context_length for m in self._roles(info.key)), default=0)
         first = min(asked, info.max_context_length or asked)
         floor = self._settings.memory_gate.min_context
@@ -65,21 +66,24 @@ class Contexts:
         text = f"{visit.key} has a context of {given} tokens, not {asked}; prompts are kept within it"
         visit.tell("gate.context", text, context_length=given)
 
-    def _check(self, info: ModelInfo) -> None:
-        most = info.max_context_length
-        for model in self._roles(info.key):
-            needed = self._least_of(model)
-            if most is None or needed <= most:
-                continue
-            what = f"model {info.key!r} holds at most {most} tokens"
-            if self._is_default(model):
-                raise ConfigError(
-                    f"{what}, {needed} are needed for role {model.role.value!r}", "choose a model with more context"
-                )
+    def check(self, info: ModelInfo, model: ModelSettings) -> None:
+        """Whether the model can hold what a role of it needs.
+
+        Raises:
+            ConfigError: it cannot.
+        """
+        most, needed = info.max_context_length, self._least_of(model)
+        if most is None or needed <= most:
+            return
+        what = f"model {info.key!r} holds at most {most} tokens"
+        if self._is_default(model):
             raise ConfigError(
-                f"{what}, but models.{model.role.value}.context_length is {model.context_length}",
-                f"set it to {most} or less in factory.yaml, or choose another model",
+                f"{what}, {needed} are needed for role {model.role.value!r}", "choose a model with more context"
             )
+        raise ConfigError(
+            f"{what}, but models.{model.role.value}.context_length is {model.context_length}",
+            f"set it to {most} or less in factory.yaml, or choose another model",
+        )
 
     def _least_of(self, model: ModelSettings) -> int:
         return min(LEAST_CONTEXT, model.context_length) if self._is_default(model) else model.context_length
