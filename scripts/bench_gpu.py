@@ -1,12 +1,14 @@
 """What the one GPU is used for: how often models are swapped, and what scheduling costs.
 
 usage: python scripts/bench_gpu.py swaps [--seed 1] [--json]
+       python scripts/bench_gpu.py idle [--json]
        python scripts/bench_gpu.py scale [--tasks 100 1000 10000] [--json]
        python scripts/bench_gpu.py real --url URL --planner KEY --coder KEY --reviewer KEY [--release verified] [--json]
 swaps runs ten generated workloads through ``lao run`` on the simulated server, whose own accounting is the judge, and
-compares the loads with the least that the dependencies allow. scale works through plans of a hundred tasks and watches
-time, memory and idleness. real works through three small plans on a real server and compares its loads with the least
-for what happened. Exit status 1: a bar is broken.
+compares the loads with the least that the dependencies allow. idle compares the wall time of forty independent tasks
+with the time that their model calls take. scale works through plans of a hundred tasks and watches time, memory and
+idleness. real works through three small plans on a real server and compares its loads with the least for what happened.
+Exit status 1: a bar is broken.
 """
 
 from __future__ import annotations
@@ -18,14 +20,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from scripts.gpu import real, scale, swaps  # noqa: E402
+from scripts.gpu import idle, real, scale, swaps  # noqa: E402
 
+IDLE_TASKS = 40
 ROLES = ("planner", "coder", "reviewer")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["swaps", "scale", "real"])
+    parser.add_argument("what", choices=["swaps", "idle", "scale", "real"])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tasks", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--url", default="http://127.0.0.1:1234")
@@ -36,6 +39,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.what == "swaps":
         raise SystemExit(swaps.run(options.seed, as_json=options.json))
+    if options.what == "idle":
+        raise SystemExit(idle.run(IDLE_TASKS, as_json=options.json))
     if options.what == "real":
         keys = {role: getattr(options, role) for role in ROLES}
         if not all(keys.values()):

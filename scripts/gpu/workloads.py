@@ -32,7 +32,7 @@ class Workload:
         lines = [f"# Plan {number}", ""]
         for job in self.plans[number]:
             after = f" | after: {', '.join(job.needs)}" if job.needs else ""
-            check = "" if job.rejections else f" | test: test -s {job.name}.txt"
+            check = "" if job.rejections else f" | test: python3 -c \"open('{job.name}.txt')\""
             lines.append(f"- task: {job.name} | file: {job.name}.txt | content: text of {job.name}{after}{check}")
         return "\n".join(lines) + "\n"
 
