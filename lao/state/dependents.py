@@ -51,17 +51,26 @@ def reopen(task: Any, now: float) -> None:
 
     A phase that has begun to write in the folder, or is at work, goes on; ``hold`` meets it at its end.
     """
-    for row in of(task):
-        state = TaskState(row.state)
-        if state is TaskState.COMPLETED:
-            hold(row, now, APPROVED)
-        elif state is TaskState.READY:
-            give_back(row)
-            skip_open_runs(row)
-            move_task(row, TaskState.WAITING, now)
-        elif is_verified(row) and not _has_begun(row):
-            hold(row, now, VERIFIED)
-        reopen(row, now)
+    met: set[int] = set()
+    todo = of(task)
+    while todo:
+        row = todo.pop()
+        if row.id not in met:
+            met.add(row.id)
+            _send_back(row, now)
+            todo += of(row)
+
+
+def _send_back(task: Any, now: float) -> None:
+    state = TaskState(task.state)
+    if state is TaskState.COMPLETED:
+        hold(task, now, APPROVED)
+    elif state is TaskState.READY:
+        give_back(task)
+        skip_open_runs(task)
+        move_task(task, TaskState.WAITING, now)
+    elif is_verified(task) and not _has_begun(task):
+        hold(task, now, VERIFIED)
 
 
 def hold(task: Any, now: float, reached: str) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from lao.core.states import TERMINAL_TASKS, Phase, RunState, TaskState
-from lao.state import pipeline, plans, runs
+from lao.state import dependents, pipeline, plans, runs
 from lao.state.store import Store
-from lao.state.tables import RunRow
+from lao.state.tables import RunRow, TaskRow
 from tests.state.pipeline_steps import planned, ready_run, spec, take
 
 
@@ -106,6 +106,20 @@ def test_a_rejection_sends_back_what_was_built_on_it(store: Store) -> None:
     assert coded == {a: 2, b: 1, c: 1, d: 1}
     assert [plans.task(store, t).ladder.get("base", 0) for t in (a, b, c, d)] == [0, 1, 1, 1]
     assert ready_run(Phase.CLOSE)
+
+
+def test_a_graph_of_many_ways_is_walked_once(store: Store) -> None:
+    """Twenty-four diamonds have sixteen million ways through; a walk along each would not come to its end."""
+    specs = [spec("t0")]
+    for n in range(24):
+        specs += [spec(f"l{n}", f"t{n}"), spec(f"r{n}", f"t{n}"), spec(f"t{n + 1}", f"l{n}", f"r{n}")]
+    tasks = ids(store, planned(store, *specs))
+    for task in tasks:
+        code(store, task)
+        verify(store, task)
+    with store.write():
+        dependents.reopen(TaskRow.get_by_id(tasks[0]), store.now())
+    assert {state(store, t) for t in tasks[1:]} == {"waiting"}
 
 
 def test_what_no_longer_passes_goes_to_the_coder(store: Store) -> None:
