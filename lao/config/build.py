@@ -13,6 +13,7 @@ from lao.config.schema import Schema, dotted
 from lao.config.settings import (
     AttemptSettings,
     GitSettings,
+    GpuSettings,
     MemoryGateSettings,
     ModelSettings,
     OrchestrationSettings,
@@ -48,6 +49,7 @@ def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) ->
         ),
         paths=paths,
         memory_gate=MemoryGateSettings(**filled["memory_gate"]),
+        gpu=GpuSettings(**filled["gpu"]),
         orchestration=OrchestrationSettings(**orchestration, strict_closure_allowed_statuses=allowed),
         attempts=_attempts(filled),
         calibration_auto=filled["calibration"]["auto"],

@@ -59,6 +59,17 @@ class MemoryGateSettings:
 
 
 @dataclass(frozen=True)
+class GpuSettings:
+    """What the resident model is asked for at once.
+
+    Attributes:
+        parallel: phases that generate at once; at least 1.
+    """
+
+    parallel: int
+
+
+@dataclass(frozen=True)
 class ModelSettings:
     """One role's model. Tokens for ``context_length`` and ``max_completion``; None means the server's default.
 
@@ -84,7 +95,11 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class OrchestrationSettings:
-    """Limits, batches and deadlines of the pipeline. Times in seconds."""
+    """Limits, batches and deadlines of the pipeline. Times in seconds.
+
+    Attributes:
+        tasks_in_flight: phases of the gpu queue that are under way at once; at least 1.
+    """
 
     model_load_timeout_s: float
     model_load_poll_interval_s: float
@@ -99,6 +114,7 @@ class OrchestrationSettings:
     keep_awake: bool
     coder_batch_size: int | None
     reviewer_batch_size: int | None
+    tasks_in_flight: int
     swap_patience_s: float
     longest_wait_s: float
     release: str
@@ -170,6 +186,7 @@ class Settings:
     server: ServerSettings
     paths: PathSettings
     memory_gate: MemoryGateSettings
+    gpu: GpuSettings
     orchestration: OrchestrationSettings
     attempts: AttemptSettings
     calibration_auto: bool

@@ -140,6 +140,15 @@ def test_defaults_without_a_file(tmp_path: Path):
     assert list(settings.sources) == [leaf.key for leaf in load_schema().leaves()]
 
 
+def test_how_much_at_once(load_text):
+    """``gpu.parallel`` and ``tasks_in_flight``: their defaults, and what the file says instead."""
+    settings = load_text("{}")
+    assert (settings.gpu.parallel, settings.orchestration.tasks_in_flight) == (1, 4)
+    settings = load_text("gpu: {parallel: 3}\norchestration: {tasks_in_flight: 1}")
+    assert (settings.gpu.parallel, settings.orchestration.tasks_in_flight) == (3, 1)
+    assert settings.sources["gpu.parallel"] == "factory.yaml:1"
+
+
 def test_variables_in_values(load_text):
     """${VAR} and ${VAR:-default} are expanded, also to numbers; $${VAR} stays."""
     text = "openai_api_key: k-${A}\ntotal_ram_gb: ${B}\npaths: {plans: '${C:-my plans}'}\n"

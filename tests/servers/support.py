@@ -10,6 +10,7 @@ from typing import Any
 from lao.config.settings import (
     AttemptSettings,
     GitSettings,
+    GpuSettings,
     MemoryGateSettings,
     ModelSettings,
     OrchestrationSettings,
@@ -54,6 +55,7 @@ def make_settings(
         server=ServerSettings(url, key, kind),
         paths=PathSettings(None, here, here / "w", here / "plans", here / ".lao" / "state.db"),
         memory_gate=MemoryGateSettings(**{**limits, **gate}),
+        gpu=GpuSettings(1),
         orchestration=OrchestrationSettings(**times),  # type: ignore[arg-type]
         attempts=AttemptSettings(repairs=2, candidates=3, tokens=None, wall_s=None, split=True, idle=False),
         calibration_auto=False,
