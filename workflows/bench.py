@@ -16,9 +16,8 @@ from lao.quality.placeholders import PlaceholderLimits
 from lao.quality.stubs import Stubs
 from lao.quality.verifier import verify_files
 from lao.state import ledger, pipeline
-from lao.workspace.folder_copy import FolderCopy
-from lao.workspace.git import Repository
 from lao.workspace.tree import read_text_files
+from workflows.place import Place
 from workflows.work import Work
 
 FILES_CHARACTERS = 40_000
@@ -40,31 +39,17 @@ class Given:
 class TaskBench:
     """``lao.agents.attempts.Bench`` for one claimed run of the code phase."""
 
-    def __init__(self, work: Work, repository: Repository | None, given: Given) -> None:
-        self._work, self._repository, self._given = work, repository, given
-        saved = work.steps.run(StepKind.READ, "checkpoint", self._save)
-        self._checkpoint, self._tree = saved["commit"], saved["tree"]
+    def __init__(self, work: Work, place: Place, given: Given) -> None:
+        self._work, self._place, self._given = work, place, given
+        self.candidate: str | None = place.base
         self.accepted: dict[str, Json] = {}
         self.found_before: tuple[CommandResult, ...] = ()
 
-    def _save(self) -> dict[str, Json]:
-        if self._repository is None:
-            self._copy.save()
-            return {"commit": None, "tree": None}
-        commit, tree = self._repository.checkpoint()
-        return {"commit": commit, "tree": tree}
-
-    @property
-    def _copy(self) -> FolderCopy:
-        """The way back without git."""
-        state = self._work.factory.settings.paths.state_dir
-        return FolderCopy(self._work.plan.workspace, state / "checkpoints" / f"task-{self._work.the_task.id}")
-
     def before(self) -> Checked:
         """How the checks stand before anything is changed; kept as evidence of the moment "before"."""
-        if not self._commands(self._work.plan.workspace):
+        if not self._commands(self._place.root):
             return Checked(True)
-        candidate = {"commit": self._checkpoint, "tree": self._tree, "changed": []}
+        candidate = {"commit": self._place.base, "tree": self._place.tree, "changed": []}
         found = self._work.steps.run(StepKind.REPEATABLE, "checks:before", lambda: self._judge(candidate, every=True))
         self.found_before = tuple(CommandResult.from_json(item) for item in found["results"])
         return Checked.from_json(found["checked"])
@@ -72,6 +57,7 @@ class TaskBench:
     def check(self, label: str, seen: Collection[str] = ()) -> Checked:
         """See ``Bench.check``. The results of the last call are kept for the verification (``accepted``)."""
         candidate = self._work.steps.run(StepKind.READ, f"candidate:{label}", self._candidate)
+        self.candidate = candidate["commit"]
         files = tuple((path, text) for path, text in candidate["files"])
         if candidate["code"] in seen:
             return Checked(False, 0.0, _SAME_CODE, _SAME_CODE, REPEATED, candidate["code"], 0.0, ())
@@ -81,34 +67,21 @@ class TaskBench:
 
     def restore(self, label: str) -> None:
         """See ``Bench.restore``."""
-        self._work.steps.run(StepKind.REPEATABLE, label, self._back)
+        self._work.steps.run(StepKind.REPEATABLE, label, self._place.restore)
 
     def place(self, label: str, files: tuple[tuple[str, str], ...]) -> None:
         """See ``Bench.place``."""
         for number, (path, text) in enumerate(files):
-            self._work.steps.effect(f"place:{label}-{number}", FileWrite(self._work.plan.workspace, path, text))
-
-    def forget(self) -> None:
-        """Drop the copy, where there is one: the attempt is committed."""
-        if self._repository is None:
-            self._work.steps.run(StepKind.REPEATABLE, "forget checkpoint", self._copy.drop)
-
-    def _back(self) -> list[str]:
-        if self._repository is not None:
-            return list(self._repository.restore(self._checkpoint))
-        return list(self._copy.restore())
+            self._work.steps.effect(f"place:{label}-{number}", FileWrite(self._place.root, path, text))
 
     def _candidate(self) -> dict[str, Json]:
         """What the folder holds now: a commit of it, what differs from the checkpoint, its text."""
-        root, spec = self._work.plan.workspace, self._work.the_task.spec
         commit = tree = None
-        if self._repository is not None:
-            commit, tree = self._repository.checkpoint()
-            changed = self._repository.changed_files(self._checkpoint, commit)
-        else:
-            changed = self._copy.changed()
-        own = tuple(dict.fromkeys((*changed, *spec.file_paths)))
-        files = read_text_files(root, own, FILES_CHARACTERS)
+        if self._place.repository is not None:
+            commit, tree = self._place.repository.checkpoint()
+        changed = self._place.changed(commit)
+        own = tuple(dict.fromkeys((*changed, *self._work.the_task.spec.file_paths)))
+        files = read_text_files(self._place.root, own, FILES_CHARACTERS)
         return {
             "commit": commit,
             "tree": tree,
@@ -118,10 +91,13 @@ class TaskBench:
         }
 
     def _judge(self, candidate: dict[str, Json], *, every: bool = False) -> dict[str, Json]:
-        # Without a command nothing runs, so the live folder does.
-        if self._repository is None or not self._commands(self._work.plan.workspace):
-            return self._judged_in(self._work.plan.workspace, candidate, every)
-        with self._repository.snapshot(candidate["commit"]) as folder:
+        repository = self._place.repository
+        if not self._commands(self._place.root):  # nothing runs, so no copy is needed
+            return self._judged_in(self._place.root, candidate, every)
+        self._work.off_gpu()
+        if repository is None:
+            return self._judged_in(self._place.root, candidate, every)
+        with repository.snapshot(candidate["commit"]) as folder:
             return self._judged_in(folder, candidate, every)
 
     def _commands(self, folder: Path) -> tuple[tuple[str, str], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from lao import __version__
@@ -97,7 +98,12 @@ def _load_and_measure(factory: Factory, role: Role, tell: Callable[[str], None])
     return measure(factory, role, name, budget_s=BY_HAND_S, tell=lambda probe: tell(f"  {probe}"))
 
 
-def at_first_use(factory: Factory, role: Role, model_name: str) -> None:
+def at_first_use(
+    factory: Factory,
+    role: Role,
+    model_name: str,
+    seated: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
     """Measure a model that has no profile, unless that is switched off or the server is the simulated one.
 
     Costs no phase its life: what goes wrong is logged, and the phase goes on without a profile.
@@ -113,20 +119,33 @@ def at_first_use(factory: Factory, role: Role, model_name: str) -> None:
         if _is_simulated(factory):
             return
         log.info("%s has no profile yet; calibrating it", key)
-        profile = measure(factory, role, model_name or key, budget_s=FIRST_USE_S)
+        with seated():
+            profile = measure(factory, role, model_name or key, budget_s=FIRST_USE_S)
     except (Transient, Terminal, AttemptFailed, BadInput) as error:
         log.warning("%s could not be calibrated, and is used without a profile: %s", key, error.message)
         return
     log.info("%s", one_line(profile))
 
 
-def profile_of_run(factory: Factory, run_id: int, role: Role, steps: Steps, model_name: str) -> Profile | None:
-    """The profile that a run goes by: the one that it began with, whatever is found out while it is interrupted."""
+def profile_of_run(
+    factory: Factory,
+    run_id: int,
+    role: Role,
+    steps: Steps,
+    model_name: str,
+    seated: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Profile | None:
+    """The profile that a run goes by: the one that it began with, whatever is found out while it is interrupted.
+
+    Args:
+        seated: gives the GPU for as long as a model is measured; other runs wait for its profile meanwhile.
+    """
     recorded = journal.load(factory.store, run_id)
     if recorded and recorded[0].label != _STEP:
         return None
     if not recorded:
-        at_first_use(factory, role, model_name)
+        with factory.calibrating:
+            at_first_use(factory, role, model_name, seated)
         if factory.profile(role) is None:
             return None
     return Profile.from_json(steps.run(StepKind.READ, _STEP, lambda: _profile_json(factory, role)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from lao.agents.attempts import Attempt, Solved, Unsolved
 from lao.agents.coder import CoderBrief
@@ -22,7 +23,7 @@ from lao.workspace.symbols import related_files
 from lao.workspace.traces import REVIEW_FILE, TASKS_FILE
 from lao.workspace.tree import listing, read_text_files
 from workflows.bench import Given, TaskBench
-from workflows.traces import commit
+from workflows.place import Place, bring_home, open_place
 from workflows.work import Outcome, Work
 
 TOOLS = (
@@ -48,17 +49,17 @@ RELATED_FILES = 8
 def body(work: Work) -> Outcome:
     """Let the coder try until its checks pass, then commit; what fails them is undone."""
     factory, task = work.factory, work.the_task
-    repository = work.repository()
-    start = work.steps.run(StepKind.READ, "context", lambda: _context(work))
-    bench = TaskBench(work, repository, Given.from_json(start))
+    place = open_place(work)
+    start = work.steps.run(StepKind.READ, "context", lambda: _context(work, place.root))
+    bench = TaskBench(work, place, Given.from_json(start))
     ladder = Ladder.from_json(task.ladder)
     attempt = Attempt(
-        _brief(work, start),
+        _brief(work, place.root, start),
         model=work.model,
         settings=work.model_settings(Role.CODER),
         limits=factory.settings.attempts,
         steps=work.steps,
-        toolbox=_toolbox(work),
+        toolbox=_toolbox(work, place.root),
         bench=bench,
         ladder=ladder,
         number=work.claim.run.attempt - ladder.base,
@@ -68,39 +69,33 @@ def body(work: Work) -> Outcome:
     try:
         solved = attempt.run()
     except Unsolved as error:
-        return _unsolved(work, ladder, bench, start["head"], error)
+        work.off_gpu()
+        return _unsolved(work, ladder, bench, place.head, error)
     except AttemptFailed:
         bench.restore("undo-attempt")
         raise
-    return _solved(work, solved, ladder, bench, start)
+    work.off_gpu()
+    return _solved(work, solved, ladder, bench, place, start)
 
 
-def _solved(work: Work, solved: Solved, ladder: Ladder, bench: TaskBench, start: dict[str, Json]) -> Outcome:
-    task, repository = work.the_task, work.repository()
+def _solved(
+    work: Work, solved: Solved, ladder: Ladder, bench: TaskBench, place: Place, start: dict[str, Json]
+) -> Outcome:
+    task = work.the_task
     if solved.result.protocol == "tools":
         work.note_rung(Role.CODER, solved.result.rung)
-    commit_id = None
-    if repository is not None:
-        commit_id = commit(
-            work,
-            repository,
-            message=f"lao(coder): task #{task.id} {task.spec.title}",
-            what="coder",
-        )
-    bench.forget()
-    base = start["head"]
-    found = repository.changed_files(base, commit_id) if commit_id and repository else ()
-    changed = found or solved.result.files
+    commit_id, landed = bring_home(work, place, bench.candidate)
+    changed = landed or solved.result.files
 
     def apply(now: float) -> list[int]:
         ledger.set_task_result(task.id, files=changed, commit=commit_id)
-        ledger.add_validations(work.factory.store, work.claim, "before", start["head"], bench.found_before)
+        ledger.add_validations(work.factory.store, work.claim, "before", place.head, bench.found_before)
         attempts.note_solved(task.id, ladder.to_json())
         pipeline.unblock_successors(work.claim.run.id, now)
         return []
 
     result = {
-        "base": base,
+        "base": place.head,
         "commit": commit_id,
         "changed": list(changed),
         "summary": solved.result.summary,
@@ -166,31 +161,29 @@ def _parts(spec: TaskSpec) -> tuple[TaskSpec, ...]:
     )
 
 
-def _context(work: Work) -> dict[str, Json]:
+def _context(work: Work, root: Path) -> dict[str, Json]:
     """What the coder starts from, recorded so that a resumed run sees the same."""
-    spec, root = work.the_task.spec, work.plan.workspace
-    declared = (*spec.file_paths, *files_of_commands(root, _checks(work)))
+    spec = work.the_task.spec
+    checks = _checks(work, root)
+    declared = (*spec.file_paths, *files_of_commands(root, checks))
     wanted = (*declared, *related_files(root, declared, RELATED_FILES))
     model = work.model_settings(Role.CODER)
     budget = max(2000, int(model.context_length * 1.5))
-    repository = work.repository()
     return {
-        "head": repository.head() if repository else None,
         "files": [list(item) for item in read_text_files(root, wanted, budget)],
-        "judges": _judges(work),
-        "stubs": {} if _checks(work) else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
+        "judges": _judges(work, root),
+        "stubs": {} if checks else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
         "tree": listing(root, 60, without=(work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE)),
     }
 
 
-def _judges(work: Work) -> dict[str, str]:
+def _judges(work: Work, root: Path) -> dict[str, str]:
     """The text of the given tests, which no attempt may weaken."""
-    root = work.plan.workspace
-    names = judge_files(root, _checks(work), work.the_task.spec)
+    names = judge_files(root, _checks(work, root), work.the_task.spec)
     return dict(read_text_files(root, names, JUDGES_CHARACTERS))
 
 
-def _brief(work: Work, start: dict[str, Json]) -> CoderBrief:
+def _brief(work: Work, root: Path, start: dict[str, Json]) -> CoderBrief:
     task, plan = work.the_task, work.plan
     return CoderBrief(
         plan_title=plan.name,
@@ -199,29 +192,30 @@ def _brief(work: Work, start: dict[str, Json]) -> CoderBrief:
         context_files=tuple((path, content) for path, content in start["files"]),
         tree=start["tree"],
         feedback=task.feedback,
-        commands=_checks(work),
+        commands=_checks(work, root),
         protected=protected_files(start["judges"], task.spec),
     )
 
 
-def _checks(work: Work) -> tuple[str, ...]:
+def _checks(work: Work, root: Path) -> tuple[str, ...]:
     """The commands that will decide about the task."""
     limits = work.factory.settings.orchestration
-    found = validation_commands(limits, work.plan.options, work.the_task.spec, work.plan.workspace)
+    found = validation_commands(limits, work.plan.options, work.the_task.spec, root)
     return tuple(command for _, command in found)
 
 
-def _toolbox(work: Work) -> Toolbox:
+def _toolbox(work: Work, root: Path) -> Toolbox:
     limits = work.factory.settings.orchestration
     store, task = work.factory.store, work.the_task
     window = work.model_settings(Role.CODER).context_length
     context = ToolContext(
-        root=work.plan.workspace,
+        root=root,
         marker=work.marker,
         todos=ledger.TaskTodos(store, task.id),
         audit=work.audit,
         command_timeout_s=limits.validation_timeout_s,
         stop=lambda: work.stopping,
+        before_command=work.off_gpu,
         result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
     )
     return Toolbox(context, TOOLS)

@@ -1,4 +1,4 @@
-"""Measures the energy of a gpu phase around its body. A figure is never worth a phase: what fails leaves none."""
+"""Keeps the energy of a gpu phase: what was counted while it held a slot. A figure is never worth a phase."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from lao.core.errors import LaoError
 from lao.core.states import PHASE_ROLE
-from lao.servers.energy import measuring
 from lao.state import energy
 from lao.state.records import Claim
 from workflows.factory import Factory
@@ -23,17 +22,18 @@ def metered(factory: Factory, claim: Claim) -> Iterator[None]:
     if counters is None:
         yield
         return
-    with measuring(counters, factory.clock) as measurement:
-        try:
-            energy.begin(factory.store, claim, measurement.source)
-        except LaoError as error:
-            log.warning("run %s: its energy is not measured: %s", claim.run.id, error.message)
-        try:
-            yield
-        finally:
-            joules = measurement.joules()
-            if joules is not None:
-                _keep(factory, claim, joules)
+    try:
+        energy.begin(factory.store, claim, f"{counters.name} {', '.join(counters.read())}")
+    except LaoError as error:
+        log.warning("run %s: its energy is not measured: %s", claim.run.id, error.message)
+    factory.meter.open()
+    try:
+        yield
+    finally:
+        factory.slots.leave()
+        joules = factory.meter.close()
+        if joules is not None:
+            _keep(factory, claim, joules)
 
 
 def _keep(factory: Factory, claim: Claim, joules: float) -> None:

@@ -22,6 +22,8 @@ from lao.durable.owners import Owner, current_owner
 from lao.state import ledger, profiles, queries
 from lao.state.loads import KeptLoads
 from lao.state.store import Store, open_store
+from workflows.meter import Meter
+from workflows.slots import Slots
 
 if TYPE_CHECKING:
     from lao.llm.client import OpenAIModel
@@ -48,8 +50,12 @@ class Factory:
         self.stop = threading.Event()
         self.last_resident = ""
         self.not_calibrated: set[str] = set()
-        self._patient: dict[float, OpenAIModel] = {}
+        self.calibrating = threading.Lock()
+        self.meter = Meter(lambda: self.energy, self.clock)
+        self.slots = Slots(lambda: settings.orchestration.swap_patience_s, self.stop.is_set, self.meter.changed)
+        self._chats: dict[float, OpenAIModel] = {}
         self._gate_lock = threading.Lock()
+        self._opening = threading.Lock()
 
     @cached_property
     def project_id(self) -> str:
@@ -91,18 +97,17 @@ class Factory:
 
         return counters_for(self.settings.server.base_url)
 
-    @cached_property
+    @property
     def chat(self) -> OpenAIModel:
         """The chat client with the configured limits, shared by all roles."""
-        return self.open_chat()
+        return self.chat_waiting(self.settings.orchestration.llm_request_timeout_s)
 
     def chat_waiting(self, first_token_timeout_s: float) -> OpenAIModel:
         """The chat client with this limit, for models whose profile says that they need longer."""
-        if first_token_timeout_s == self.settings.orchestration.llm_request_timeout_s:
-            return self.chat
-        if first_token_timeout_s not in self._patient:
-            self._patient[first_token_timeout_s] = self.open_chat(first_token_timeout_s=first_token_timeout_s)
-        return self._patient[first_token_timeout_s]
+        with self._opening:
+            if first_token_timeout_s not in self._chats:
+                self._chats[first_token_timeout_s] = self.open_chat(first_token_timeout_s=first_token_timeout_s)
+            return self._chats[first_token_timeout_s]
 
     def open_chat(
         self, *, first_token_timeout_s: float | None = None, retry_attempts: int | None = None
@@ -135,6 +140,17 @@ class Factory:
             if outcome.reason == "loaded" and outcome.instance and outcome.instance.cpu_bytes:
                 self.report(_on_cpu(outcome.instance, role))
             return outcome
+
+    @property
+    def desks(self) -> bool:
+        """Whether attempts work in folders of their own, so that several may be under way: git makes that possible."""
+        return self.settings.git.enabled
+
+    @property
+    def under_way(self) -> int:
+        """How many phases of the gpu queue may be under way at once."""
+        wanted = self.settings.orchestration.tasks_in_flight
+        return max(wanted, self.settings.gpu.parallel) if self.desks else 1
 
     def model_settings(self, role: Role) -> ModelSettings:
         return self.settings.models[role]
@@ -176,7 +192,7 @@ class Factory:
     def close(self) -> None:
         self.stop.set()
         self.heartbeat.close()
-        for chat in ([self.chat] if "chat" in self.__dict__ else []) + list(self._patient.values()):
+        for chat in self._chats.values():
             chat.close()
         self.store.close()
 

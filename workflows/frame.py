@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from huey.exceptions import CancelExecution, RetryTask
 
@@ -15,7 +14,6 @@ from lao.core.errors import (
     BadInput,
     DiskFull,
     Interrupted,
-    LaoError,
     NeedsHuman,
     ServerAway,
     Terminal,
@@ -33,6 +31,8 @@ from workflows import failures
 from workflows.calibrate import profile_of_run
 from workflows.energy import metered
 from workflows.factory import Factory, active
+from workflows.place import drop_desk
+from workflows.seats import Prepared, Seat
 from workflows.wake import wake
 from workflows.work import Outcome, Work
 
@@ -46,15 +46,6 @@ ERROR_LIMIT = 3
 BACKOFF_BASE_S = 1.0
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """What the memory gate said before the phase: a model name to use and its real context, or why not."""
-
-    model_name: str = ""
-    context_length: int | None = None
-    problem: LaoError | None = None
-
-
 def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) -> None:
     """Run one phase under the protocol.
 
@@ -65,7 +56,7 @@ def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) ->
     factory = active.get()
     try:
         _defer_if_not_ready(factory, phase, run_id, prepared)
-        claim = runs.claim(factory.store, run_id, factory.owner.to_text(), __version__)
+        claim = runs.claim(factory.store, run_id, factory.owner.to_text(), __version__, desks=factory.desks)
     except Transient as error:
         raise RetryTask(delay=error.delay_s or BACKOFF_BASE_S) from error
     if isinstance(claim, NotClaimed):
@@ -78,6 +69,8 @@ def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) ->
     except LostClaim as error:
         log.warning("run %s: %s; its result is dropped", run_id, error.message)
         raise CancelExecution(retry=False) from error
+    finally:
+        factory.slots.end()
 
 
 def _defer_if_not_ready(factory: Factory, phase: Phase, run_id: int, prepared: Prepared | None) -> None:
@@ -87,7 +80,7 @@ def _defer_if_not_ready(factory: Factory, phase: Phase, run_id: int, prepared: P
     problem = prepared.problem if prepared else Transient("the memory gate did not run")
     if not isinstance(problem, Transient):
         return
-    wanted = runs.wanted(factory.store, run_id)
+    wanted = runs.wanted(factory.store, run_id, desks=factory.desks)
     if isinstance(wanted, NotClaimed):
         return
     delay = problem.delay_s or delay_s(BACKOFF_BASE_S, runs.waits_of(factory.store, run_id), str(run_id))
@@ -125,6 +118,7 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
         ready = failures.end_run(factory, claim, error)
         _report(factory, claim, f"{type(error).__name__}: {error.message}", logging.WARNING)
         _finished(factory, ready)
+        drop_desk(factory, claim)
         raise CancelExecution(retry=False) from error
     except Exception as error:  # the border: an unexpected error releases the run and lets Huey's retries try again
         ready = _unexpected(factory, claim, error)
@@ -133,6 +127,7 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
     else:
         _report(factory, claim, outcome.text)
         _finished(factory, ready)
+        drop_desk(factory, claim)
         if not outcome.chain:
             raise CancelExecution(retry=False)
 
@@ -148,6 +143,7 @@ def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
         stopping=factory.stop.is_set,
     )
     name = prepared.model_name if prepared else ""
+    seat = Seat(factory, role, name) if role else None
     return Work(
         factory=factory,
         claim=claim,
@@ -156,7 +152,8 @@ def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
         steps=journal,
         model_name=name,
         context_length=prepared.context_length if prepared else None,
-        profile=profile_of_run(factory, run.id, role, journal, name) if role else None,
+        profile=profile_of_run(factory, run.id, role, journal, name, seat.taken) if role and seat else None,
+        seat=seat,
     )
 
 

@@ -53,19 +53,28 @@ class Affinity:
         limits: Callable[[], Limits] = Limits,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._model_of, self._wave_of, self._ask_resident = model_of, wave_of, resident
+        self.model_of, self._wave_of, self._ask_resident = model_of, wave_of, resident
         self._fed, self._limits, self._clock = fed, limits, clock
         self._resident: str | None = None
         self._streak = 0
         self._idle_since: float | None = None
         self._heads: dict[str, tuple[int, float]] = {}
 
-    def choose(self, lines: Sequence[Line]) -> Line | None:
-        """The line whose oldest message is next; None to wait a moment and ask again."""
+    def turned_to(self, model: str) -> None:
+        """Another model is resident than the one that was chosen last."""
+        if model != self._resident:
+            self._resident, self._streak, self._idle_since = model, 0, None
+
+    def choose(self, lines: Sequence[Line], may: Callable[[str], bool] = lambda _model: True) -> Line | None:
+        """The line whose oldest message is next; None to wait a moment and ask again.
+
+        Args:
+            may: whether a phase of this model may begin now; one that may not holds up the others of its rank.
+        """
         if self._resident is None:
             self._resident = self._ask_resident()
         now, limits = self._clock(), self._limits()
-        models = {line.name: self._model_of(line.name) for line in lines}
+        models = {line.name: self.model_of(line.name) for line in lines}
         modelless = [line for line in lines if not models[line.name]]
         if modelless:
             return min(modelless, key=lambda line: line.first)
@@ -74,14 +83,22 @@ class Affinity:
         others = [line for line in lines if models[line.name] != self._resident]
         late = self._late(others, now - limits.longest_wait_s)
         if mine and late is None and not (others and self._wave_is_over(mine)):
+            if not may(self._resident):
+                return None
             self._idle_since = None
             self._streak += 1
             return min(mine, key=lambda line: line.first)
         if late is None and not mine and self._better_wait(now, limits.patience_s):
             return None
         line = late or self._longest(others or list(lines), models)
+        if not may(models[line.name]):
+            return None
         self._resident, self._streak, self._idle_since = models[line.name], 1, None
         return line
+
+    def too_long(self, waited_s: float) -> bool:
+        """Whether somebody has waited as long as anything may wait for its model."""
+        return waited_s > self._limits().longest_wait_s
 
     def _note_heads(self, lines: Sequence[Line], now: float) -> None:
         """Since when the oldest message of each line has been the oldest."""

@@ -11,8 +11,9 @@ from lao.state import runs
 from lao.state.runs import NotClaimed
 from workflows import close, code, ingest, plan, review, verify
 from workflows.factory import Factory, active
-from workflows.frame import Body, Prepared, perform
+from workflows.frame import Body, perform
 from workflows.queues import gpu, huey_for
+from workflows.seats import Prepared, prepare
 
 log = logging.getLogger("lao")
 
@@ -50,23 +51,14 @@ TASKS: Final = {
 
 def _prepare(factory: Factory, role: Role, run_id: int) -> Prepared:
     """Ask the gate. While a model is being loaded the run is reserved, so that nobody wakes it a second time."""
-    key = factory.model_settings(role).key
-    loading = factory.last_resident != key
+    loading = factory.last_resident != factory.model_settings(role).key
     if loading:
         runs.reserve(factory.store, run_id, factory.owner.to_text())
     try:
-        outcome = factory.ensure_resident(role)
+        return prepare(factory, role)
     finally:
         if loading:
             runs.reserve(factory.store, run_id, "")
-    if outcome.ok and outcome.instance:
-        return Prepared(model_name=outcome.instance.instance_id, context_length=outcome.instance.context_length)
-    if outcome.ok:
-        return Prepared(model_name=key)
-    problem = outcome.error or Transient(f"the memory gate said {outcome.reason}")
-    if isinstance(problem, Transient):
-        problem = Transient(problem.message, problem.hint, delay_s=outcome.delay_s or None)
-    return Prepared(problem=problem)
 
 
 @gpu.pre_execute("memory_gate")  # type: ignore[untyped-decorator]
@@ -81,7 +73,7 @@ def memory_gate(task: Any) -> None:
         return
     try:
         factory = active.get()
-        if not isinstance(runs.wanted(factory.store, task.args[0]), NotClaimed):
+        if not isinstance(runs.wanted(factory.store, task.args[0], desks=factory.desks), NotClaimed):
             task.lao_prepared = _prepare(factory, role, task.args[0])
     except LaoError as error:
         task.lao_prepared = Prepared(problem=error)

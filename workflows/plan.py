@@ -39,6 +39,7 @@ def body(work: Work) -> Outcome:
         judges=there["judges"],
         on_chunk=keep_chunk,
     )
+    work.off_gpu()
     repository = work.repository()
     if repository is not None:
         commit_file(

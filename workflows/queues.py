@@ -101,7 +101,9 @@ _peers: Final[dict[str, FactoryHuey]] = {}
 _affinity: Final = Affinity(_model_of, _wave_of, lambda: active.get().resident_model(), _fed, _limits)
 
 cpu: Final = FactoryHuey(Queue.CPU, _registry, _peers, storage_class=QueueStorage)
-gpu: Final = FactoryHuey(Queue.GPU, _registry, _peers, storage_class=GpuStorage, affinity=_affinity)
+gpu: Final = FactoryHuey(
+    Queue.GPU, _registry, _peers, storage_class=GpuStorage, affinity=_affinity, slots=lambda: active.get().slots
+)
 
 
 def task_for(phase: Phase, run_id: int) -> Any:

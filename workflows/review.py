@@ -18,7 +18,7 @@ from lao.quality.proofs import proof_command, prove, reproduced
 from lao.state import ledger, pipeline, runs
 from lao.workspace.traces import REVIEW_FILE, review_line
 from lao.workspace.tree import read_text_files
-from workflows.traces import commit_file
+from workflows.traces import commit
 from workflows.work import Outcome, Work
 
 DIFF_CHARACTERS = 12_000
@@ -38,6 +38,7 @@ def body(work: Work) -> Outcome:
         return _refused(work, failed)
     diff = _diff(work, checked)
     given = _ask(work, diff, evidence)
+    work.off_gpu()
     proofs = _proofs(work, given, checked)
     ruling, verdict = rule(
         given,
@@ -164,11 +165,10 @@ def _log_verdict(work: Work, verdict: Verdict) -> None:
     if repository is None:
         return
     line = review_line(work.claim.run.created_at, f"#{work.the_task.id}", verdict)
-    commit_file(
+    commit(
         work,
         repository,
-        path=REVIEW_FILE,
-        content=lambda before: (before or b"") + line.encode(),
+        line=(REVIEW_FILE, line),
         message=f"lao(reviewer): task #{work.the_task.id} {'approved' if verdict.approved else 'rejected'}",
         what="reviewer",
     )

@@ -15,6 +15,7 @@ from lao.core.errors import BadInput, LaoError
 from lao.core.states import Queue
 from lao.durable.owners import FileLock
 from lao.state import runs
+from lao.workspace.desks import clean_desks
 from lao.workspace.snapshots import clean_snapshots
 from workflows.awake import keep_awake
 from workflows.factory import Factory, active
@@ -36,9 +37,10 @@ def make_consumer(huey: FactoryHuey, **options: Any) -> FactoryConsumer:
     except LaoError as error:
         sys.stderr.write(f"lao: {error}\n")
         raise SystemExit(error.exit_code) from None
-    if huey.queue is Queue.GPU and options.get("workers", 1) != 1:
-        log.warning("the gpu queue has one worker: one model answers one phase at a time")
-        options["workers"] = 1
+    if huey.queue is Queue.GPU:
+        if options.get("workers", 1) != 1:
+            log.warning("-w says nothing here: how much is under way is said by orchestration.tasks_in_flight")
+        options["workers"] = active.get().under_way
     if options.get("worker_type", "thread") != "thread":
         sys.stderr.write("lao: the workers are threads: run huey_consumer with -k thread\n")
         raise SystemExit(BadInput.exit_code)
@@ -84,8 +86,11 @@ class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
     def run(self) -> None:
         factory = active.get()
         queue: Queue = self.huey.queue
+        state = factory.settings.paths.state_dir
         if queue is Queue.CPU:
-            clean_snapshots(factory.settings.paths.state_dir / "snapshots")
+            clean_snapshots(state / "snapshots")
+        else:
+            clean_desks(state / "desks", lambda run: runs.is_open(factory.store, run))
         reconcile(factory)
         threads = [_start(factory, service) for service in _services(queue)]
         try:

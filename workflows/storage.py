@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from huey.storage import SqliteStorage
 
 from workflows.order import Affinity, Line
 from workflows.serializer import peek_name, peek_run
+from workflows.slots import Slots
 
 _INDEX = "create index if not exists task_line on task (queue, priority, name, id)"
 
@@ -67,20 +69,35 @@ class GpuStorage(QueueStorage):
     The task's name is a column of the table, so that a choice costs nearly the same however many are waiting.
     """
 
-    def __init__(self, name: str, locate: Callable[[], Path], affinity: Affinity, **kwargs: Any) -> None:
-        self._affinity = affinity
+    def __init__(
+        self, name: str, locate: Callable[[], Path], affinity: Affinity, slots: Callable[[], Slots], **kwargs: Any
+    ) -> None:
+        self._affinity, self._slots = affinity, slots
+        self._choosing = threading.Lock()
         super().__init__(name, locate, **kwargs)
 
     def dequeue(self) -> bytes | None:
-        """The message to work on, or None while there is none or waiting saves a swap."""
-        lines = self._lines()
-        chosen = self._affinity.choose(lines) if lines else None
-        if chosen is None:
-            return None
-        with self.db(commit=True) as cursor:
-            cursor.execute("delete from task where id = ? returning data", (chosen.first,))
-            row = cursor.fetchone()
+        """The message to work on, or None while there is none or waiting saves a swap. One thread chooses at a time."""
+        with self._choosing:
+            slots = self._slots()
+            slots.end()
+            lines = self._lines()
+            chosen = self._choose(lines, slots) if lines else None
+            if chosen is None:
+                return None
+            with self.db(commit=True) as cursor:
+                cursor.execute("delete from task where id = ? returning data", (chosen.first,))
+                row = cursor.fetchone()
+            if row:
+                slots.begin(self._affinity.model_of(chosen.name))
             return row[0] if row else None
+
+    def _choose(self, lines: list[Line], slots: Slots) -> Line | None:
+        if slots.model:
+            self._affinity.turned_to(slots.model)
+        if self._affinity.too_long(slots.waited_s()):
+            return None
+        return self._affinity.choose(lines, slots.may_begin)
 
     def _lines(self) -> list[Line]:
         """The waiting messages of the highest priority that there is."""

@@ -17,12 +17,19 @@ def commit_file(
     work: Work, repository: Repository, *, path: str, content: Content, message: str, what: str
 ) -> str | None:
     """Write one file and commit it alone, as two steps of the journal. None when nothing changed."""
-    work.steps.effect(f"write:{path}", FileWrite(work.plan.workspace, path, content))
-    return commit(work, repository, message=message, what=what, paths=(path,))
+    with repository.exclusive():
+        work.steps.effect(f"write:{path}", FileWrite(work.plan.workspace, path, content))
+        return commit(work, repository, message=message, what=what, paths=(path,))
 
 
 def commit(
-    work: Work, repository: Repository, *, message: str, what: str, paths: tuple[str, ...] | None = None
+    work: Work,
+    repository: Repository,
+    *,
+    message: str,
+    what: str,
+    paths: tuple[str, ...] | None = None,
+    line: tuple[str, str] | None = None,
 ) -> str | None:
     """One keyed commit for one step: redone after a crash it has the same id, and it never comes twice."""
     trailers = {"LAO-Plan-ID": work.plan.id}
@@ -37,4 +44,5 @@ def commit(
         date=int(work.claim.run.created_at),
         trailers=trailers,
         paths=paths,
+        line=line,
     )

@@ -17,6 +17,7 @@ from lao.tools.context import ToolAudit
 from lao.workspace.git import Repository
 from workflows.calibrate import first_token_limit_s, overlaid
 from workflows.factory import Factory
+from workflows.seats import Seat, SeatedModel
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Work:
         model_name: what to call the resident model in requests, "" in phases without one.
         context_length: tokens that it really has; None when the server does not tell.
         profile: what calibration found out about it; the same for the whole run.
+        seat: the run's use of the GPU; None in phases without a model.
     """
 
     factory: Factory
@@ -55,6 +57,7 @@ class Work:
     model_name: str = ""
     context_length: int | None = None
     profile: Profile | None = None
+    seat: Seat | None = None
 
     @property
     def role(self) -> Role | None:
@@ -71,10 +74,17 @@ class Work:
 
     @property
     def model(self) -> Model:
-        if self.role is None or self.profile is None:
-            return self.factory.chat
+        """The chat client; asking it takes a slot of the GPU (``off_gpu`` gives it up)."""
+        assert self.role is not None and self.seat is not None, "a phase with a model"
+        if self.profile is None:
+            return SeatedModel(self.factory.chat, self.seat)
         limit = first_token_limit_s(self.factory.settings, self.model_settings(self.role), self.profile)
-        return self.factory.chat_waiting(limit)
+        return SeatedModel(self.factory.chat_waiting(limit), self.seat)
+
+    def off_gpu(self) -> None:
+        """Let others generate: what comes now takes its time and asks no model."""
+        if self.seat is not None:
+            self.seat.leave()
 
     @property
     def stopping(self) -> bool:

@@ -11,7 +11,7 @@ from lao.core.states import TERMINAL_PLANS, TERMINAL_TASKS, Phase, PlanState, Ru
 from lao.core.words import Json
 from lao.state.records import Claim, Run, run_record
 from lao.state.store import Store
-from lao.state.tables import PlanRow, RunRow, WorkerRow
+from lao.state.tables import PlanRow, RunRow, TaskRow, WorkerRow
 from lao.state.transitions import LostClaim, move_plan, move_run, move_task
 
 LEASE_S = 30.0
@@ -26,7 +26,8 @@ IDLE_PRIORITY = -10
 """Of work that only fills a GPU with nothing else to do."""
 
 _EDITORS = (Phase.CODE.value, Phase.REVIEW.value)
-"""Phases that write in a plan's live folder; both are on the gpu queue, so that one works at a time."""
+"""Phases that write in a plan's folder where attempts have no folders of their own; both are on the gpu queue, so that
+one works at a time."""
 
 _TASK_STATE = {Phase.CODE: TaskState.CODING, Phase.VERIFY: TaskState.VERIFYING, Phase.REVIEW: TaskState.REVIEWING}
 
@@ -54,19 +55,29 @@ def get(store: Store, run_id: int) -> Run | None:
         return run_record(row) if row else None
 
 
-def wanted(store: Store, run_id: int) -> NotClaimed | Run:
+def is_open(store: Store, run_id: int) -> bool:
+    """Whether the run exists and is not over."""
+    run = get(store, run_id)
+    return run is not None and run.state in (RunState.BLOCKED, RunState.READY, RunState.RUNNING)
+
+
+def wanted(store: Store, run_id: int, *, desks: bool = True) -> NotClaimed | Run:
     """The run if it could be claimed now, else why not. Changes nothing."""
     with store.reading():
         row = RunRow.get_or_none(RunRow.id == run_id)
-        refusal = _refusal(store, row)
+        refusal = _refusal(store, row, desks=desks)
         return refusal or run_record(row)
 
 
-def claim(store: Store, run_id: int, owner: str, version: str) -> Claim | NotClaimed:
-    """Take the run for ``owner``; also moves its task and plan into the state that the phase stands for."""
+def claim(store: Store, run_id: int, owner: str, version: str, *, desks: bool = True) -> Claim | NotClaimed:
+    """Take the run for ``owner``; also moves its task and plan into the state that the phase stands for.
+
+    Args:
+        desks: whether attempts work in folders of their own; if not, one phase at a time writes in a plan's folder.
+    """
     with store.write():
         row = RunRow.get_or_none(RunRow.id == run_id)
-        refusal = _refusal(store, row)
+        refusal = _refusal(store, row, desks=desks)
         if refusal:
             return refusal
         now = store.now()
@@ -84,7 +95,7 @@ def claim(store: Store, run_id: int, owner: str, version: str) -> Claim | NotCla
         return Claim(run_record(row), row.epoch, owner)
 
 
-def _refusal(store: Store, row: RunRow | None) -> NotClaimed | None:
+def _refusal(store: Store, row: RunRow | None, *, desks: bool) -> NotClaimed | None:
     if row is None:
         return NotClaimed("no", "the run does not exist")
     if row.state == RunState.DONE.value:
@@ -97,14 +108,28 @@ def _refusal(store: Store, row: RunRow | None) -> NotClaimed | None:
         return NotClaimed("no", f"its task is {row.task.state}")
     if row.not_before > store.now():
         return NotClaimed("later", row.reason or "cooling down", row.not_before)
-    if row.phase in _EDITORS and _folder_is_in_use(row):
+    if not desks and row.phase in _EDITORS and _folder_is_in_use(row):
         return NotClaimed("later", "an interrupted phase of this plan goes first", store.now() + 1.0)
+    if desks and row.phase == Phase.CODE.value and _files_are_in_use(row):
+        return NotClaimed("later", "another task of this plan is changing the same files", store.now() + 0.5)
     return None
 
 
+def _files_are_in_use(row: RunRow) -> bool:
+    """Whether an attempt at work will change files that this task names: its landing would be a conflict."""
+    own = set(row.task.file_paths or ())
+    if not own:
+        return False
+    at_work = (
+        RunRow.select(RunRow, TaskRow)
+        .join(TaskRow)
+        .where(RunRow.plan == row.plan_id, RunRow.phase == Phase.CODE.value, RunRow.state == RunState.RUNNING.value)
+    )
+    return any(own & set(other.task.file_paths or ()) for other in at_work)
+
+
 def _folder_is_in_use(row: RunRow) -> bool:
-    """Whether another phase has begun to write in the plan's folder and is not over. What it left there half-done
-    would else go into this one's commit."""
+    """Whether another phase has begun to write in the plan's folder and is not over. It finds there what it left."""
     begun = RunRow.select().where(
         RunRow.plan == row.plan_id,
         RunRow.phase.in_(_EDITORS),

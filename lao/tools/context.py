@@ -52,6 +52,7 @@ class ToolContext:
     Attributes:
         root: the plan's folder; no tool reaches beyond it.
         marker: put on every process that a tool starts (``lao.durable.processes``).
+        before_command: called before each command, which may take long.
         audit: called once for every call that really ran or was refused; not on replay from the journal.
         result_limit: most characters of a result's text.
         seen: what the model knows of the files; None lets it change any file.
@@ -63,6 +64,7 @@ class ToolContext:
     audit: Callable[[ToolAudit], None]
     command_timeout_s: float = 300.0
     stop: Callable[[], bool] | None = None
+    before_command: Callable[[], None] | None = None
     result_limit: int = 24_000
     seen: Seen | None = None
 

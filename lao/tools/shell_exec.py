@@ -12,6 +12,8 @@ from lao.tools.context import ToolContext, ToolResult
 def run(context: ToolContext, arguments: Mapping[str, Json]) -> ToolResult:
     """The exit status and what the command wrote."""
     asked = arguments.get("timeout_s", context.command_timeout_s)
+    if context.before_command is not None:
+        context.before_command()
     result = run_command(
         arguments["command"],
         cwd=context.root,

@@ -32,7 +32,7 @@ def save(git: Git) -> tuple[str, str]:
     No ref names the commit: git keeps it for its usual two weeks, far longer than an attempt lasts.
     """
     head, tree = tip(git)
-    now = _tree(git)
+    now = folder_tree(git)
     commit = head if head is not None and now == tree else _commit(git, now, head)
     assert commit is not None, "a folder has a tree"
     return commit, now
@@ -44,15 +44,15 @@ def tree_of(git: Git, commit: str) -> str:
 
 
 def restore(git: Git, commit: str) -> tuple[str, ...]:
-    """Bring the folder back to the checkpoint; the paths that were changed or removed for it. Safe to repeat."""
-    listed = git.out("diff-tree", "-r", "--no-renames", "--name-status", "-z", _tree(git), commit).split("\0")
+    """Bring the folder to a checkpoint or tree; the paths that were changed or removed for it. Safe to repeat."""
+    listed = git.out("diff-tree", "-r", "--no-renames", "--name-status", "-z", folder_tree(git), commit).split("\0")
     pairs = list(zip(listed[1::2], listed[0::2], strict=False))
     gone = [path for path, status in pairs if status == "D"]
     back = [path for path, status in pairs if status != "D"]
     for path in gone:  # first: a folder may have to make room for a file of its name
         _remove(git, path)
     if back:
-        index = _temporary_index(git)
+        index = temporary_index(git)
         env = {"GIT_INDEX_FILE": str(index)}
         try:
             git.out("read-tree", commit, env=env)
@@ -63,9 +63,9 @@ def restore(git: Git, commit: str) -> tuple[str, ...]:
     return tuple(sorted((*gone, *back)))
 
 
-def _tree(git: Git) -> str:
+def folder_tree(git: Git) -> str:
     """The tree of what is in the folder, without what git ignores."""
-    index = _temporary_index(git)
+    index = temporary_index(git)
     env = {"GIT_INDEX_FILE": str(index)}
     try:
         real = git.git_dir / "index"
@@ -84,7 +84,8 @@ def _commit(git: Git, tree: str, parent: str | None) -> str:
     return git.out("commit-tree", tree, *after, stdin=b"LAO checkpoint\n", env=_IDENTITY)
 
 
-def _temporary_index(git: Git) -> Path:
+def temporary_index(git: Git) -> Path:
+    """A path for an index of one's own; the caller removes it."""
     return git.git_dir / f"lao-checkpoint-{os.getpid()}-{secrets.token_hex(4)}"
 
 

@@ -64,7 +64,7 @@ class Commit:
                 return {"commit": None}
             commit = self._write(wanted)
             if self._move(wanted, commit):
-                self._refresh_index(commit)
+                self._settle(commit)
                 return {"commit": commit}
             # HEAD is elsewhere: this step got there before a crash, or somebody else committed in between.
             if (done := self.probe(intent)) is not None:
@@ -86,7 +86,7 @@ class Commit:
         if commit is None:
             return None
         if commit == head:
-            self._refresh_index(commit)
+            self._settle(commit)
         return {"commit": commit}
 
     @property
@@ -142,6 +142,10 @@ class Commit:
                 raise
             return False
         return True
+
+    def _settle(self, commit: str) -> None:
+        """What follows the move of the branch; done again when a crash came in between."""
+        self._refresh_index(commit)
 
     def _refresh_index(self, commit: str) -> None:
         """The user's index agrees with the new HEAD; what the user had staged of other paths stays."""

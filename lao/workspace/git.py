@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,10 @@ from lao.durable.files import sha256_of, write_atomic
 from lao.durable.owners import FileLock
 from lao.workspace import checkpoints
 from lao.workspace.commits import Commit, empty_tree, tip
+from lao.workspace.desks import Desk
 from lao.workspace.git_calls import Git, no_identity
+from lao.workspace.landing import Landing
+from lao.workspace.lines import LineCommit
 from lao.workspace.snapshots import clean_snapshots, snapshot_of
 from lao.workspace.traces import commit_message
 
@@ -53,7 +56,9 @@ class Repository:
         self._settings = settings
         self._state_dir = state_dir
         self._baseline = baseline_dirty
+        self._marker = marker
         self._git = Git(root, marker)
+        self._held = False
 
     def available(self) -> None:
         """Check that git is there and knows its user.
@@ -108,6 +113,7 @@ class Repository:
         body: str = "",
         trailers: Mapping[str, str] | None = None,
         paths: tuple[str, ...] | None = None,
+        line: tuple[str, str] | None = None,
     ) -> str | None:
         """Commit the work folder as one journal step; the commit's id, or None when there was nothing to commit.
 
@@ -117,6 +123,7 @@ class Repository:
             date: seconds since the epoch, the same on a redo.
             trailers: added when ``git.commit_trailers`` is on.
             paths: commit only these, also when ignored, and leave everything else of the folder alone.
+            line: instead, append to a file: (path, the line with its end). See ``lines.LineCommit``.
 
         Raises:
             AttemptFailed: the branch is moved by others all the time.
@@ -124,16 +131,37 @@ class Repository:
         """
         extra = dict(trailers or {}) if self._settings.commit_trailers else {}
         text = commit_message(message, body, {**extra, "LAO-Step": step_id})
+        with self.exclusive():
+            left_out = self._still_dirty() if paths is None and line is None else ()
+            effect = (
+                Commit(self._git, text, step_id, date, paths, left_out)
+                if line is None
+                else LineCommit(self._git, text, step_id, date, (line[0],), line=line[1])
+            )
+            commit: str | None = steps.effect(label, effect)["commit"]
+            return commit
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep others of LAO out of the folder and its branch for a block; a call inside of another one is part of it.
+
+        Raises:
+            Transient: another one has it for longer than a minute.
+        """
+        if self._held:
+            yield
+            return
         lock = FileLock(self._git.git_dir / "lao.lock", f"the repository {str(self.root)!r}")
         try:
             lock.acquire(_LOCK_WAIT_S)
         except Refused as exc:
             raise Transient(exc.message, exc.hint) from exc
-        with lock:
-            left_out = self._still_dirty() if paths is None else ()
-            effect = Commit(self._git, text, step_id, date, paths, left_out)
-            commit: str | None = steps.effect(label, effect)["commit"]
-            return commit
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            lock.release()
 
     def _still_dirty(self) -> tuple[str, ...]:
         return tuple(path for path, digest in self._baseline if sha256_of(self.root / path) == digest)
@@ -182,6 +210,35 @@ class Repository:
     def restore(self, checkpoint: str) -> tuple[str, ...]:
         """Bring the folder back to a checkpoint; the paths that were changed for it."""
         return checkpoints.restore(self._git, checkpoint)
+
+    def desk(self, run: int) -> Desk:
+        """The folder for one attempt's work, which may or may not be there."""
+        return Desk(self._state_dir / "desks", run, self.root.name)
+
+    def open_desk(self, run: int) -> tuple[str, str]:
+        """Lay out a desk with what is in the folder now; (commit, tree) of that."""
+        with self.exclusive():
+            saved = self.checkpoint()
+        self.desk(run).lay_out(self._git, saved[0])
+        return saved
+
+    def at_desk(self, run: int) -> Repository:
+        """The desk's own small repository."""
+        return Repository(self.desk(run).root, settings=self._settings, state_dir=self._state_dir, marker=self._marker)
+
+    def land(self, steps: Steps, label: str, *, run: int, base: str, candidate: str) -> tuple[str, ...]:
+        """Bring what differs between two commits of a desk into this folder, as one journal step; the paths.
+
+        Raises:
+            AttemptFailed: kind "merge_conflict"; nothing is changed.
+        """
+        landing = Landing(self._git, Git(self.desk(run).root, self._marker), base, candidate)
+        return tuple(steps.effect(label, landing)["changed"])
+
+    def hand_over(self, run: int) -> list[str]:
+        """See ``Desk.hand_over``."""
+        with self.exclusive():
+            return list(self.desk(run).hand_over(self._git, self._marker))
 
     def tree(self, commit: str) -> str:
         """The id of the commit's tree."""

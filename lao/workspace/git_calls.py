@@ -57,16 +57,26 @@ class Git:
             Transient, DiskFull: somebody holds a lock, no space.
             Terminal: git says anything else.
         """
-        done = self._run(args, stdin, env)
-        if done.returncode not in ok and _is_locked(done.stderr) and self.clear_stale_locks():
-            done = self._run(args, stdin, env)
-        if done.returncode not in ok:
-            raise self._failure(args, done)
+        done = self._done(args, stdin, env, ok)
         return done.returncode, os.fsdecode(done.stdout)
 
     def out(self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> str:
         """Standard output without the last line end; see ``call``."""
         return self.call(*args, stdin=stdin, env=env)[1].rstrip("\n")
+
+    def raw(self, *args: str, stdin: bytes = b"") -> bytes:
+        """Standard output as it came; see ``call``."""
+        return self._done(args, stdin, None, (0,)).stdout
+
+    def _done(
+        self, args: tuple[str, ...], stdin: bytes, env: Mapping[str, str] | None, ok: Iterable[int]
+    ) -> subprocess.CompletedProcess[bytes]:
+        done = self._run(args, stdin, env)
+        if done.returncode not in ok and _is_locked(done.stderr) and self.clear_stale_locks():
+            done = self._run(args, stdin, env)
+        if done.returncode not in ok:
+            raise self._failure(args, done)
+        return done
 
     def _run(
         self, args: tuple[str, ...], stdin: bytes, env: Mapping[str, str] | None

@@ -47,12 +47,13 @@ def snapshot_of(git: Git, commit: str, folder: Path) -> Iterator[Path]:
     try:
         place.mkdir(parents=True)
         (place / "owner").write_text(current_owner().to_text(), encoding="utf-8")
-        yield _lay_out(git, commit, place / git.root.name)
+        yield lay_out(git, commit, place / git.root.name)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _lay_out(git: Git, commit: str, tree: Path) -> Path:
+def lay_out(git: Git, commit: str, tree: Path) -> Path:
+    """``commit`` as a small repository of its own in the new folder ``tree``."""
     repository = tree / ".git"
     for name in ("objects/info", "refs/heads", "info"):
         (repository / name).mkdir(parents=True)
@@ -63,15 +64,24 @@ def _lay_out(git: Git, commit: str, tree: Path) -> Path:
     (repository / "config").write_text(form, encoding="utf-8")
     (repository / "HEAD").write_text(f"{commit}\n", encoding="utf-8")
     Git(tree).out("-c", "core.fsync=none", "read-tree", "--reset", "-u", "HEAD")
-    borrowed = [n for n in _to_borrow(git) if (git.root / n).exists() and not os.path.lexists(tree / n)]
+    borrowed = [n for n in kept_aside(git) if (git.root / n).exists() and not os.path.lexists(tree / n)]
     for name in borrowed:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).symlink_to(Path(os.path.realpath(git.root / name)))
-    (repository / "info/exclude").write_text("".join(f"/{n}\n" for n in borrowed), encoding="utf-8")
+    excluded = "".join(f"/{n}\n" for n in borrowed)
+    (repository / "info/exclude").write_text(f"{_excluded(git)}\n{excluded}", encoding="utf-8")
     return tree
 
 
-def _to_borrow(git: Git) -> list[str]:
+def _excluded(git: Git) -> str:
+    """What the user ignores here without a ``.gitignore``."""
+    try:
+        return (_common(git) / "info/exclude").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def kept_aside(git: Git) -> list[str]:
     """What the user keeps in the folder and git ignores (data, settings, installed packages), without caches: commands
     that pass in the live folder must not fail here for want of it."""
     listed = git.out("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory").split("\0")

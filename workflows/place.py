@@ -1,0 +1,98 @@
+"""Where an attempt works: with git at a desk of its own, without in the plan's folder. And how its work comes home."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lao.core.states import Phase
+from lao.core.steps import StepKind
+from lao.state.records import Claim
+from lao.workspace.desks import Desk
+from lao.workspace.folder_copy import FolderCopy
+from lao.workspace.git import Repository
+from workflows.factory import Factory
+from workflows.traces import commit
+from workflows.work import Work
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of one attempt.
+
+    Attributes:
+        repository: of the desk; None without git.
+        head: the plan's commit when the attempt began.
+        base, tree: the commit that the desk was laid out from, and its tree; None without git.
+        copy: the way back without git.
+    """
+
+    root: Path
+    repository: Repository | None = None
+    head: str | None = None
+    base: str | None = None
+    tree: str | None = None
+    copy: FolderCopy | None = None
+
+    def changed(self, candidate: str | None) -> tuple[str, ...]:
+        """Paths that differ from what was there before."""
+        if self.repository is not None and candidate is not None:
+            return self.repository.changed_files(self.base, candidate)
+        return self.copy.changed() if self.copy is not None else ()
+
+    def restore(self) -> list[str]:
+        """Bring the folder back to what it was before; the paths that were changed for it."""
+        if self.repository is not None and self.base is not None:
+            return list(self.repository.restore(self.base))
+        return list(self.copy.restore()) if self.copy is not None else []
+
+
+def open_place(work: Work) -> Place:
+    """The place of this attempt, made when it begins and found again when it is resumed.
+
+    Raises:
+        AttemptFailed: the desk of an interrupted attempt was removed.
+    """
+    repository, run = work.repository(), work.claim.run.id
+    if repository is None:
+        state = work.factory.settings.paths.state_dir
+        copy = FolderCopy(work.plan.workspace, state / "checkpoints" / f"task-{work.the_task.id}")
+        work.steps.run(StepKind.READ, "checkpoint", copy.save)
+        return Place(work.plan.workspace, copy=copy)
+
+    def lay_out() -> dict[str, str | None]:
+        head = repository.head()
+        commit_id, tree = repository.open_desk(run)
+        return {"head": head, "commit": commit_id, "tree": tree}
+
+    saved = work.steps.run(StepKind.READ, "desk", lay_out)
+    repository.desk(run).find()
+    own = repository.at_desk(run)
+    return Place(own.root, own, saved["head"], saved["commit"], saved["tree"])
+
+
+def bring_home(work: Work, place: Place, candidate: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """Land the candidate in the plan's folder and commit it; (commit or None, changed paths as far as git knows).
+
+    Raises:
+        AttemptFailed: kind "merge_conflict": another task changed the same lines meanwhile.
+    """
+    repository, run, task = work.repository(), work.claim.run.id, work.the_task
+    if place.copy is not None:
+        work.steps.run(StepKind.REPEATABLE, "forget checkpoint", place.copy.drop)
+        return None, ()
+    assert repository is not None and place.base is not None and candidate is not None, "git is on"
+    commit_id = None
+    with repository.exclusive():
+        landed = repository.land(work.steps, "land", run=run, base=place.base, candidate=candidate)
+        if landed:
+            message = f"lao(coder): task #{task.id} {task.spec.title}"
+            commit_id = commit(work, repository, message=message, what="coder", paths=landed)
+        work.steps.run(StepKind.REPEATABLE, "hand over", lambda: repository.hand_over(run))
+    return commit_id, landed
+
+
+def drop_desk(factory: Factory, claim: Claim) -> None:
+    """Clear the desk of a run that is over."""
+    if claim.run.phase is Phase.CODE:
+        Desk(factory.settings.paths.state_dir / "desks", claim.run.id, "").drop()

@@ -1,0 +1,104 @@
+"""A phase's seat at the GPU: it has a slot while it asks its model, and the model is resident then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from lao.core.chat import ChatAnswer, ChatRequest, Model
+from lao.core.errors import LaoError, Transient
+from lao.core.states import Role
+from lao.core.words import Event
+from workflows.factory import Factory
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the memory gate said: a model name to use and its real context, or why not."""
+
+    model_name: str = ""
+    context_length: int | None = None
+    problem: LaoError | None = None
+
+
+def prepare(factory: Factory, role: Role) -> Prepared:
+    """Wait for the turn of the role's model and make it resident.
+
+    Raises:
+        Interrupted: the worker is stopping.
+    """
+    slots, key = factory.slots, factory.model_settings(role).key
+    with slots.turn(key):
+        outcome = factory.ensure_resident(role)
+        wanted = factory.settings.gpu.parallel
+        told = outcome.instance.parallel if outcome.instance else None
+        slots.note(ready=outcome.ok, capacity=min(wanted, told) if told else wanted)
+    if outcome.ok and outcome.instance:
+        return Prepared(model_name=outcome.instance.instance_id, context_length=outcome.instance.context_length)
+    if outcome.ok:
+        return Prepared(model_name=key)
+    problem = outcome.error or Transient(f"the memory gate said {outcome.reason}")
+    if isinstance(problem, Transient):
+        problem = Transient(problem.message, problem.hint, delay_s=outcome.delay_s or None)
+    return Prepared(problem=problem)
+
+
+class Seat:
+    """One run's use of the GPU. Taken by its model calls, kept between them, given up for everything that takes time.
+
+    Args:
+        model_name: what the instance was called when the run began; another name after a reload is used from then on.
+    """
+
+    def __init__(self, factory: Factory, role: Role, model_name: str) -> None:
+        self._factory, self._role, self._key = factory, role, factory.model_settings(role).key
+        self._first = self._name = model_name or self._key
+
+    def take(self) -> None:
+        """Wait for a slot, with the model resident.
+
+        Raises:
+            Interrupted: the worker is stopping.
+            LaoError: the memory gate refused to load the model again.
+        """
+        while not self._factory.slots.take(self._key):
+            found = prepare(self._factory, self._role)
+            if found.problem is not None:
+                raise found.problem
+            self._name = found.model_name or self._key
+
+    def leave(self) -> None:
+        self._factory.slots.leave()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Hold a slot for a block."""
+        self.take()
+        try:
+            yield
+        finally:
+            self.leave()
+
+    def named(self, request: ChatRequest) -> ChatRequest:
+        """The request under the name that the instance has now."""
+        if self._name != self._first and request.model == self._first:
+            return replace(request, model=self._name)
+        return request
+
+
+class SeatedModel:
+    """A ``Model`` that asks only while its phase has a slot."""
+
+    def __init__(self, model: Model, seat: Seat) -> None:
+        self._model, self._seat = model, seat
+
+    def complete(self, request: ChatRequest) -> ChatAnswer:
+        self._seat.take()
+        return self._model.complete(self._seat.named(request))
+
+    def report(self, event: Event) -> None:
+        """See ``lao.llm.client.OpenAIModel``."""
+        report = getattr(self._model, "report", None)
+        if report is not None:
+            report(event)
