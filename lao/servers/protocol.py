@@ -18,14 +18,17 @@ class LoadedModel:
 
     Attributes:
         instance_id: what to call it in chats and when it is unloaded; not always the key.
-        context_length: tokens that a chat under this name gets; None when the server does not tell.
+        context_length: tokens that one chat under this name gets, whatever others get beside it; None when the server
+            does not tell.
         cpu_bytes: how much of it is not in the GPU's memory, as far as the server tells: that part is slow.
+        parallel: how many requests it answers at once, as the server reports it; None when the server does not tell.
     """
 
     instance_id: str
     key: str
     context_length: int | None
     cpu_bytes: int = 0
+    parallel: int | None = None
 
     def holds(self, context_length: int | None) -> bool:
         """Whether the context is at least the asked one; an untold context counts as enough."""

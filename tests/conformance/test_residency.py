@@ -72,6 +72,20 @@ def test_the_list_shows_what_was_loaded(world: World) -> None:
         assert served.resident == []
 
 
+@every
+def test_how_many_requests_at_once(world: World) -> None:
+    """An instance has the server's own figure and the context of one request, or None where it is not told; a look
+    at the list loads nothing."""
+    with world.serve() as served:
+        server = world.adapter(served.url)
+        before = served.resident
+        assert {m.key: m.loaded for m in server.models()}.keys() == set(world.keys)
+        assert served.resident == before
+        instance = server.load(BETA, 16384)
+        assert instance.parallel == world.parallel
+        assert instance.context_length in (16384, 32768)
+
+
 @worlds(lambda world: world.loads_models and len(world.keys) > 1)
 def test_an_embedding_model_can_be_loaded(world: World) -> None:
     """Loading works for models that cannot chat."""

@@ -26,6 +26,8 @@ from tests.servers.stand_ins.vllm import VllmStandIn
 
 KEYS = ("big/alpha-9b", "beta-9b", "embedding-tiny")
 LOADABLE_CONTEXT = 32768
+SLOTS = 3
+"""How many requests a server answers at once where it tells that."""
 LOADING = {"error": {"message": "Loading model", "code": 503}}
 TROUBLES: dict[str, Answer | object] = {
     "html": Answer("<html><body>It works!</body></html>"),
@@ -65,6 +67,7 @@ class World:
         loads_models: False where the adapter only chats.
         slow: whether the server's changes of state can be drawn out.
         guards_list: whether the list of models is refused without the token.
+        parallel: how many requests the server says it answers at once.
     """
 
     name: str
@@ -74,6 +77,7 @@ class World:
     loads_models: bool = True
     slow: bool = True
     guards_list: bool = True
+    parallel: int | None = None
 
     @contextmanager
     def serve(self, trouble: str = "", token: str = "", slow: int = 0) -> Iterator[Served]:
@@ -104,6 +108,7 @@ def _simulated(api: str) -> Callable[[str, str, int], Simulated]:
 
     def make(trouble: str, token: str, slow: int) -> Simulated:
         document: dict[str, Any] = {"models": models, "vram_total_bytes": 20 * GB, "api": api, "api_token": token}
+        document["parallel"] = SLOTS
         if trouble == SMALL:
             document["context_cap"] = 4096
         elif trouble:
@@ -127,8 +132,10 @@ def _rule(path: str, trouble: str) -> dict[str, Any]:
 
 
 def _stand_in(kind: type[StandIn], count: int = 3, **set_to: Any) -> Callable[[str, str, int], StandIn]:
+    """``slots`` among ``set_to`` divide the server's context, so it has so many times that of a request."""
+
     def make(trouble: str, token: str, slow: int) -> StandIn:
-        context = 4096 if trouble == SMALL else LOADABLE_CONTEXT
+        context = (4096 if trouble == SMALL else LOADABLE_CONTEXT) * set_to.get("slots", 1)
         parts = [Part(key, context=context, embedding="embed" in key) for key in KEYS]
         server = kind(*(parts if count == 3 else parts[1:2]), slow=slow, token=token)
         for name, value in set_to.items():
@@ -158,19 +165,26 @@ def _openai(url: str, token: str, clock: Clock) -> ResidencyServer:
 
 ONE = KEYS[1:2]
 WORLDS = (
-    World("lmstudio", _simulated("lmstudio"), _paced(LMStudioServer), slow=False),
+    World("lmstudio", _simulated("lmstudio"), _paced(LMStudioServer), slow=False, parallel=SLOTS),
     World("lmstudio_v0", _stand_in(OldLMStudioStandIn), _paced(LMStudioServer), loads_models=False),
-    World("llamacpp", _stand_in(LlamaCppStandIn), _paced(LlamaCppServer), guards_list=False),
+    World(
+        "llamacpp",
+        _stand_in(LlamaCppStandIn, slots=SLOTS),
+        _paced(LlamaCppServer),
+        guards_list=False,
+        parallel=SLOTS,
+    ),
     World(
         "llamacpp_single",
-        _stand_in(LlamaCppStandIn, 1, router=False),
+        _stand_in(LlamaCppStandIn, 1, router=False, slots=SLOTS),
         _paced(LlamaCppServer),
         ONE,
         loads_models=False,
+        parallel=SLOTS,
     ),
     World("ollama", _stand_in(OllamaStandIn), _paced(OllamaServer)),
-    World("llamaswap", _stand_in(LlamaSwapStandIn), _paced(LlamaSwapServer)),
-    World("llamaswap_old", _stand_in(LlamaSwapStandIn, old=True), _paced(LlamaSwapServer)),
+    World("llamaswap", _stand_in(LlamaSwapStandIn, slots=SLOTS), _paced(LlamaSwapServer), parallel=SLOTS),
+    World("llamaswap_old", _stand_in(LlamaSwapStandIn, old=True, slots=SLOTS), _paced(LlamaSwapServer), parallel=SLOTS),
     World("vllm", _stand_in(VllmStandIn, 1), _paced(VllmServer), ONE),
     World("vllm_awake", _stand_in(VllmStandIn, 1, dev=False), _paced(VllmServer), ONE, loads_models=False),
     World("openai_compat", _simulated("openai"), _openai, loads_models=False, slow=False),

@@ -75,7 +75,7 @@ def test_a_load_of_another_client_is_waited_for() -> None:
     """A model that is loading already is waited for, and not asked for a second time."""
     with router(slow=3) as server:
         server.come("alpha")
-        assert adapter(server).load("alpha", 8192) == LoadedModel("alpha", "alpha", 8192)
+        assert adapter(server).load("alpha", 8192) == LoadedModel("alpha", "alpha", 8192, parallel=1)
         assert server.asked(LOAD) == []
 
 
@@ -160,7 +160,7 @@ def test_a_sleeping_model_is_there() -> None:
         rows = [{"id": "alpha", "status": {"value": "sleeping"}, "meta": {"n_ctx": 8192}}]
         server.put("/models", Answer({"data": rows}))
         (info,) = llama.models()
-        assert info.loaded == (LoadedModel("alpha", "alpha", 8192),)
+        assert info.loaded == (LoadedModel("alpha", "alpha", 8192, parallel=1),)
 
 
 def test_a_single_model_tells_the_context_of_a_slot() -> None:
@@ -169,8 +169,41 @@ def test_a_single_model_tells_the_context_of_a_slot() -> None:
         server.slots = 2
         llama = adapter(server)
         (info,) = llama.models()
-        assert info.loaded == (LoadedModel("alpha", "alpha", 4096),)
-        assert llama.load("alpha", 8192).context_length == 4096
+        assert info.loaded == (LoadedModel("alpha", "alpha", 4096, parallel=2),)
+        assert llama.load("alpha.gguf", 8192) == LoadedModel("alpha.gguf", "alpha.gguf", 4096, parallel=2)
+
+
+@pytest.mark.parametrize("routed", [True, False], ids=["router", "single"])
+@pytest.mark.parametrize(("unified", "context"), [(True, 8192), (False, 2048)])
+def test_slots_and_the_context_of_one(routed: bool, unified: bool, context: int) -> None:
+    """The slots are counted, and the context is that of one: a part of ``-c``, or all of a unified cache."""
+    with LlamaCppStandIn(Part("big/alpha", context=8192), router=routed) as server:
+        server.slots, server.unified = 4, unified
+        server.come("big/alpha")
+        assert adapter(server).models()[0].loaded == (LoadedModel("big/alpha", "big/alpha", context, parallel=4),)
+
+
+def test_asking_for_the_slots_loads_nothing() -> None:
+    """A router starts a model to answer /props for it: only loaded ones are asked, and never with autoload."""
+    with router() as server:
+        llama = adapter(server)
+        llama.models()
+        llama.load("alpha", 8192)
+        llama.models()
+        llama.unload("alpha")
+        llama.models()
+        props = {path for _, path, _ in server.log if path.startswith("/props")}
+        assert props == {"/props?model=alpha&autoload=false"}
+        assert (server.loads, server.resident) == (1, [])
+
+
+def test_a_model_that_goes_before_its_slots_are_asked() -> None:
+    """What the list says stands when the model's own server does not answer; the number of slots is unknown then."""
+    with router() as server:
+        llama = adapter(server)
+        llama.load("alpha", 8192)
+        server.put("/props?model=alpha&autoload=false", error(400, "model is not loaded"))
+        assert llama.models()[0].loaded == (LoadedModel("alpha", "alpha", 8192, parallel=None),)
 
 
 @pytest.mark.parametrize("key", ["qwen-7b", "QWEN-7B.gguf", "/models/qwen-7b.gguf", "publisher/qwen-7b"])

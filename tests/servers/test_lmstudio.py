@@ -44,14 +44,14 @@ def test_list_accepts_both_id_names() -> None:
             "key": "a",
             "type": "llm",
             "size_bytes": 5,
-            "loaded_instances": [{"id": "a", "config": {"context_length": 7}}],
+            "loaded_instances": [{"id": "a", "config": {"context_length": 7, "parallel": 2}}],
         },
         {"key": "b", "type": "embedding", "loaded_instances": [{"instance_id": "b:2"}], "max_context_length": None},
     ]
     infos = parse_models({"models": rows})
     assert infos is not None
-    assert infos[0].loaded == (LoadedModel("a", "a", 7),)
-    assert infos[1].loaded == (LoadedModel("b:2", "b", None),)
+    assert infos[0].loaded == (LoadedModel("a", "a", 7, parallel=2),)
+    assert infos[1].loaded == (LoadedModel("b:2", "b", None, parallel=None),)
     assert (infos[1].kind, infos[1].size_bytes, infos[1].max_context_length) == ("embedding", 0, None)
 
 
@@ -108,7 +108,7 @@ def test_just_in_time_fallback(missing: str) -> None:
         extra["responses"] = [load_fault(404, "<html>Cannot POST</html>")]
     with simulated(**extra) as server:
         lm = adapter(server)
-        assert lm.load("alpha", 8192) == LoadedModel("alpha", "alpha", 8192)
+        assert lm.load("alpha", 8192) == LoadedModel("alpha", "alpha", 8192, parallel=4)
         lm.unload("alpha")
         with pytest.raises(Terminal, match="8192"):
             lm.load("alpha", 16384)

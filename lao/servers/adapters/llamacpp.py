@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import quote
 
 from lao.core.errors import ConfigError, LaoError, ServerAway, Terminal, Transient
 from lao.core.words import Json
@@ -75,7 +77,7 @@ class LlamaCppServer:
             if _state(row) != "loading":
                 self._request_load(key)
             row = self._await_loaded(key)
-        instance = _instance(row)
+        instance = self._instance(row)
         if not instance.holds(enough):
             self.unload(key)
             raise self._small(key, instance.context_length, context_length)
@@ -127,18 +129,26 @@ class LlamaCppServer:
 
     def _info(self, row: dict[str, Json]) -> ModelInfo:
         key: str = row["id"]
-        loaded = (_instance(row),) if _state(row) in _IN_MEMORY else ()
+        loaded = (self._instance(row),) if _state(row) in _IN_MEMORY else ()
         limit = loaded[0].context_length if loaded else preset_context(_status(row).get("args"))
         return ModelInfo(key, kind_by_name(key), self._sizes.get(key, 0), loaded, limit, guessed=True)
 
     def _single(self, row: dict[str, Json]) -> ModelInfo:
         """The one model; /props tells the context of a slot, which is what one request can have."""
         key = _single_key(row)
-        settings = self._rest.get("/props").body.get("default_generation_settings")
-        slot = positive(settings.get("n_ctx")) if isinstance(settings, dict) else None
+        slot, parallel = slots_of(self._rest.get("/props").body)
         context = slot or positive(_meta(row).get("n_ctx"))
         size = self._sizes.get(row["id"], 0)
-        return ModelInfo(key, kind_by_name(key), size, (LoadedModel(key, key, context),), context, guessed=True)
+        loaded = (LoadedModel(key, key, context, parallel=parallel),)
+        return ModelInfo(key, kind_by_name(key), size, loaded, context, guessed=True)
+
+    def _instance(self, row: dict[str, Json]) -> LoadedModel:
+        """A loaded model of the router. Its own /props is passed on; with ``autoload=false`` asking loads nothing, and
+        a sleeping model sleeps on. What the list has stands in while it does not answer."""
+        key: str = row["id"]
+        slot, parallel = slots_of(self._rest.get(f"/props?model={quote(key, safe='')}&autoload=false", plain=True).body)
+        context = slot or positive(_meta(row).get("n_ctx")) or preset_context(_status(row).get("args"))
+        return LoadedModel(key, key, context, parallel=parallel)
 
     def _known(self, key: str) -> LoadedModel:
         """The single model, if ``key`` is one of its names: the server would answer for any name.
@@ -149,7 +159,7 @@ class LlamaCppServer:
         for row in self._rows():
             names = {row["id"], *(a for a in row.get("aliases") or [] if isinstance(a, str))}
             if _short(key) in {_short(name) for name in names}:
-                return LoadedModel(key, key, self._single(row).max_context_length)
+                return replace(self._single(row).loaded[0], instance_id=key, key=key)
         raise unknown_model(key, [_single_key(row) for row in self._rows()])
 
     def _request_load(self, key: str) -> None:
@@ -208,6 +218,18 @@ def is_llamacpp(props: Json) -> bool:
     return isinstance(props, dict) and (props.get("role") == "router" or "default_generation_settings" in props)
 
 
+def slots_of(props: Json) -> tuple[int | None, int | None]:
+    """The tokens that one slot has and the number of slots, by the body of ``GET /props``; None for what it lacks.
+
+    ``n_ctx`` there is of a slot, not of the server: ``-c 8192 -np 4`` is 2048. Slots of a unified cache
+    (``--kv-unified``, and the default without ``-np``) have all of it each, as long as the others leave it to them.
+    """
+    body = props if isinstance(props, dict) else {}
+    settings = body.get("default_generation_settings")
+    context = positive(settings.get("n_ctx")) if isinstance(settings, dict) else None
+    return context, positive(body.get("total_slots"))
+
+
 def preset_context(args: Json) -> int | None:
     """The ``-c`` of a model's command line; None when the model's own or the fitted one is taken.
 
@@ -232,12 +254,6 @@ def _state(row: dict[str, Json]) -> str:
 def _meta(row: dict[str, Json]) -> dict[str, Json]:
     meta = row.get("meta")
     return meta if isinstance(meta, dict) else {}
-
-
-def _instance(row: dict[str, Json]) -> LoadedModel:
-    """``meta.n_ctx`` is per slot; while a model has only just come the preset's figure stands in."""
-    context = positive(_meta(row).get("n_ctx")) or preset_context(_status(row).get("args"))
-    return LoadedModel(row["id"], row["id"], context)
 
 
 def _single_key(row: dict[str, Json]) -> str:

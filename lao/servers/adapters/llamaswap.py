@@ -1,7 +1,7 @@
 """llama-swap: models are started by their first request and stopped by a call. Decides nothing about memory.
 
-Facts: README and proxy/ of mostlygeek/llama-swap. There is no call that loads, none that sets a context; the context is
-the one of the model's own server, which ``/upstream/MODEL/props`` asks where that is a llama-server.
+Facts: README and proxy/ of mostlygeek/llama-swap. There is no call that loads, none that sets a context; context and
+slots are those of the model's own server, which ``/upstream/MODEL/props`` asks where that is a llama-server.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 from lao.core.errors import ConfigError, LaoError, ServerAway, Transient
 from lao.core.words import Json
+from lao.servers.adapters.llamacpp import slots_of
 from lao.servers.adapters.openai_compat import parse_openai_models
 from lao.servers.adapters.pace import Pace, too_small
 from lao.servers.protocol import LoadedModel, ModelInfo, ModelKind, find_model
-from lao.servers.rest import Reply, Rest, failure, positive
+from lao.servers.rest import Reply, Rest, failure
 
 _READY = "ready"
 _PING: dict[ModelKind, tuple[str, dict[str, Json]]] = {
@@ -109,13 +110,11 @@ class LlamaSwapServer:
         return states
 
     def _instances(self, key: str, states: dict[str, str]) -> tuple[LoadedModel, ...]:
-        return (LoadedModel(key, key, self._context(key)),) if states.get(key) == _READY else ()
-
-    def _context(self, key: str) -> int | None:
-        """Asked of running models only: a request through ``/upstream`` would start the others."""
-        reply = self._rest.get(f"/upstream/{quote(key)}/props", plain=True)
-        settings = reply.body.get("default_generation_settings")
-        return positive(settings.get("n_ctx")) if isinstance(settings, dict) else None
+        """The running model. Only such a one is asked: a request through ``/upstream`` would start the others."""
+        if states.get(key) != _READY:
+            return ()
+        context, parallel = slots_of(self._rest.get(f"/upstream/{quote(key)}/props", plain=True).body)
+        return (LoadedModel(key, key, context, parallel=parallel),)
 
     def _no_list(self, reply: Reply, path: str) -> LaoError:
         if reply.error and not reply.missing_endpoint:

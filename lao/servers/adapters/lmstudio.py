@@ -112,7 +112,11 @@ class LMStudioServer:
         return body
 
     def _request_load(self, key: str, context_length: int | None) -> str:
-        """Ask for the load; the instance id as far as the server told, else ""."""
+        """Ask for the load; the instance id as far as the server told, else "".
+
+        How many requests the instance answers at once cannot be asked for: LM Studio refuses fields that it does not
+        document here, and takes 4 (lmstudio-bug-tracker issues 2024 and 2061). ``lms load --parallel`` can.
+        """
         payload: dict[str, Json] = {"model": key}
         if context_length:
             payload["context_length"] = context_length
@@ -178,13 +182,16 @@ def _model(row: dict[str, Json]) -> ModelInfo:
     key: str = row["key"]
     kind: ModelKind = "embedding" if str(row.get("type", "")).startswith("embedding") else "llm"
     instances = [i for i in row.get("loaded_instances") or [] if isinstance(i, dict)]
-    loaded = tuple(LoadedModel(str(i.get("id") or i.get("instance_id") or key), key, _context(i)) for i in instances)
+    loaded = tuple(_instance(i, key) for i in instances)
     return ModelInfo(key, kind, positive(row.get("size_bytes")) or 0, loaded, positive(row.get("max_context_length")))
 
 
-def _context(instance: dict[str, Json]) -> int | None:
-    config = instance.get("config")
-    return positive(config.get("context_length")) if isinstance(config, dict) else None
+def _instance(row: dict[str, Json], key: str) -> LoadedModel:
+    """``parallel`` is LM Studio's "Max Concurrent Predictions"; each of them can have the context."""
+    given = row.get("config")
+    config = given if isinstance(given, dict) else {}
+    name = str(row.get("id") or row.get("instance_id") or key)
+    return LoadedModel(name, key, positive(config.get("context_length")), parallel=positive(config.get("parallel")))
 
 
 def _raise_for(reply: Reply, key: str) -> None:

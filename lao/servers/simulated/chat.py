@@ -60,7 +60,7 @@ class Chat:
             Gone: the connection must end.
         """
         try:
-            with self._home.slot.entered() as crowded:
+            with self._home.slots.entered() as crowded:
                 self._answer_or_fail(crowded)
         except Refusal as refusal:
             self._ends(refusal.status)
@@ -98,7 +98,7 @@ class Chat:
         if self._act.crash:
             self._home.vram.lose(self._request.model)
         if self._act.busy_s:
-            self._home.slot.take(self._act.busy_s)
+            self._home.slots.take(self._act.busy_s)
 
     def _acts_instead(self, fault: Fault) -> bool:
         if fault.kind == "hang" and fault.after and self._request.stream:
@@ -113,10 +113,10 @@ class Chat:
             self._answer = Answer(finish_reason="stop")
         form = self._within(instance)
         created = int(self._home.clock.now())
-        shared = self._home.slot.shared(instance, self._request.prompt)
+        shared = self._home.slots.shared(instance, self._request.prompt)
         cached = shared if self._home.scenario.tell_cache else None
         envelope = wire.Envelope(int(self._entry["number"]), name, created, self._request.prompt_tokens, cached, form)
-        self._home.slot.wait()
+        self._home.slots.wait()
         self._line.pause(self._home.scenario.first_token_s)
         if self._request.stream:
             self._stream(wire.events(self._answer, envelope, include_usage=self._request.include_usage))

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from lao.servers.simulated.server import _Listener
 
 _MODELS = "/api/v1/models"
+_LOAD_FIELDS = (
+    *("model", "context_length", "eval_batch_size", "flash_attention", "num_experts", "offload_kv_cache_to_gpu"),
+    "echo_load_config",
+)
+"""What LM Studio's load takes; it refuses others (lmstudio-bug-tracker issue 2024)."""
+
 _HTML = "<!DOCTYPE html><html><head><title>Welcome</title></head><body>It works!</body></html>"
 
 
@@ -101,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
         elif scenario.api == "openai":
             self._error(404, "not_found_error", "Not Found")
         elif (method, path) == ("GET", _MODELS):
-            self._json(200, {"models": [_listed(model, loaded) for model, loaded in vram.listing()]})
+            self._json(200, {"models": [_listed(m, loaded, scenario.parallel) for m, loaded in vram.listing()]})
         elif (method, path) == ("POST", f"{_MODELS}/load") and scenario.load_endpoint:
             self._load(body)
         elif (method, path) == ("POST", f"{_MODELS}/unload"):
@@ -115,6 +121,8 @@ class Handler(BaseHTTPRequestHandler):
         context = body.get("context_length")
         if context is not None and (not isinstance(context, int) or isinstance(context, bool) or context < 1):
             raise Refusal(400, "invalid_request", "'context_length' must be a positive integer")
+        if unknown := [name for name in body if name not in _LOAD_FIELDS]:
+            raise Refusal(400, "invalid_request", f"Unrecognized key(s) in object: {', '.join(map(repr, unknown))}")
         started = self.home.clock.monotonic()
         key, struck = _needed(body, "model"), self.home.faults.on("load")
         if struck == "F56":
@@ -145,7 +153,7 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/_sim/log":
             self.send(200, "application/json", json.dumps(self.home.vram.log()).encode())
         elif path == "/_sim/stats":
-            self._json(200, self.home.vram.stats())
+            self._json(200, {**self.home.vram.stats(), **self.home.slots.stats()})
         elif path == "/_sim/faults":
             if method == "POST" and not self._set_faults(raw):
                 return
@@ -208,7 +216,7 @@ class Handler(BaseHTTPRequestHandler):
         return not token or self.headers.get("Authorization") == f"Bearer {token}"
 
 
-def _listed(model: SimModel, loaded: list[Instance]) -> dict[str, Json]:
+def _listed(model: SimModel, loaded: list[Instance], parallel: int) -> dict[str, Json]:
     return {
         "type": model.type,
         "publisher": "simulated",
@@ -218,7 +226,7 @@ def _listed(model: SimModel, loaded: list[Instance]) -> dict[str, Json]:
         "size_bytes": model.size_bytes,
         "params_string": None,
         "loaded_instances": [
-            {"id": i.id, "config": {"context_length": i.context_length, "parallel": 4}} for i in loaded
+            {"id": i.id, "config": {"context_length": i.context_length, "parallel": parallel}} for i in loaded
         ],
         "max_context_length": model.max_context_length,
         "format": "gguf",

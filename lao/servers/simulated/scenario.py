@@ -138,6 +138,7 @@ class Scenario:
     early_seconds: float = 0.0
     tokens_per_second: float = 0.0
     first_token_s: float = 0.0
+    parallel: int = 4
     tell_cache: bool = True
     api: str = "lmstudio"
     api_token: str = ""

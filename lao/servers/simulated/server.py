@@ -16,7 +16,7 @@ from lao.servers.simulated.answers import Script
 from lao.servers.simulated.faults import Faults
 from lao.servers.simulated.handler import Handler
 from lao.servers.simulated.scenario import FaultRate, Scenario
-from lao.servers.simulated.slot import Slot
+from lao.servers.simulated.slot import Slots
 from lao.servers.simulated.vram import Vram
 
 _ACCEPT_POLL_S = 0.02
@@ -31,11 +31,13 @@ class _Listener(ThreadingMixIn, TCPServer):
     daemon_threads = False
     block_on_close = True
 
-    def __init__(self, address: tuple[str, int], scenario: Scenario, vram: Vram, faults: Faults, clock: Clock) -> None:
+    def __init__(
+        self, address: tuple[str, int], scenario: Scenario, vram: Vram, slots: Slots, faults: Faults, clock: Clock
+    ) -> None:
         self.scenario = scenario
         self.vram = vram
         self.faults = faults
-        self.slot = Slot(clock)
+        self.slots = slots
         self.script = Script(scenario.responses)
         self.clock = clock
         self._open: set[socket.socket] = set()
@@ -74,6 +76,7 @@ class SimulatedServer:
         self._port = port
         self._clock: Clock = clock or SystemClock()
         self._vram = Vram(self._scenario, self._clock)
+        self._slots = Slots(self._scenario.parallel, self._clock)
         self._faults = Faults(self._scenario.faults, self._scenario.fault_seed, self._scenario.small_context)
         self._listener: _Listener | None = None
         self._thread: threading.Thread | None = None
@@ -90,8 +93,8 @@ class SimulatedServer:
 
     @property
     def stats(self) -> dict[str, Json]:
-        """Totals and memory figures."""
-        return self._vram.stats()
+        """Totals, memory figures, the most chats answered at once and waiting at once."""
+        return {**self._vram.stats(), **self._slots.stats()}
 
     @property
     def struck(self) -> dict[str, int]:
@@ -133,7 +136,9 @@ class SimulatedServer:
             BadInput: the port is taken.
         """
         try:
-            self._listener = _Listener(("127.0.0.1", self._port), self._scenario, self._vram, self._faults, self._clock)
+            self._listener = _Listener(
+                ("127.0.0.1", self._port), self._scenario, self._vram, self._slots, self._faults, self._clock
+            )
         except OSError as error:
             raise BadInput(
                 f"the simulated server cannot listen on port {self._port}: {error.strerror}", "choose another --port"

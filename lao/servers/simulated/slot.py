@@ -1,4 +1,5 @@
-"""The one slot in which the simulated server generates: who is in it, until when it is taken, what its cache holds."""
+"""The slots in which the simulated server generates: who is in them, who waits, until when they are taken, what the
+cache holds."""
 
 from __future__ import annotations
 
@@ -9,29 +10,48 @@ from itertools import takewhile
 from operator import eq
 
 from lao.core.clock import Clock
+from lao.core.words import Json
 from lao.servers.simulated.ledger import Instance
 
 
-class Slot:
-    """Thread-safe. Chats are not queued; the slot only knows about them."""
+class Slots:
+    """Thread-safe. Chats beyond the number of slots wait until one is free, as in LM Studio and llama-server.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        count: how many chats are answered at once.
+    """
+
+    def __init__(self, count: int, clock: Clock) -> None:
+        self._count = count
         self._clock = clock
-        self._lock = threading.Lock()
-        self._inside = 0
+        self._lock = threading.Condition()
+        self._inside = self._waiting = 0
+        self._most_inside = self._most_waiting = 0
         self._taken_until = 0.0
 
     @contextmanager
     def entered(self) -> Iterator[bool]:
-        """Within it a chat is being answered; gives whether another one is, too."""
+        """Within it a chat is being answered; gives whether another one is, too. Waits for a free slot."""
         with self._lock:
+            if self._inside >= self._count:
+                self._waiting += 1
+                self._most_waiting = max(self._most_waiting, self._waiting)
+                self._lock.wait_for(lambda: self._inside < self._count)
+                self._waiting -= 1
             self._inside += 1
+            self._most_inside = max(self._most_inside, self._inside)
             crowded = self._inside > 1
         try:
             yield crowded
         finally:
             with self._lock:
                 self._inside -= 1
+                self._lock.notify()
+
+    def stats(self) -> dict[str, Json]:
+        """The most chats that ever were answered at once, and that ever waited for a slot."""
+        with self._lock:
+            return {"most_at_once": self._most_inside, "most_waiting": self._most_waiting}
 
     def take(self, seconds: float) -> None:
         """Go on generating for nobody."""

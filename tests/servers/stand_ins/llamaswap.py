@@ -15,13 +15,15 @@ class LlamaSwapStandIn(StandIn):
 
     Attributes:
         old: without the call that unloads one model; ``/unload`` unloads all.
-        props: whether upstreams are llama-servers, which tell their context.
+        props: whether upstreams are llama-servers, which tell their context and slots.
+        slots: the context of an upstream is divided among so many.
     """
 
     def __init__(self, *parts: Part, **more: Any) -> None:
         super().__init__(*parts, **more)
         self.old = False
         self.props = True
+        self.slots = 1
 
     def refused(self) -> Answer:
         return Answer({"error": "unauthorized: invalid API key"}, 401)
@@ -74,4 +76,5 @@ class LlamaSwapStandIn(StandIn):
         assert self.parts[key].state == "in", "a request through /upstream starts a model"
         if not self.props:
             return Answer("404 page not found", 404)
-        return Answer({"default_generation_settings": {"n_ctx": self.parts[key].context}, "total_slots": 1})
+        settings = {"n_ctx": self.parts[key].context // self.slots}
+        return Answer({"default_generation_settings": settings, "total_slots": self.slots})
