@@ -49,7 +49,7 @@ class TaskBench:
         """How the checks stand before anything is changed; kept as evidence of the moment "before"."""
         if not self._commands(self._place.root):
             return Checked(True)
-        candidate = {"commit": self._place.base, "tree": self._place.tree, "changed": []}
+        candidate: dict[str, Json] = {"commit": self._place.base, "tree": self._place.tree, "changed": []}
         found = self._work.steps.run(StepKind.REPEATABLE, "checks:before", lambda: self._judge(candidate, every=True))
         self.found_before = tuple(CommandResult.from_json(item) for item in found["results"])
         return Checked.from_json(found["checked"])

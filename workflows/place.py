@@ -7,6 +7,8 @@ from pathlib import Path
 
 from lao.core.states import Phase
 from lao.core.steps import StepKind
+from lao.core.words import Json
+from lao.state import journal
 from lao.state.records import Claim
 from lao.workspace.desks import Desk
 from lao.workspace.folder_copy import FolderCopy
@@ -14,6 +16,8 @@ from lao.workspace.git import Repository
 from workflows.factory import Factory
 from workflows.traces import commit
 from workflows.work import Work
+
+_LAND = "land"
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Place:
         repository: of the desk; None without git.
         head: the plan's commit when the attempt began.
         base, tree: the commit that the desk was laid out from, and its tree; None without git.
+        found: what the user had changed and not committed; it is committed with the work that was built on it.
         copy: the way back without git.
     """
 
@@ -32,6 +37,7 @@ class Place:
     head: str | None = None
     base: str | None = None
     tree: str | None = None
+    found: tuple[str, ...] = ()
     copy: FolderCopy | None = None
 
     def changed(self, candidate: str | None) -> tuple[str, ...]:
@@ -60,15 +66,18 @@ def open_place(work: Work) -> Place:
         work.steps.run(StepKind.READ, "checkpoint", copy.save)
         return Place(work.plan.workspace, copy=copy)
 
-    def lay_out() -> dict[str, str | None]:
-        head = repository.head()
-        commit_id, tree = repository.open_desk(run)
-        return {"head": head, "commit": commit_id, "tree": tree}
+    def landing() -> set[str]:
+        intents = journal.open_intents(work.factory.store, work.plan.id, _LAND)
+        return {path for intent in intents for path in intent["changed"]}
+
+    def lay_out() -> dict[str, Json]:
+        opened = repository.open_desk(run, landing)
+        return {"head": opened.head, "commit": opened.commit, "tree": opened.tree, "found": list(opened.found)}
 
     saved = work.steps.run(StepKind.READ, "desk", lay_out)
     repository.desk(run).find()
     own = repository.at_desk(run)
-    return Place(own.root, own, saved["head"], saved["commit"], saved["tree"])
+    return Place(own.root, own, saved["head"], saved["commit"], saved["tree"], tuple(saved["found"]))
 
 
 def bring_home(work: Work, place: Place, candidate: str | None) -> tuple[str | None, tuple[str, ...]]:
@@ -84,10 +93,10 @@ def bring_home(work: Work, place: Place, candidate: str | None) -> tuple[str | N
     assert repository is not None and place.base is not None and candidate is not None, "git is on"
     commit_id = None
     with repository.exclusive():
-        landed = repository.land(work.steps, "land", run=run, base=place.base, candidate=candidate)
-        if landed:
+        landed = repository.land(work.steps, _LAND, run=run, base=place.base, candidate=candidate)
+        if paths := tuple(dict.fromkeys((*landed, *place.found))):
             message = f"lao(coder): task #{task.id} {task.spec.title}"
-            commit_id = commit(work, repository, message=message, what="coder", paths=landed)
+            commit_id = commit(work, repository, message=message, what="coder", paths=paths)
         work.steps.run(StepKind.REPEATABLE, "hand over", lambda: repository.hand_over(run))
     return commit_id, landed
 

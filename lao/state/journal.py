@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lao.core.chat import ChatAnswer
+from lao.core.states import RunState
 from lao.core.steps import StepKind
 from lao.core.words import Json
 from lao.state import runs
 from lao.state.records import Claim
 from lao.state.store import Store
-from lao.state.tables import ModelEventRow, StepRow
+from lao.state.tables import ModelEventRow, RunRow, StepRow
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,18 @@ def load(store: Store, run_id: int) -> list[Step]:
     with store.reading():
         rows = StepRow.select().where(StepRow.run == run_id).order_by(StepRow.seq)
         return [Step(r.seq, StepKind(r.kind), r.label, r.state == "done", r.intent, r.result) for r in rows]
+
+
+def open_intents(store: Store, plan_id: str, label: str) -> list[Json]:
+    """The intents of the steps with this label in the plan's runs that are not over."""
+    over = [RunState.DONE.value, RunState.FAILED.value, RunState.SKIPPED.value]
+    with store.reading():
+        steps = (
+            StepRow.select(StepRow.intent)
+            .join(RunRow)
+            .where(RunRow.plan == plan_id, RunRow.state.not_in(over), StepRow.label == label)
+        )
+        return [intent for (intent,) in steps.tuples()]
 
 
 def record(

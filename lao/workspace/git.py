@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,22 @@ node_modules/
 """
 _LOCK_WAIT_S: Final = 60.0
 Dirty = tuple[tuple[str, "str | None"], ...]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a desk was laid out from.
+
+    Attributes:
+        head: HEAD of the plan's repository then.
+        commit, tree: the checkpoint of its folder.
+        found: what the user has changed there since the plan began, and has not committed.
+    """
+
+    head: str | None
+    commit: str
+    tree: str
+    found: tuple[str, ...]
 
 
 class Repository:
@@ -215,12 +232,19 @@ class Repository:
         """The folder for one attempt's work, which may or may not be there."""
         return Desk(self._state_dir / "desks", run, self.root.name)
 
-    def open_desk(self, run: int) -> tuple[str, str]:
-        """Lay out a desk with what is in the folder now; (commit, tree) of that."""
+    def open_desk(self, run: int, landing: Callable[[], Iterable[str]]) -> Opened:
+        """Lay out a desk with what is in the folder now.
+
+        Args:
+            landing: gives the paths that others were about to land; what is there of them is not the user's.
+        """
         with self.exclusive():
-            saved = self.checkpoint()
-        self.desk(run).lay_out(self._git, saved[0])
-        return saved
+            head = self.head()
+            commit, tree = self.checkpoint()
+            others = {*self._still_dirty(), *landing()}
+            found = tuple(path for path in self.changed_files(head, commit) if path not in others)
+        self.desk(run).lay_out(self._git, commit)
+        return Opened(head, commit, tree, found)
 
     def at_desk(self, run: int) -> Repository:
         """The desk's own small repository."""

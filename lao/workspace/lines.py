@@ -21,9 +21,7 @@ class LineCommit(Commit):
 
     def _add(self, index: Path) -> None:
         (path,) = self.paths or ("",)
-        text = self._committed(path)
-        if self.line.encode() not in text:
-            text += self.line.encode()
+        text = self._committed(path) + self.line.encode()
         blob = self.git.out("hash-object", "-w", "--stdin", stdin=text)
         record = os.fsencode(f"100644 {blob}\t{path}\0")
         self.git.call("update-index", "-z", "--index-info", stdin=record, env=self._using(index))

@@ -123,12 +123,12 @@ def test_a_reserved_run_is_not_woken_twice_until_its_worker_dies(store: Store) -
 
 
 def test_an_interrupted_attempt_goes_before_other_tasks_of_its_plan(store: Store) -> None:
-    """J1: half-done edits of a killed attempt never end up in another task's commit."""
+    """J1: without git, what a killed attempt left half-done is finished before another task finds it."""
     planned(store, spec("a"), spec("b"))
     first, second = (r.id for r in RunRow.select().where(RunRow.phase == "code").order_by(RunRow.id))
     take(store, first)
     runs.recover(store, dead)
-    refusal = runs.claim(store, second, "o", "test")
+    refusal = runs.claim(store, second, "o", "test", desks=False)
     assert isinstance(refusal, NotClaimed)
     assert refusal.kind == "later"
     with runs.finishing(store, take(store, first), RunState.DONE):

@@ -12,6 +12,7 @@ from huey.registry import Message
 
 from workflows.order import Affinity
 from workflows.serializer import JsonSerializer, peek_name, peek_run
+from workflows.slots import Slots
 from workflows.storage import GpuStorage, QueueStorage
 
 
@@ -60,7 +61,8 @@ def message(name: str) -> bytes:
 
 def gpu_queue(path: Path) -> GpuStorage:
     chooser = Affinity({"workflows.phases.code": "c", "workflows.phases.review": "r"}.__getitem__, lambda _name: None)
-    return GpuStorage("gpu", lambda: path, chooser)
+    slots = Slots()
+    return GpuStorage("gpu", lambda: path, chooser, lambda: slots)
 
 
 def taken(storage: GpuStorage) -> list[str]:
