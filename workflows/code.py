@@ -12,6 +12,7 @@ from lao.core.errors import AttemptFailed
 from lao.core.states import Role
 from lao.core.steps import StepKind
 from lao.core.words import Finding, Json, Severity, TaskSpec
+from lao.llm.failures import Failure
 from lao.llm.tokens import CHARS_PER_TOKEN
 from lao.quality.commands import files_of_commands, validation_commands
 from lao.quality.protection import judge_files, protected_files
@@ -47,12 +48,21 @@ RELATED_FILES = 8
 
 
 def body(work: Work) -> Outcome:
-    """Let the coder try until its checks pass, then commit; what fails them is undone."""
-    factory, task = work.factory, work.the_task
+    """Let the coder try until its checks pass, then land and commit; what fails them is dropped."""
+    ladder = Ladder.from_json(work.the_task.ladder)
+    try:
+        return _attempt(work, ladder)
+    except AttemptFailed as error:
+        if error.kind in (Failure.MERGE_CONFLICT, Failure.DESK_GONE):
+            return _once_more(work, ladder, error)
+        raise
+
+
+def _attempt(work: Work, ladder: Ladder) -> Outcome:
+    factory = work.factory
     place = open_place(work)
     start = work.steps.run(StepKind.READ, "context", lambda: _context(work, place.root))
     bench = TaskBench(work, place, Given.from_json(start))
-    ladder = Ladder.from_json(task.ladder)
     attempt = Attempt(
         _brief(work, place.root, start),
         model=work.model,
@@ -106,6 +116,20 @@ def _solved(
     }
     how = f" by {solved.rung}, round {solved.round}" if solved.round > 1 else ""
     return Outcome(apply, result=result, text=f"{len(changed)} files changed in {solved.turns} turns{how}")
+
+
+def _once_more(work: Work, ladder: Ladder, error: AttemptFailed) -> Outcome:
+    """The attempt is lost by no fault of its own, so it is not counted."""
+    task = work.the_task
+    ladder.base += 1
+    ladder.seen.clear()
+    finding = Finding(Severity.MINOR, error.kind, error.message, error.hint, "", "landing")
+
+    def apply(now: float) -> list[int]:
+        ledger.add_findings(work.factory.store, work.claim, [finding])
+        return pipeline.begin_again(task.id, now, ladder=ladder.to_json(), reason=error.message)
+
+    return Outcome(apply, result={"next": "once more"}, text=f"{error.message}; {error.hint}", chain=False)
 
 
 def _unsolved(work: Work, ladder: Ladder, bench: TaskBench, head: str | None, error: Unsolved) -> Outcome:

@@ -53,7 +53,7 @@ class Affinity:
         limits: Callable[[], Limits] = Limits,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.model_of, self._wave_of, self._ask_resident = model_of, wave_of, resident
+        self._model_of, self._wave_of, self._ask_resident = model_of, wave_of, resident
         self._fed, self._limits, self._clock = fed, limits, clock
         self._resident: str | None = None
         self._streak = 0
@@ -69,12 +69,12 @@ class Affinity:
         """The line whose oldest message is next; None to wait a moment and ask again.
 
         Args:
-            may: whether a phase of this model may begin now; one that may not holds up the others of its rank.
+            may: asked last: whether a phase of this model may begin now; one that may not holds up the others.
         """
         if self._resident is None:
             self._resident = self._ask_resident()
         now, limits = self._clock(), self._limits()
-        models = {line.name: self.model_of(line.name) for line in lines}
+        models = {line.name: self._model_of(line.name) for line in lines}
         modelless = [line for line in lines if not models[line.name]]
         if modelless:
             return min(modelless, key=lambda line: line.first)

@@ -50,27 +50,24 @@ class Slots:
         self.capacity = 1
         """How many may hold a slot at once."""
 
-    def may_begin(self, model: str) -> bool:
-        """Whether a phase of this model may begin now on this thread. Ends what the thread did before."""
+    def begin(self, model: str) -> bool:
+        """Begin a phase of this model ("" for none) on this thread, whose earlier one is over; False: not now."""
+        me = threading.get_ident()
         with self._condition:
-            self._forget(threading.get_ident())
-            if not model or model == self.model:
-                return True
-            return not self._waiting and self._may_turn(threading.get_ident())
+            self._forget(me)
+            if model and model != self.model:
+                if any(wanted != self.model for wanted, _ in self._waiting.values()) or not self._may_turn(me):
+                    return False
+                self._turn_to(model)
+            if model:
+                self._under_way[me] = model
+            return True
 
     def waited_s(self) -> float:
         """For how long the longest waiter for another model than the present one has waited."""
         with self._condition:
             since = [at for model, at in self._waiting.values() if model != self.model]
             return self._clock() - min(since) if since else 0.0
-
-    def begin(self, model: str) -> None:
-        """This thread begins a phase of this model (asked ``may_begin`` before); "" for one without a model."""
-        with self._condition:
-            self._forget(threading.get_ident())
-            if model:
-                self._under_way[threading.get_ident()] = model
-                self._turn_to(model)
 
     def end(self) -> None:
         """What this thread began is over."""

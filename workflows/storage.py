@@ -88,8 +88,8 @@ class GpuStorage(QueueStorage):
             with self.db(commit=True) as cursor:
                 cursor.execute("delete from task where id = ? returning data", (chosen.first,))
                 row = cursor.fetchone()
-            if row:
-                slots.begin(self._affinity.model_of(chosen.name))
+            if not row:
+                slots.end()
             return row[0] if row else None
 
     def _choose(self, lines: list[Line], slots: Slots) -> Line | None:
@@ -97,7 +97,7 @@ class GpuStorage(QueueStorage):
             self._affinity.turned_to(slots.model)
         if self._affinity.too_long(slots.waited_s()):
             return None
-        return self._affinity.choose(lines, slots.may_begin)
+        return self._affinity.choose(lines, slots.begin)
 
     def _lines(self) -> list[Line]:
         """The waiting messages of the highest priority that there is."""

@@ -66,6 +66,8 @@ class Failure(str, Enum):
     BAD_VERDICT = "bad_verdict"
     CHECKS_FAILED = "checks_failed"
     HEAD_MOVED = "head_moved"
+    DESK_GONE = "desk_gone"
+    MERGE_CONFLICT = "merge_conflict"
     NO_TIME = "no_time"
     PLAIN = "plain"
     CALIBRATION = "calibration"
@@ -138,7 +140,7 @@ POLICIES: Final[Mapping[Failure, Policy]] = MappingProxyType(
         **dict.fromkeys((Failure.LOADING, Failure.BUSY, Failure.MODEL_CRASHED, Failure.OUT_OF_MEMORY), _WAIT),
         **dict.fromkeys((Failure.NOT_COMPATIBLE, Failure.UNKNOWN_MODEL, Failure.UNAUTHORISED), _REFUSED),
         **dict.fromkeys((Failure.REQUEST_REFUSED, Failure.NO_TIME, Failure.PLAIN, Failure.HEAD_MOVED), _REFUSED),
-        Failure.CALIBRATION: _REFUSED,
+        **dict.fromkeys((Failure.CALIBRATION, Failure.DESK_GONE, Failure.MERGE_CONFLICT), _REFUSED),
     }
 )
 

@@ -124,6 +124,14 @@ def climb_ladder(task_id: int, now: float, *, ladder: dict[str, Json], reason: s
     return start_attempt(task, now)
 
 
+def begin_again(task_id: int, now: float, *, ladder: dict[str, Json], reason: str) -> list[int]:
+    """The attempt could not be used for a reason that is not its own: begin another one that counts in its place."""
+    task = TaskRow.get_by_id(task_id)
+    dependents.skip_open_runs(task)
+    TaskRow.update(ladder=ladder, reason=reason).where(TaskRow.id == task.id).execute()
+    return start_attempt(task, now)
+
+
 def park_unsolved(task_id: int, now: float, *, ladder: dict[str, Json], diagnosis: str) -> list[int]:
     """No rung is left for this task: a person decides."""
     attempts.keep(TaskRow.get_by_id(task_id), ladder, diagnosis)

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from lao.core.errors import BadInput
-from lao.durable.files import TEMPORARY_GLOB
+from lao.durable.files import TEMPORARY_GLOB, pid_exists
 from lao.workspace.commits import tip
 from lao.workspace.git_calls import Git
 
+_INDEX: Final = "lao-checkpoint-"
 _IDENTITY: Final = {
     "GIT_AUTHOR_NAME": "LAO",
     "GIT_AUTHOR_EMAIL": "lao@localhost",
@@ -86,7 +87,15 @@ def _commit(git: Git, tree: str, parent: str | None) -> str:
 
 def temporary_index(git: Git) -> Path:
     """A path for an index of one's own; the caller removes it."""
-    return git.git_dir / f"lao-checkpoint-{os.getpid()}-{secrets.token_hex(4)}"
+    return git.git_dir / f"{_INDEX}{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def clean_indexes(git: Git) -> None:
+    """Remove the indexes, with their locks, of processes that were killed."""
+    for file in git.git_dir.glob(f"{_INDEX}*"):
+        pid = file.name.removeprefix(_INDEX).partition("-")[0]
+        if not (pid.isdigit() and pid_exists(int(pid))):
+            file.unlink(missing_ok=True)
 
 
 def _remove(git: Git, path: str) -> None:

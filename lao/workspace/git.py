@@ -175,6 +175,7 @@ class Repository:
             raise Transient(exc.message, exc.hint) from exc
         self._held = True
         try:
+            checkpoints.clean_indexes(self._git)
             yield
         finally:
             self._held = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,22 @@ def test_an_interrupted_attempt_goes_before_other_tasks_of_its_plan(store: Store
     with runs.finishing(store, take(store, first), RunState.DONE):
         pass
     take(store, second)
+
+
+def test_tasks_that_change_the_same_files_are_not_coded_at_once(store: Store) -> None:
+    """J2: their landings would be a conflict; tasks that name no file are tried all the same."""
+    shared, other = replace(spec("b"), file_paths=("x.py", "a.py")), replace(spec("c"), file_paths=("c.py",))
+    planned(store, replace(spec("a"), file_paths=("a.py",)), shared, other, replace(spec("d"), file_paths=()))
+    ids = [r.id for r in RunRow.select().where(RunRow.phase == "code").order_by(RunRow.id)]
+    first = take(store, ids[0])
+    refusal = runs.claim(store, ids[1], "o", "test")
+    assert isinstance(refusal, NotClaimed)
+    assert (refusal.kind, refusal.reason) == ("later", "another task of this plan is changing the same files")
+    for run_id in ids[2:]:
+        take(store, run_id)
+    with runs.finishing(store, first, RunState.DONE):
+        pass
+    take(store, ids[1])
 
 
 def test_a_deferred_run_waits_with_its_reason(store: Store, clock: FakeClock) -> None:

@@ -1,0 +1,209 @@
+"""E4 E7: several phases under way, one model at a time, as many generating as there are slots."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from lao.core.clock import FakeClock
+from lao.core.errors import Interrupted
+from workflows.slots import Slots
+
+WAIT_S = 10.0
+
+
+class Phase:
+    """A thread that does what it is told, one call after the other."""
+
+    def __init__(self) -> None:
+        self._asked: list[Callable[[], object]] = []
+        self._wake, self._done = threading.Semaphore(0), threading.Semaphore(0)
+        self.result: object = None
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            self._wake.acquire()
+            try:
+                self.result = self._asked.pop(0)()
+            except Interrupted as error:
+                self.result = error
+            self._done.release()
+
+    def start(self, call: Callable[[], object]) -> None:
+        self._asked.append(call)
+        self._wake.release()
+
+    def is_done(self, within_s: float = WAIT_S) -> bool:
+        return self._done.acquire(timeout=within_s)
+
+    def do(self, call: Callable[[], object]) -> object:
+        self.start(call)
+        assert self.is_done()
+        return self.result
+
+
+def ready(slots: Slots, model: str, capacity: int = 1) -> None:
+    with slots.turn(model):
+        slots.note(ready=True, capacity=capacity)
+
+
+@pytest.mark.parametrize("capacity", [1, 2])
+def test_as_many_generate_as_there_are_slots(capacity: int) -> None:
+    slots = Slots()
+    phases = [Phase() for _ in range(capacity + 1)]
+    for phase in phases:
+        phase.do(lambda: slots.begin("m"))
+    phases[0].do(lambda: ready(slots, "m", capacity))
+    for phase in phases[:-1]:
+        assert phase.do(lambda: slots.take("m")) is True
+    late = phases[-1]
+    late.start(lambda: slots.take("m"))
+    assert not late.is_done(0.05)
+    phases[0].do(slots.leave)
+    assert late.is_done()
+    assert late.result is True
+
+
+def test_the_model_stays_while_a_phase_wants_it() -> None:
+    """A phase in its checks comes back for its model; only after a while is it not waited for, and never while
+    somebody generates."""
+    clock = FakeClock()
+    slots = Slots(lambda: 20.0, clock=clock.monotonic)
+    one, other = Phase(), Phase()
+    one.do(lambda: slots.begin("a"))
+    one.do(lambda: ready(slots, "a"))
+    assert other.do(lambda: slots.begin("b")) is False
+    assert other.do(lambda: slots.begin("a")) is True
+    assert other.do(lambda: slots.begin("")) is True
+    one.do(lambda: slots.take("a"))
+    clock.wait(100)
+    assert other.do(lambda: slots.begin("b")) is False
+    one.do(slots.leave)
+    clock.wait(19)
+    assert other.do(lambda: slots.begin("b")) is False
+    clock.wait(1)
+    assert other.do(lambda: slots.begin("b")) is True
+
+
+def test_the_model_goes_when_nobody_wants_it_any_more() -> None:
+    slots = Slots()
+    one, other = Phase(), Phase()
+    one.do(lambda: slots.begin("a"))
+    assert other.do(lambda: slots.begin("b")) is False
+    one.do(slots.end)
+    assert other.do(lambda: slots.begin("b")) is True
+
+
+def test_one_that_comes_back_waits_for_its_models_turn() -> None:
+    clock = FakeClock()
+    slots = Slots(lambda: 20.0, clock=clock.monotonic)
+    one, other = Phase(), Phase()
+    one.do(lambda: slots.begin("a"))
+    one.do(lambda: ready(slots, "a"))
+    clock.wait(20)
+    assert other.do(lambda: slots.begin("b")) is True
+    assert slots.ready is False
+    other.do(lambda: ready(slots, "b"))
+    assert one.do(lambda: slots.take("a")) is False
+    one.start(lambda: ready(slots, "a"))
+    assert not one.is_done(0.05)
+    clock.wait(7)
+    assert other.do(slots.waited_s) == 7
+    assert other.do(lambda: slots.begin("b")) is True  # what the present model can do goes first
+    third = Phase()
+    clock.wait(20)
+    assert third.do(lambda: slots.begin("c")) is False  # but no third model before the one that waits
+    assert one.is_done()
+    assert (slots.model, slots.ready) == ("a", True)
+    assert one.do(lambda: slots.take("a")) is True
+
+
+def test_one_loads_and_the_others_wait_for_it() -> None:
+    slots = Slots()
+    one, other = Phase(), Phase()
+    loading, loaded = threading.Event(), threading.Event()
+
+    def load() -> None:
+        with slots.turn("a") as is_ready:
+            assert is_ready is False
+            loading.set()
+            assert loaded.wait(WAIT_S)
+            slots.note(ready=True, capacity=1)
+
+    def look() -> bool:
+        with slots.turn("a") as is_ready:
+            return is_ready
+
+    one.start(load)
+    assert loading.wait(WAIT_S)
+    other.start(look)
+    assert not other.is_done(0.05)
+    loaded.set()
+    assert one.is_done()
+    assert other.is_done()
+    assert other.result is True
+
+
+def test_a_load_that_failed_is_tried_by_the_next() -> None:
+    slots = Slots()
+    with slots.turn("a") as first:
+        slots.note(ready=False, capacity=1)
+    assert slots.take("a") is False
+    with slots.turn("a") as second:
+        slots.note(ready=True, capacity=1)
+    assert (first, second, slots.take("a")) == (False, False, True)
+
+
+def test_who_waits_hears_that_the_worker_stops() -> None:
+    stop = threading.Event()
+    slots = Slots(stopping=stop.is_set)
+    one, other = Phase(), Phase()
+    one.do(lambda: slots.begin("a"))
+    one.do(lambda: ready(slots, "a"))
+    one.do(lambda: slots.take("a"))
+    other.start(lambda: slots.take("a"))
+    assert not other.is_done(0.05)
+    stop.set()
+    assert other.is_done()
+    assert isinstance(other.result, Interrupted)
+
+
+def test_no_two_models_whatever_happens() -> None:
+    """Random phases of three models on six threads: who generates has its model, nobody is left waiting."""
+    capacity, now = 2, [0.0]
+    violations: list[str] = []
+    slots = Slots(lambda: 0.02, changed=lambda holders: _check(holders), clock=lambda: now[0])
+    models: dict[int, str] = {}
+
+    def _check(holders: frozenset[int]) -> None:
+        wanted = {models[t] for t in holders}
+        if wanted - {slots.model} or len(holders) > capacity or (holders and not slots.ready):
+            violations.append(f"{wanted} with {slots.model!r}, {len(holders)} at once")
+
+    def work(seed: int) -> int:
+        dice, made = random.Random(seed), 0
+        while made < 30:
+            now[0] += 0.001
+            model = dice.choice("abc")
+            models[threading.get_ident()] = model
+            if not slots.begin(model):
+                continue
+            for _ in range(dice.randint(1, 3)):
+                while not slots.take(model):
+                    with slots.turn(model):
+                        slots.note(ready=dice.random() > 0.1, capacity=capacity)
+                slots.leave()
+            slots.end()
+            made += 1
+        return made
+
+    phases = [Phase() for _ in range(6)]
+    for number, phase in enumerate(phases):
+        phase.start(lambda number=number: work(number))  # type: ignore[misc]
+    assert all(phase.is_done(60) for phase in phases)
+    assert [phase.result for phase in phases] == [30] * 6
+    assert violations == []

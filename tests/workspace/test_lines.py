@@ -1,0 +1,57 @@
+"""J1: lines that several phases append to one file: one commit each, no line lost, whoever is killed when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lao.core.steps import DirectSteps
+from lao.workspace.git import Repository
+from lao.workspace.git_calls import Git
+from lao.workspace.lines import LineCommit
+from tests.workspace.plan_repository import DATE, git, steps_in, through_json
+
+LOG = "LOG"
+
+
+def append(repo: Repository, step: str) -> str | None:
+    return repo.commit_step(DirectSteps(), "commit", message="log", step_id=step, date=DATE, line=(LOG, f"{step}\n"))
+
+
+def effect(root: Path, step: str) -> LineCommit:
+    return LineCommit(Git(root), f"log\n\nLAO-Step: {step}\n", step, DATE, (LOG,), line=f"{step}\n")
+
+
+def test_each_line_is_one_commit(repo: Repository, root: Path) -> None:
+    for step in ("one", "two", "two again", "two again"):
+        assert append(repo, step)
+    assert (root / LOG).read_text() == "one\ntwo\ntwo again\ntwo again\n"
+    assert git(root, "status", "--porcelain") == ""
+    assert git(root, "show", "--format=", "--numstat", "HEAD").split() == ["1", "0", LOG]
+
+
+@pytest.mark.parametrize("done", ["nothing", "commit", "branch"])
+def test_a_line_that_was_interrupted_while_another_came(repo: Repository, root: Path, done: str) -> None:
+    """Killed before its commit, before the branch moved, or before the folder had the line."""
+    killed = effect(root, "killed")
+    intent = through_json(killed.prepare())
+    if done != "nothing":
+        commit = killed._write(intent)
+        if done == "branch":
+            git(root, "update-ref", "HEAD", commit)
+    append(repo, "other")
+    assert (killed.probe(intent) or killed.apply(intent))["commit"]
+    assert sorted((root / LOG).read_text().split()) == ["killed", "other"]
+    assert (root / LOG).read_text() == git(root, "show", f"HEAD:{LOG}") + "\n"
+    assert git(root, "status", "--porcelain") == ""
+    assert sorted(steps_in(root)) == ["init", "killed", "other"]
+
+
+def test_what_somebody_keeps_there_stays(repo: Repository, root: Path) -> None:
+    append(repo, "one")
+    with (root / LOG).open("a") as file:
+        file.write("a note of mine\n")
+    append(repo, "two")
+    assert (root / LOG).read_text() == "one\na note of mine\ntwo\n"
+    assert git(root, "show", f"HEAD:{LOG}") == "one\ntwo"
