@@ -42,6 +42,7 @@ def meet(folder: Path, factory: Project, wait_s: float) -> list[str]:
 
 
 def test_checks_of_one_task_run_while_another_is_coded(tmp_path: Path) -> None:
+    """E7: two tasks that wait for one another in their checks are both done; one model, one call at a time."""
     with project(tmp_path) as factory:
         assert meet(tmp_path, factory, 60) == ["completed", "completed"]
         log = subprocess.run(
@@ -65,6 +66,7 @@ def test_one_after_the_other_when_asked_or_without_git(tmp_path: Path, setting: 
 
 
 def test_as_many_are_coded_at_once_as_there_are_slots(tmp_path: Path) -> None:
+    """E7: gpu.parallel, as far as the server says that it can."""
     settings: dict[str, object] = {"gpu": {"parallel": 3}, "orchestration": {"tasks_in_flight": 2}}
     with project(tmp_path, settings=settings, first_token_s=0.5, parallel=2) as factory:
         lines = [f"- task: part {n} | file: part_{n}.txt | content: text {n}" for n in range(4)]
@@ -93,6 +95,6 @@ def test_a_conflict_costs_no_attempt(plant: Open, tmp_path: Path) -> None:
     assert (folder / "part.txt").read_text().strip() == "mine"
     assert factory.plans()[0]["state"] == "completed"
     with factory.factory.store.reading():
-        (finding,) = FindingRow.select().where(FindingRow.kind == "merge_conflict")
-        assert finding.message == "another task changed the same lines of part.txt"
+        said = [row.finding["message"] for row in FindingRow.select() if row.finding["kind"] == "merge_conflict"]
+        assert said == ["another task changed the same lines of part.txt"]
         assert TaskRow.get().coder_failures == TaskRow.get().verify_failures == 0

@@ -53,6 +53,7 @@ def ready(slots: Slots, model: str, capacity: int = 1) -> None:
 
 @pytest.mark.parametrize("capacity", [1, 2])
 def test_as_many_generate_as_there_are_slots(capacity: int) -> None:
+    """E7: one more has to wait until a slot is given up."""
     slots = Slots()
     phases = [Phase() for _ in range(capacity + 1)]
     for phase in phases:
@@ -90,6 +91,7 @@ def test_the_model_stays_while_a_phase_wants_it() -> None:
 
 
 def test_the_model_goes_when_nobody_wants_it_any_more() -> None:
+    """E4: the last phase of a model ends, and another model's turn may begin."""
     slots = Slots()
     one, other = Phase(), Phase()
     one.do(lambda: slots.begin("a"))
@@ -99,6 +101,7 @@ def test_the_model_goes_when_nobody_wants_it_any_more() -> None:
 
 
 def test_one_that_comes_back_waits_for_its_models_turn() -> None:
+    """E4: a phase whose model went while it ran checks is served in time, without a third model in between."""
     clock = FakeClock()
     slots = Slots(lambda: 20.0, clock=clock.monotonic)
     one, other = Phase(), Phase()
@@ -123,6 +126,7 @@ def test_one_that_comes_back_waits_for_its_models_turn() -> None:
 
 
 def test_one_loads_and_the_others_wait_for_it() -> None:
+    """E1: nobody asks a model that is being loaded."""
     slots = Slots()
     one, other = Phase(), Phase()
     loading, loaded = threading.Event(), threading.Event()
@@ -149,6 +153,7 @@ def test_one_loads_and_the_others_wait_for_it() -> None:
 
 
 def test_a_load_that_failed_is_tried_by_the_next() -> None:
+    """E1: a model that did not come up is not taken for resident."""
     slots = Slots()
     with slots.turn("a") as first:
         slots.note(ready=False, capacity=1)
@@ -159,6 +164,7 @@ def test_a_load_that_failed_is_tried_by_the_next() -> None:
 
 
 def test_who_waits_hears_that_the_worker_stops() -> None:
+    """K4: waiting for the GPU does not hold up the end of the worker."""
     stop = threading.Event()
     slots = Slots(stopping=stop.is_set)
     one, other = Phase(), Phase()

@@ -55,6 +55,7 @@ def plan(repo: Repository, root: Path) -> Repository:
 
 
 def test_what_is_done_at_a_desk_is_not_seen_before_it_lands(plan: Repository, root: Path) -> None:
+    """J2: the plan's folder changes at once and wholly, by the landing."""
     work = Work(plan, 1)
     work.write(a="changed\n", new="new\n")
     (work.root / "b").unlink()
@@ -80,6 +81,7 @@ def test_two_attempts_land_one_after_the_other(plan: Repository, root: Path) -> 
 
 
 def test_the_same_lines_are_a_conflict_with_which_nothing_changes(plan: Repository, root: Path) -> None:
+    """J2: what cannot be put together is refused as a whole."""
     one, two = Work(plan, 1), Work(plan, 2)
     one.write(a=text_of("one", *LINES[1:]))
     two.write(a=text_of("two", *LINES[1:]), more="more\n")
@@ -93,6 +95,7 @@ def test_the_same_lines_are_a_conflict_with_which_nothing_changes(plan: Reposito
 
 @pytest.mark.parametrize("case", ["deleted here", "deleted there", "both new", "binary", "executable"])
 def test_what_cannot_be_merged_and_what_can(plan: Repository, root: Path, case: str) -> None:
+    """J2: deletions, new files and bytes conflict; modes and other lines do not."""
     one, two = Work(plan, 1), Work(plan, 2)
     if case == "deleted here":
         (one.root / "a").unlink()
@@ -121,6 +124,7 @@ def test_what_cannot_be_merged_and_what_can(plan: Repository, root: Path, case: 
 
 
 def test_the_same_change_made_twice_is_no_conflict(plan: Repository, root: Path) -> None:
+    """J2: two attempts with the same result land both."""
     one, two = Work(plan, 1), Work(plan, 2)
     for work in (one, two):
         work.write(n="the same\n", a=text_of("same", *LINES[1:]))
@@ -149,6 +153,7 @@ def test_a_landing_that_was_killed_half_way_is_done_again(plan: Repository, root
 
 
 def test_what_the_user_changed_is_found_and_what_others_land_is_not(plan: Repository, root: Path) -> None:
+    """J1: only what came since the plan began, and is nobody's landing, goes into the next commit."""
     (root / "b").write_text("mine, before LAO came\n")
     later = repository(root, baseline_dirty=plan.dirty_paths())
     (root / "mine").write_text("since then\n")
@@ -181,6 +186,7 @@ def test_what_is_installed_at_a_desk_is_handed_over(plan: Repository, root: Path
 
 
 def test_no_command_at_a_desk_reaches_the_plans_repository(plan: Repository, root: Path) -> None:
+    """J2: a coder's commits, branches and gc stay at its desk."""
     work = Work(plan, 1)
     head = git(root, "rev-parse", "HEAD")
     work.write(a="changed\n")
@@ -195,6 +201,7 @@ def test_no_command_at_a_desk_reaches_the_plans_repository(plan: Repository, roo
 
 
 def test_desks_of_runs_that_are_over_are_cleared(plan: Repository) -> None:
+    """J2: after a crash nothing is left but what will be resumed."""
     first, second = Work(plan, 1), Work(plan, 2)
     folder = first.root.parents[1]
     (folder / "run-3.new").mkdir()

@@ -24,6 +24,7 @@ def effect(root: Path, step: str) -> LineCommit:
 
 
 def test_each_line_is_one_commit(repo: Repository, root: Path) -> None:
+    """J1: also lines that are equal."""
     for step in ("one", "two", "two again", "two again"):
         assert append(repo, step)
     assert (root / LOG).read_text() == "one\ntwo\ntwo again\ntwo again\n"
@@ -49,6 +50,7 @@ def test_a_line_that_was_interrupted_while_another_came(repo: Repository, root: 
 
 
 def test_what_somebody_keeps_there_stays(repo: Repository, root: Path) -> None:
+    """J1: a line that is not LAO's is neither lost nor committed."""
     append(repo, "one")
     with (root / LOG).open("a") as file:
         file.write("a note of mine\n")
