@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -178,6 +179,27 @@ def test_an_early_run_that_fails_leaves_all_to_the_close(plant: Open, tmp_path: 
     assert it.plans()[0]["state"] == "completed"
     assert ran_in(log, "whole", "close") == ["close one", "close three", "close two"]
     assert runs_of("whole")[0].state == "failed"
+
+
+def test_an_early_run_does_not_wait_for_better_times(
+    plant: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, a lock: whoever needs the results gathers them; the close is not kept waiting for another try."""
+    real, full = shutil.which("git"), tmp_path / "full"
+    wrapper = tmp_path / "bin" / "git"
+    wrapper.parent.mkdir()
+    said = f'case "$*" in *ls-tree*) [ -e {full} ] && echo "No space left on device" >&2 && exit 128;; esac'
+    wrapper.write_text(f'#!/bin/sh\n{said}\nexec {real} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+    it, log = plant(models=TEXT), tmp_path / "log"
+    it.submit("parts", plan_of(log))
+    full.touch()
+    turn_until(it, lambda: any(run.state == "done" for run in runs_of("whole")))
+    full.unlink()
+    it.turn()
+    assert it.plans()[0]["state"] == "completed"
+    assert ran_in(log, "whole", "close") == ["close one", "close three", "close two"]
 
 
 @pytest.mark.parametrize("strikes", [0, 9], ids=["runs again", "set aside"])
