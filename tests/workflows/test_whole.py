@@ -15,7 +15,7 @@ from lao.core.errors import AttemptFailed, BadInput, LaoError, NeedsHuman, Termi
 from lao.core.states import TERMINAL_PLANS, PlanState, RunState
 from lao.state import ledger, plans, queries, runs
 from lao.state.records import Claim
-from lao.state.tables import RunRow
+from lao.state.tables import RunRow, StepRow
 from tests.workflows.conftest import Plant
 from workflows import failures, queues
 from workflows.reconciler import reconcile
@@ -107,8 +107,8 @@ def test_a_broken_file_after_the_early_run_fails_the_plan(plant: Open, tmp_path:
     assert "on the whole" in str(plan["reason"])
 
 
-def test_a_rework_is_checked_on_the_whole_again(plant: Open, tmp_path: Path) -> None:
-    """After a rejection there is a second early run, on the new files; the close takes over from that."""
+def rejecting_once() -> dict[str, object]:
+    """The reviewer sends the task of extra.txt back, and the coder does better."""
     said = "extra.txt is not what was asked"
     finding = {"severity": "critical", "message": said, "file": "extra.txt", "line": 1, "command": "", "hint": ""}
     finding["criterion"] = "Write extra.txt with the first"
@@ -117,14 +117,49 @@ def test_a_rework_is_checked_on_the_whole_again(plant: Open, tmp_path: Path) -> 
         {"match": {"role": "reviewer", "contains": "extra.txt"}, "answer": {"json": verdict}, "times": 1},
         {"match": {"role": "coder", "contains": said}, "answer": {"text": "FILE: extra.txt\n```\nbetter\n```\n"}},
     ]
-    it, log = plant({"responses": rules}, models=TEXT), tmp_path / "log"
-    it.submit("parts", plan_of(log, "- task: extra | file: extra.txt | content: first"))
+    return {"responses": rules}
+
+
+EXTRA = "- task: extra | file: extra.txt | content: first"
+
+
+def test_a_rework_is_checked_on_the_whole_again(plant: Open, tmp_path: Path) -> None:
+    """After a rejection there is a second early run, on the new files; the close takes over from that."""
+    it, log = plant(rejecting_once(), models=TEXT), tmp_path / "log"
+    it.submit("parts", plan_of(log, EXTRA))
     turn_until(it, is_over(it))
     assert (it.root / "parts" / "extra.txt").read_text() == "better\n"
     assert it.plans()[0]["state"] == "completed"
     first, second = runs_of("whole")
     assert (first.state, second.state) == ("done", "done")
     assert first.result["tree"] != second.result["tree"]
+    assert ran_in(log, "whole", "close") == sorted(f"whole {n}" for n in NAMES * 2)
+
+
+def test_what_is_worked_on_again_is_not_checked_yet(plant: Open, tmp_path: Path) -> None:
+    """A rejection before the early run has begun: it ends at once, and comes again after the rework."""
+    it, log = plant(rejecting_once(), models=TEXT), tmp_path / "log"
+    it.submit("parts", plan_of(log, EXTRA))
+    turn_until(it, is_ready("whole"))
+    while not is_ready("code")():
+        assert it._one(queues.gpu)
+    assert it._one(queues.cpu)
+    assert [(run.state, run.result) for run in runs_of("whole")] == [("done", {"tree": None, "results": []})]
+    turn_until(it, is_over(it))
+    assert it.plans()[0]["state"] == "completed"
+    assert ran_in(log, "whole", "close") == ["whole one", "whole three", "whole two"]
+
+
+def test_what_changes_while_it_is_checked_is_checked_again(plant: Open, tmp_path: Path) -> None:
+    """An early run that ends on files which are no longer there is followed by another one."""
+    it, log, flag = plant(models=TEXT), tmp_path / "log", tmp_path / "flag"
+    change = f"test -e {flag} || {{ touch {flag} more; git add more; git commit -qm more; }}"
+    command = f"test -s last.txt && case $LAO_RUN in *.*.*.*) cd {it.root / 'parts'}; {change};; esac"
+    it.submit("parts", plan_of(log, f"- task: last | file: last.txt | content: x | test: {command}"))
+    turn_until(it, is_over(it))
+    assert it.plans()[0]["state"] == "completed"
+    assert git(it.root / "parts", "log", "--format=%s", "--", "more") == "more"
+    assert [run.state for run in runs_of("whole")] == ["done", "done"]
     assert ran_in(log, "whole", "close") == sorted(f"whole {n}" for n in NAMES * 2)
 
 
@@ -252,6 +287,8 @@ def test_without_git_the_close_runs_all_in_the_live_folder(plant: Open, tmp_path
     assert it.plans()[0]["state"] == "completed"
     assert len(ran_in(tmp_path / "log", "close")) == 3
     assert runs_of("whole") == []
+    labels = StepRow.select().where(StepRow.run == runs_of("close")[0], StepRow.kind == "repeatable")
+    assert {step.label.partition(":")[0] for step in labels} == {"check"}
     assert set((it.root / "places").read_text().split()) == {str((it.root / "parts").resolve())}
 
 
