@@ -70,9 +70,10 @@ def judge(work: Work, whole: Whole, known: dict[str, CommandResult] | None = Non
 def gathered(work: Work, whole: Whole) -> dict[str, CommandResult]:
     """What the newest run beside the reviews found to pass on exactly these files, by command line.
 
-    A failure is not taken over: it is run again before it ends a plan.
+    A failure is not taken over: it is run again before it ends a plan. Nor is anything once a close has used it: who
+    tries again has changed something, and be it on the machine.
     """
-    early = runs.newest_result(work.factory.store, work.plan.id, Phase.WHOLE)
+    early = runs.newest_result(work.factory.store, work.plan.id, Phase.WHOLE, since=Phase.CLOSE)
     if whole.tree is None or early.get("tree") != whole.tree:
         return {}
     results = (CommandResult.from_json(item) for item in early["results"])

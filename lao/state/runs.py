@@ -211,12 +211,13 @@ def predecessor_result(store: Store, run_id: int) -> dict[str, Json]:
         return (row.predecessor.result or {}) if row.predecessor_id else {}
 
 
-def newest_result(store: Store, plan_id: str, phase: Phase) -> dict[str, Json]:
-    """What the newest finished run of a plan-level phase produced; {} when there is none."""
+def newest_result(store: Store, plan_id: str, phase: Phase, *, since: Phase) -> dict[str, Json]:
+    """What the newest finished run of a plan-level phase produced; {} when there is none since ``since`` last ended."""
     with store.reading():
-        runs = RunRow.select().where(RunRow.plan == plan_id, RunRow.task.is_null(), RunRow.phase == phase.value)
-        row = runs.where(RunRow.state == RunState.DONE.value).order_by(RunRow.id.desc()).first()
-        return (row.result or {}) if row is not None else {}
+        both = RunRow.phase.in_([phase.value, since.value])
+        done = RunRow.select().where(RunRow.plan == plan_id, both, RunRow.state == RunState.DONE.value)
+        row = done.order_by(RunRow.id.desc()).first()
+        return (row.result or {}) if row is not None and row.phase == phase.value else {}
 
 
 def reserve(store: Store, run_id: int, owner: str) -> None:

@@ -168,7 +168,7 @@ def test_what_only_fails_on_the_whole_fails_the_plan(plant: Open, tmp_path: Path
     it, log = plant(models=TEXT), tmp_path / "log"
     broken = f"test -s early.txt && echo $LAO_RUN early >> {log} && test ! -e three.txt"
     early = f"- task: early | file: early.txt | content: x | test: {broken}"
-    it.submit("parts", "# Parts\n\n" + early + "\n" + plan_of(log).partition("\n\n")[2])
+    plan_id = it.submit("parts", "# Parts\n\n" + early + "\n" + plan_of(log).partition("\n\n")[2])
     it.turn()
     (plan,) = it.plans()
     assert (plan["state"], plan["tasks"]["completed"]) == ("failed", 4)
@@ -177,6 +177,10 @@ def test_what_only_fails_on_the_whole_fails_the_plan(plant: Open, tmp_path: Path
     assert not any(name in line for line in ran_in(log, "close") for name in ("two", "three"))
     (whole,) = runs_of("whole")
     assert [r["exit_code"] for r in whole.result["results"]].count(0) == 3
+    for ready in plans.retry(it.factory.store, plan_id)[1]:
+        wake(it.factory.store, ready)
+    it.turn()
+    assert {"close one", "close two", "close three"} <= set(ran_in(log, "close")), "who tries again wants it anew"
 
 
 @pytest.mark.parametrize("release", ["reviewed", "verified"])
