@@ -4,39 +4,42 @@ from __future__ import annotations
 
 from lao.core.states import PlanState, TaskState
 from lao.core.words import CommandResult
-from lao.quality.commands import command_findings, run_checks, validation_commands
+from lao.quality.commands import command_findings
 from lao.state import ledger, pipeline, plans, queries
+from workflows import plan_checks
 from workflows.work import Outcome, Work
+
+Standing = list[tuple[TaskState, int]]
 
 
 def body(work: Work) -> Outcome:
-    """Run the plan's commands and its tasks' commands on the result, and end the plan."""
+    """See that the plan's commands and its tasks' commands pass on the result, and end the plan."""
     factory, plan = work.factory, work.plan
-    tasks = plans.tasks_of(factory.store, plan.id)
-    completed = [task for task in tasks if task.state is TaskState.COMPLETED]
-    own = [("test", command) for task in completed for command in task.spec.commands]
-    whole = validation_commands(factory.settings.orchestration, plan.options, None, plan.workspace)
-    commands = {command: kind for kind, command in (*own, *whole)}
-    results = run_checks(
-        [(kind, command) for command, kind in commands.items()],
-        cwd=plan.workspace,
-        steps=work.steps,
-        marker=work.marker,
-        timeout_s=factory.settings.orchestration.validation_timeout_s,
-        stop=lambda: work.stopping,
-    )
-    state, reason = judge([task.state for task in tasks], results)
+    standing = _standing(work)
+    whole = plan_checks.look(work)
+    known = plan_checks.gathered(work, whole)
+    results = plan_checks.judge(work, whole, known)
+    state, reason = judge([state for state, _ in standing], results)
     evidence = queries.evidence_view(factory.store, plan.id)
-    bare = [task for task in completed if task.id not in evidence]
-    note = f"; {len(bare)} of {len(tasks)} tasks have no check that could fail: look at them" if bare else ""
+    done = [task for task in plans.tasks_of(factory.store, plan.id) if task.state is TaskState.COMPLETED]
+    bare = [task for task in done if task.id not in evidence]
+    note = f"; {len(bare)} of {len(standing)} tasks have no check that could fail: look at them" if bare else ""
+    early = f"; {sum(r.command in known for r in results)} of {len(results)} results came early" if known else ""
 
     def apply(now: float) -> list[int]:
-        ledger.add_validations(factory.store, work.claim, "close", None, results)
+        if pipeline.open_tasks(plan.id) or _standing(work) != standing:  # somebody set tasks back meanwhile
+            return pipeline.close_if_over(plan.id, now)
+        ledger.add_validations(factory.store, work.claim, "close", whole.commit, results)
         ledger.add_findings(factory.store, work.claim, command_findings(results))
         pipeline.end_plan(plan.id, state, now, reason)
         return []
 
-    return Outcome(apply, text=f"{state.value}{': ' + reason if reason else ''}{note}")
+    return Outcome(apply, text=f"{state.value}{': ' + reason if reason else ''}{note}{early}")
+
+
+def _standing(work: Work) -> Standing:
+    """State and number of attempts of each of the plan's tasks."""
+    return [(task.state, task.attempts) for task in plans.tasks_of(work.factory.store, work.plan.id)]
 
 
 def judge(states: list[TaskState], results: tuple[CommandResult, ...]) -> tuple[PlanState, str]:

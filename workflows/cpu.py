@@ -1,4 +1,4 @@
-"""``huey_consumer workflows.cpu.huey``: ingest, verify, close, the cron tasks. Importing it touches no file."""
+"""``huey_consumer workflows.cpu.huey``: ingest, verify, whole, close, the cron tasks. Importing it touches no file."""
 
 from workflows import cron, phases
 from workflows.queues import cpu as huey

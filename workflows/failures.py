@@ -19,6 +19,7 @@ def end_run(factory: Factory, claim: Claim, error: LaoError) -> list[int]:
     reason = f"{error.message} → {error.hint}" if error.hint else error.message
     with runs.finishing(store, claim, RunState.FAILED, reason=reason) as now:
         severity = Severity.MAJOR if isinstance(error, AttemptFailed) else Severity.CRITICAL
+        severity = Severity.INFO if claim.run.phase is Phase.WHOLE else severity
         kind = error.kind if isinstance(error, AttemptFailed) else type(error).__name__.lower()
         finding = Finding(severity, kind, error.message, hint=error.hint, analyzer=claim.run.phase.value)
         ledger.add_findings(store, claim, [finding])
@@ -59,6 +60,8 @@ def _end_attempt(factory: Factory, claim: Claim, error: LaoError, reason: str, n
 
 def _end_plan_phase(factory: Factory, claim: Claim, error: LaoError, reason: str, now: float) -> list[int]:
     plan_id = claim.run.plan_id
+    if claim.run.phase is Phase.WHOLE:  # evidence gathered early: what is missing, the close gathers
+        return pipeline.unblock_successors(claim.run.id, now)
     attempts_left = claim.run.attempt < factory.settings.orchestration.max_task_attempts
     if isinstance(error, AttemptFailed) and attempts_left:
         return pipeline.next_plan_run(plan_id, claim.run.phase, now)

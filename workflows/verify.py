@@ -9,7 +9,7 @@ from pathlib import Path
 from lao.core.steps import StepKind
 from lao.core.words import CommandResult, Finding, Json, Severity
 from lao.quality.commands import command_findings, run_checks, validation_commands
-from lao.state import ledger, pipeline, runs
+from lao.state import ledger, pipeline, plans, runs
 from workflows.bench import Given, decides, mechanical_findings
 from workflows.work import Outcome, Work
 
@@ -24,12 +24,14 @@ def body(work: Work) -> Outcome:
     findings, results = known if known is not None else _looked_at(work, coded, commit)
     findings += _judge(work, results)
     blocking = [f for f in findings if f.blocks]
+    early = _can_be_checked_early(work, results)
 
     def apply(now: float) -> list[int]:
         ledger.add_findings(factory.store, work.claim, findings)
         ledger.add_validations(factory.store, work.claim, "task", commit, results)
         if not blocking:
-            return pipeline.pass_verification(task.id, work.claim.run.id, now, early=limits.early_release)
+            ready = pipeline.pass_verification(task.id, work.claim.run.id, now, early=limits.early_release)
+            return ready + (pipeline.check_whole_early(work.plan.id, now) if early else [])
         return pipeline.retry_or_fail(
             task.id,
             now,
@@ -64,6 +66,14 @@ def _checkout(work: Work, commit: str | None) -> Iterator[Path]:
         return
     with repository.snapshot(commit) as folder:
         yield folder
+
+
+def _can_be_checked_early(work: Work, results: tuple[CommandResult, ...]) -> bool:
+    """Whether there are commands to run on the whole, and a checkout to run them on beside the reviews."""
+    if work.repository() is None:
+        return False
+    tasks = plans.tasks_of(work.factory.store, work.plan.id)
+    return bool(results) or any(task.spec.commands for task in tasks)
 
 
 Looked = tuple[list[Finding], tuple[CommandResult, ...]]

@@ -123,6 +123,7 @@ class OrchestrationSettings:
     validation_build_cmd: str | None
     validation_lint_cmd: str | None
     validation_timeout_s: float
+    parallel_checks: int
     infer_validation_commands: bool
     validation_profile: str
     validation_profiles: Mapping[str, Any]

@@ -33,6 +33,7 @@ class Phase(str, Enum):
     CODE = "code"
     VERIFY = "verify"
     REVIEW = "review"
+    WHOLE = "whole"
     CLOSE = "close"
 
 
@@ -80,6 +81,7 @@ PHASE_QUEUE: Final = MappingProxyType(
         Phase.CODE: Queue.GPU,
         Phase.VERIFY: Queue.CPU,
         Phase.REVIEW: Queue.GPU,
+        Phase.WHOLE: Queue.CPU,
         Phase.CLOSE: Queue.CPU,
     }
 )

@@ -1,5 +1,6 @@
-"""How work moves: plan → tasks → attempts (code, verify, review) → close. Every function runs inside a transaction
-that its caller opened and returns the ids of runs that became ready, for the caller to wake after the commit."""
+"""How work moves: plan → tasks → attempts (code, verify, review) → close, the whole beside the last reviews. Every
+function runs inside a transaction that its caller opened and returns the ids of runs that became ready, for the caller
+to wake after the commit."""
 
 from __future__ import annotations
 
@@ -29,13 +30,22 @@ def new_run(
     )
 
 
-def next_plan_run(plan_id: str, phase: Phase, now: float) -> list[int]:
-    """Queue the next run of a plan-level phase, unless one is open already."""
-    runs = RunRow.select().where(RunRow.plan == plan_id, RunRow.task.is_null(), RunRow.phase == phase.value)
-    open_run = runs.where(RunRow.state.in_([*_OPEN_RUNS, RunState.RUNNING.value])).first()
+def next_plan_run(plan_id: str, phase: Phase, now: float, *, after: Any = None) -> list[int]:
+    """Queue the next run of a plan-level phase, unless one is open already; it waits for ``after``, if that is one."""
+    open_run = _open_plan_run(plan_id, phase)
     if open_run is not None:
         return [open_run.id] if open_run.state == RunState.READY.value else []
-    return [new_run(plan_id, phase, now, attempt=runs.count() + 1).id]
+    extra = {"predecessor": after} if after is not None else {}
+    row = new_run(plan_id, phase, now, attempt=_plan_runs(plan_id, phase).count() + 1, **extra)
+    return [] if extra else [row.id]
+
+
+def _plan_runs(plan_id: str, phase: Phase) -> Any:
+    return RunRow.select().where(RunRow.plan == plan_id, RunRow.task.is_null(), RunRow.phase == phase.value)
+
+
+def _open_plan_run(plan_id: str, phase: Phase) -> Any:
+    return _plan_runs(plan_id, phase).where(RunRow.state.in_([*_OPEN_RUNS, RunState.RUNNING.value])).first()
 
 
 def add_tasks(plan_id: str, specs: Sequence[TaskSpec], now: float) -> list[int]:
@@ -227,8 +237,34 @@ def open_tasks(plan_id: str) -> int:
 
 
 def close_if_over(plan_id: str, now: float) -> list[int]:
-    """When no task is open, queue the closing phase."""
-    return [] if open_tasks(plan_id) else next_plan_run(plan_id, Phase.CLOSE, now)
+    """When no task is open, queue the closing phase. It waits for a run of all commands that has begun; of one that has
+    not there is nothing to wait for."""
+    if open_tasks(plan_id):
+        return []
+    early = _open_plan_run(plan_id, Phase.WHOLE)
+    if early is not None and early.started_at is None:
+        move_run(early, RunState.SKIPPED)
+        early = None
+    return next_plan_run(plan_id, Phase.CLOSE, now, after=early)
+
+
+def only_reviews_left(plan_id: str) -> bool:
+    """Whether all that is open of the plan's tasks has passed its checks and waits for, or is in, its review."""
+    before = RunRow.phase.in_([Phase.CODE.value, Phase.VERIFY.value])
+    unfinished = RunRow.state.in_([*_OPEN_RUNS, RunState.RUNNING.value])
+    waiting = TaskRow.select().where(TaskRow.plan == plan_id, TaskRow.state == TaskState.WAITING.value)
+    coming = RunRow.select().where(RunRow.plan == plan_id, RunRow.task.is_null(False), before, unfinished)
+    return open_tasks(plan_id) > 0 and not waiting.exists() and not coming.exists()
+
+
+def check_whole_early(plan_id: str, now: float) -> list[int]:
+    """When only reviews are left, queue a run of all commands on the whole, so that it is done beside them.
+
+    A plan of one task gains nothing by it: its verification was just that.
+    """
+    if TaskRow.select().where(TaskRow.plan == plan_id).count() < 2 or not only_reviews_left(plan_id):
+        return []
+    return next_plan_run(plan_id, Phase.WHOLE, now)
 
 
 def end_plan(plan_id: str, state: PlanState, now: float, reason: str = "") -> None:

@@ -23,7 +23,7 @@ SELECTIVE_CRASH, GENERAL_CRASH, STRIKES = 3, 1, 9
 _ON_THE_WAY_S = 0.5
 
 IDLE_PRIORITY = -10
-"""Of work that only fills a GPU with nothing else to do."""
+"""Of work that only fills a GPU, or a cpu worker, with nothing else to do."""
 
 _EDITORS = (Phase.CODE.value, Phase.REVIEW.value)
 """Phases that write in a plan's folder where attempts have no folders of their own; both are on the gpu queue, so that
@@ -206,13 +206,14 @@ def chain(store: Store, run_id: int) -> tuple[tuple[Phase, int], ...]:
 
 
 def priority(store: Store, run_id: int) -> int:
-    """Of the run's queue message: its plan's; below all others for another try at a task that has used its attempts."""
+    """Of the run's queue message: its plan's; below all others for another try at a task that has used its attempts,
+    and for checks on the whole, which the close would make anyway."""
     with store.reading():
         row = RunRow.get_or_none(RunRow.id == run_id)
         if row is None:
             return 0
         idle = row.phase == Phase.CODE.value and (row.task.ladder or {}).get("idle")
-        return IDLE_PRIORITY if idle else priority_of(row.plan.options or {})
+        return IDLE_PRIORITY if idle or row.phase == Phase.WHOLE.value else priority_of(row.plan.options or {})
 
 
 def soon(store: Store, feeding: Iterable[Phase], own: Iterable[Phase], within_s: float) -> bool:
@@ -233,6 +234,15 @@ def predecessor_result(store: Store, run_id: int) -> dict[str, Json]:
     with store.reading():
         row = RunRow.get_by_id(run_id)
         return (row.predecessor.result or {}) if row.predecessor_id else {}
+
+
+def newest_result(store: Store, plan_id: str, phase: Phase, *, since: Phase) -> dict[str, Json]:
+    """What the newest finished run of a plan-level phase produced; {} when there is none since ``since`` last ended."""
+    with store.reading():
+        both = RunRow.phase.in_([phase.value, since.value])
+        done = RunRow.select().where(RunRow.plan == plan_id, both, RunRow.state == RunState.DONE.value)
+        row = done.order_by(RunRow.id.desc()).first()
+        return (row.result or {}) if row is not None and row.phase == phase.value else {}
 
 
 def reserve(store: Store, run_id: int, owner: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import hashlib
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -272,3 +274,10 @@ class Repository:
     def clean_snapshots(self) -> int:
         """Remove what dead workers left; returns how many."""
         return clean_snapshots(self._state_dir / "snapshots")
+
+    def tree_without(self, commit: str, paths: Collection[str]) -> str:
+        """A SHA-256 of the commit's files (mode, content, path) without ``paths``: equal ids are equal folders but for
+        these. 64 hex digits."""
+        entries = self._git.out("ls-tree", "-r", "-z", "--full-tree", commit).split("\0")
+        kept = [entry for entry in entries if entry and entry.partition("\t")[2] not in paths]
+        return hashlib.sha256(os.fsencode("\0".join(kept))).hexdigest()

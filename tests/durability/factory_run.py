@@ -63,12 +63,17 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def plan_text(tasks: int, *, chained: bool = False) -> str:
-    """A plan that the simulated planner takes apart into ``tasks`` tasks; each writes one file with known content."""
+def plan_text(tasks: int, *, chained: bool = False, check: str = "") -> str:
+    """A plan that the simulated planner takes apart into ``tasks`` tasks; each writes one file with known content.
+
+    Args:
+        check: each task's command; ``{n}`` in it is the task's number.
+    """
     lines = ["# Build parts", ""]
+    test = f" | test: {check}" if check else ""
     for n in range(1, tasks + 1):
         after = f" | after: part {n - 1}" if chained and n > 1 else ""
-        lines.append(f"- task: part {n} | file: part_{n}.txt | content: content of part {n}{after}")
+        lines.append(f"- task: part {n} | file: part_{n}.txt | content: content of part {n}{after}{test.format(n=n)}")
     return "\n".join(lines) + "\n"
 
 

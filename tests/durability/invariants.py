@@ -77,11 +77,18 @@ def _state(path: Path) -> list[str]:
         doubles = connection.execute(
             "SELECT label, run_id, count(*) FROM lao_step WHERE state='done' GROUP BY run_id, label HAVING count(*) > 1"
         ).fetchall()
+        commands = connection.execute(
+            "SELECT plan_id, json_each.value, 0 FROM lao_task, json_each(lao_task.commands) ORDER BY 1, 2"
+        ).fetchall()
+        closed = connection.execute(
+            "SELECT plan_id, command, exit_code FROM lao_validation WHERE moment='close' ORDER BY plan_id, command"
+        ).fetchall()
     finally:
         connection.close()
     bad = [f"integrity_check: {integrity}"] if integrity != "ok" else []
     bad += [f"foreign keys: {foreign}"] if foreign else []
     bad += [f"run left open: {row}" for row in open_runs]
+    bad += [f"the closes have {closed} for {commands}"] if closed != commands else []
     return bad + [f"step recorded twice: {row}" for row in doubles]
 
 

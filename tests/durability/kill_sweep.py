@@ -38,7 +38,7 @@ def sweep(folder: Path, *, kills: int, seed: int, longest_s: float = 3.0, early:
         early: tasks that build on one another, begun upon verified work (``release: verified``).
     """
     moments = random.Random(seed)
-    text = plan_text(TASKS, chained=early)
+    text = plan_text(TASKS, chained=early, check="test -s part_{n}.txt")
     told: dict[str, object] = {"retry_cooldown_base_s": 0, "infer_validation_commands": False, "release": "verified"}
     settings: dict[str, object] | None = {"orchestration": told} if early else None
     expected = undisturbed_calls(folder / "undisturbed", text, settings)

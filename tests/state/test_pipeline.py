@@ -160,3 +160,54 @@ def test_views_count_what_is_there(store: Store) -> None:
     }
     assert [t["state"] for t in queries.tasks_view(store)] == ["completed", "ready"]
     assert queries.outcome(store)["open"] == 1
+
+
+def verified(store: Store, task: int) -> list[int]:
+    """Coded and verified; returns what the verification made ready but for the review."""
+    finish_phase(store, Phase.CODE, task)
+    claim = take(store, ready_run(Phase.VERIFY, task))
+    with runs.finishing(store, claim, RunState.DONE) as now:
+        pipeline.pass_verification(task, claim.run.id, now, early=False)
+        return pipeline.check_whole_early(claim.run.plan_id, now)
+
+
+def test_the_whole_is_checked_when_only_reviews_are_left(store: Store) -> None:
+    """Not before the last verification, with an approved task as well as an open one, and never twice at a time."""
+    a, b, c = (t.id for t in plans.tasks_of(store, planned(store, spec("a"), spec("b"), spec("c", "a"))))
+    assert verified(store, a) == []
+    finish_phase(store, Phase.REVIEW, a)
+    assert verified(store, b) == []
+    (whole,) = verified(store, c)
+    assert whole == ready_run(Phase.WHOLE)
+    assert runs.priority(store, whole) == runs.IDLE_PRIORITY
+    with store.write():
+        pipeline.reject(b, store.now(), early=False, counter="rejections", cap=9, feedback=["no"], reason="no")
+        assert not pipeline.only_reviews_left(plans.task(store, b).plan_id)
+    assert verified(store, b) == [whole]
+    claim = take(store, whole)
+    with store.write():
+        assert pipeline.check_whole_early(claim.run.plan_id, store.now()) == []
+
+
+def test_a_single_task_needs_no_early_check(store: Store) -> None:
+    """Its verification was one."""
+    (task,) = plans.tasks_of(store, planned(store, spec("a")))
+    assert verified(store, task.id) == []
+
+
+def test_the_close_waits_for_an_early_check_that_has_begun(store: Store) -> None:
+    """It is blocked until that ends, however it ends; of one that has not begun it is not kept waiting."""
+    for begun in (True, False):
+        plan_id = planned(store, spec("a"), spec("b"), text=f"# Plan {begun}\n")
+        for task in plans.tasks_of(store, plan_id):
+            verified(store, task.id)
+        claim = take(store, ready_run(Phase.WHOLE)) if begun else None
+        for task in plans.tasks_of(store, plan_id):
+            finish_phase(store, Phase.REVIEW, task.id)
+        close = RunRow.get(RunRow.plan == plan_id, RunRow.phase == Phase.CLOSE.value)
+        assert close.state == ("blocked" if begun else "ready")
+        if claim is not None:
+            with runs.finishing(store, claim, RunState.FAILED) as now:
+                assert pipeline.unblock_successors(claim.run.id, now) == [close.id]
+        else:
+            assert RunRow.get(RunRow.plan == plan_id, RunRow.phase == Phase.WHOLE.value).state == "skipped"

@@ -131,3 +131,28 @@ def test_diff_and_changed_files(root: Path, repo: Repository) -> None:
     short = repo.diff(None, second, limit=80)
     assert "more characters of the diff" in short
     assert len(short) < 140
+
+
+def test_a_tree_without_some_files(root: Path) -> None:
+    """Equal as long as only those files differ; content, mode and name of any other, also below, make it another."""
+    repo = repository(root)
+    repo.ensure()
+    (root / "sub").mkdir()
+    (root / "sub/LOG").write_text("x")
+    (root / "ä b").write_text("1")
+    trees = [repo.tree_without(str(commit(repo, "s1")), {"LOG"})]
+    (root / "LOG").write_text("said")
+    trees.append(repo.tree_without(str(commit(repo, "s2")), {"LOG"}))
+    assert trees[0] == trees[1]
+    (root / "sub/LOG").write_text("y")
+    trees.append(repo.tree_without(str(commit(repo, "s3")), {"LOG"}))
+    (root / "ä b").chmod(0o755)
+    trees.append(repo.tree_without(str(commit(repo, "s4")), {"LOG"}))
+    (root / "ä b").rename(root / "c")
+    trees.append(repo.tree_without(str(commit(repo, "s5")), {"LOG"}))
+    (root / "c").rename(root / "ä b")
+    (root / "ä b").chmod(0o644)
+    (root / "sub/LOG").write_text("x")
+    trees.append(repo.tree_without(str(commit(repo, "s6")), {"LOG"}))
+    assert len(set(trees[1:5])) == 4
+    assert trees[5] == trees[0]
