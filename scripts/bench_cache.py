@@ -1,8 +1,9 @@
 """How much of the prompts a server serves from its cache while LAO works through a small plan.
 
 usage: python scripts/bench_cache.py [--url http://127.0.0.1:1234 --model KEY] [--tasks 6] [--protocol text] [--json]
+       python scripts/bench_cache.py --project FOLDER [FOLDER ...]
 Every task's check fails first (it wants what the task does not say), so each coder phase calls the model more than
-once. Without --url a simulated server answers.
+once. Without --url a simulated server answers. --project reads what was recorded in projects that were worked on before.
 """
 
 from __future__ import annotations
@@ -99,16 +100,44 @@ def measure(url: str | None, model: str, tasks: int, protocol: str, limit_s: flo
 
 
 def _figures(root: Path, log: str) -> dict[str, Json]:
+    found, states = _recorded(root)
+    if not found:
+        raise LaoError(f"no model was called; the end of the log:\n{log[-3000:]}", "see 'lao health'")
+    return _shares(found, states, [found])
+
+
+def _recorded(root: Path) -> tuple[list[cache_share.PromptCall], list[str]]:
+    """The calls of a project, and the states of its tasks."""
     settings = load(cwd=root, env={})
     store = open_store(settings.paths.database)
     try:
-        found = cache_share.calls(store, settings.server.base_url)
-        states = [task["state"] for task in queries.tasks_view(store)]
+        found = list(cache_share.calls(store, settings.server.base_url))
+        return found, [task["state"] for task in queries.tasks_view(store)]
     finally:
         store.close()
+
+
+def of_projects(roots: Sequence[Path]) -> dict[str, Json]:
+    """The shares over the calls of several projects.
+
+    Raises:
+        BadInput: one of them is no project.
+    """
+    read = [_recorded(root) for root in roots]
+    found = [call for calls, _ in read for call in calls]
+    states = [state for _, own in read for state in own]
     if not found:
-        raise LaoError(f"no model was called; the end of the log:\n{log[-3000:]}", "see 'lao health'")
-    first, later = cache_share.first_and_later(found, Phase.CODE.value)
+        raise LaoError("no model was called in these projects", "give folders with a factory.yaml that were worked on")
+    told = {"server": "their servers", "model": f"{len(roots)} projects", "seconds": 0.0}
+    return {**told, **_shares(found, states, [calls for calls, _ in read])}
+
+
+def _shares(
+    found: Sequence[cache_share.PromptCall], states: Sequence[str], projects: Sequence[Sequence[cache_share.PromptCall]]
+) -> dict[str, Json]:
+    parts = [cache_share.first_and_later(calls, Phase.CODE.value) for calls in projects]
+    first = [call for one, _ in parts for call in one]
+    later = [call for _, other in parts for call in other]
     phases = dict.fromkeys(call.phase for call in found)
     return {
         "tasks": len(states),
@@ -125,9 +154,9 @@ def table(figures: dict[str, Json]) -> str:
     rows = [("coder, first call of a phase", figures["first"]), ("coder, later calls", figures["later"])]
     rows += [(f"all of {phase}", share) for phase, share in figures["phases"].items()]
     rows.append(("whole plan", figures["plan"]))
+    took = f", {figures['seconds']:.0f} s" if figures["seconds"] else ""
     lines = [
-        f"{figures['model']} on {figures['server']}: {figures['completed']} of {figures['tasks']} tasks completed, "
-        f"{figures['seconds']:.0f} s",
+        f"{figures['model']} on {figures['server']}: {figures['completed']} of {figures['tasks']} tasks completed{took}",
         "",
         "| calls | number | prompt tokens | from cache | share | told by |",
         "|---|---:|---:|---:|---:|---|",
@@ -146,10 +175,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tasks", type=int, default=6)
     parser.add_argument("--protocol", choices=("auto", "tools", "text"), default="auto", help="how the coder is asked")
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds for the whole run (default: 1800)")
+    parser.add_argument("--project", type=Path, nargs="+", help="read these instead of running anything")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     try:
-        figures = measure(options.url, options.model, options.tasks, options.protocol, options.limit)
+        if options.project:
+            figures = of_projects(options.project)
+        else:
+            figures = measure(options.url, options.model, options.tasks, options.protocol, options.limit)
     except LaoError as error:
         print(error, file=sys.stderr)
         return error.exit_code

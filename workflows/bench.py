@@ -44,6 +44,7 @@ class TaskBench:
         self.candidate: str | None = place.base
         self.accepted: dict[str, Json] = {}
         self.found_before: tuple[CommandResult, ...] = ()
+        self._took_s: float | None = None
 
     def before(self) -> Checked:
         """How the checks stand before anything is changed; kept as evidence of the moment "before"."""
@@ -94,11 +95,16 @@ class TaskBench:
         repository = self._place.repository
         if not self._commands(self._place.root):  # nothing runs, so no copy is needed
             return self._judged_in(self._place.root, candidate, every)
-        self._work.off_gpu()
-        if repository is None:
-            return self._judged_in(self._place.root, candidate, every)
-        with repository.snapshot(candidate["commit"]) as folder:
-            return self._judged_in(folder, candidate, every)
+        self._work.off_gpu(self._took_s, back=True)
+        clock = self._work.factory.clock
+        started = clock.monotonic()
+        try:
+            if repository is None:
+                return self._judged_in(self._place.root, candidate, every)
+            with repository.snapshot(candidate["commit"]) as folder:
+                return self._judged_in(folder, candidate, every)
+        finally:
+            self._took_s = clock.monotonic() - started
 
     def _commands(self, folder: Path) -> tuple[tuple[str, str], ...]:
         work = self._work

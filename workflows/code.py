@@ -239,7 +239,7 @@ def _toolbox(work: Work, root: Path) -> Toolbox:
         audit=work.audit,
         command_timeout_s=limits.validation_timeout_s,
         stop=lambda: work.stopping,
-        before_command=work.off_gpu,
+        before_command=lambda: work.off_gpu(back=True),
         result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
     )
     return Toolbox(context, TOOLS)

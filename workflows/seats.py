@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from lao.core.chat import ChatAnswer, ChatRequest, Model
+from lao.core.chat import ChatAnswer, ChatRequest, Model, Usage
 from lao.core.errors import LaoError, Transient
 from lao.core.states import Role
 from lao.core.words import Event
@@ -54,6 +54,8 @@ class Seat:
     def __init__(self, factory: Factory, role: Role, model_name: str) -> None:
         self._factory, self._role, self._key = factory, role, factory.model_settings(role).key
         self._first = self._name = model_name or self._key
+        self._shared: int | None = None
+        self._own = 0
 
     def take(self) -> None:
         """Wait for a slot, with the model resident.
@@ -68,8 +70,23 @@ class Seat:
                 raise found.problem
             self._name = found.model_name or self._key
 
-    def leave(self) -> None:
-        self._factory.slots.leave()
+    def leave(self, keep_s: float = 0.0) -> None:
+        """See ``Slots.leave``."""
+        self._factory.slots.leave(keep_s)
+
+    def reading_again_s(self, tokens_s: float | None) -> float:
+        """Seconds that the server would read this conversation's own part again after another one was answered.
+
+        Args:
+            tokens_s: that the model reads in a second; None: unknown, and the answer is 0.
+        """
+        return self._own / tokens_s if tokens_s else 0.0
+
+    def note(self, usage: Usage) -> None:
+        """Keep what the last call read: what its first one found in the cache, others share."""
+        if self._shared is None:
+            self._shared = usage.cached or 0
+        self._own = max(0, usage.prompt - self._shared)
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -95,7 +112,9 @@ class SeatedModel:
 
     def complete(self, request: ChatRequest) -> ChatAnswer:
         self._seat.take()
-        return self._model.complete(self._seat.named(request))
+        answer = self._model.complete(self._seat.named(request))
+        self._seat.note(answer.usage)
+        return answer
 
     def report(self, event: Event) -> None:
         """See ``lao.llm.client.OpenAIModel``."""

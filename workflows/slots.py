@@ -40,6 +40,7 @@ class Slots:
         self._condition = threading.Condition()
         self._under_way: dict[int, str] = {}
         self._holders: set[int] = set()
+        self._kept: dict[int, float] = {}
         self._waiting: dict[int, tuple[str, float]] = {}
         self._turning = False
         self._quiet_since = clock()
@@ -104,9 +105,10 @@ class Slots:
             if me in self._holders:
                 return True
             self._under_way.setdefault(me, model)
-            self._await(model, lambda: self.model != model or not self.ready or len(self._holders) < self.capacity)
+            self._await(model, lambda: self.model != model or not self.ready or self._taken(me) < self.capacity)
             if self.model != model or not self.ready:
                 return False
+            self._kept.pop(me, None)
             self._holders.add(me)
             self._changed(frozenset(self._holders))
             return True
@@ -116,10 +118,22 @@ class Slots:
         with self._condition:
             self.ready, self.capacity = ready, max(1, capacity)
 
-    def leave(self) -> None:
-        """Give the slot up, if this thread holds one."""
+    def leave(self, keep_s: float = 0.0) -> None:
+        """Give the slot up, if this thread holds one.
+
+        Args:
+            keep_s: nobody else gets it before; for a thread that is soon back and finds its prompt in the cache then.
+        """
         with self._condition:
-            self._leave(threading.get_ident())
+            me = threading.get_ident()
+            if keep_s > 0 and me in self._holders:
+                self._kept[me] = self._clock() + keep_s
+            self._leave(me)
+
+    def _taken(self, me: int) -> int:
+        """Slots that this thread cannot have now."""
+        now = self._clock()
+        return len(self._holders | {thread for thread, until in self._kept.items() if until > now and thread != me})
 
     def _leave(self, thread: int) -> None:
         if thread in self._holders:
@@ -130,6 +144,8 @@ class Slots:
 
     def _forget(self, thread: int) -> None:
         self._leave(thread)
+        if self._kept.pop(thread, None) is not None:
+            self._condition.notify_all()
         if self._under_way.pop(thread, None) is not None:
             self._condition.notify_all()
 
@@ -153,6 +169,7 @@ class Slots:
                 if self._stopping():
                     raise Interrupted("the worker is stopping")
                 self._waiting.setdefault(me, (model, self._clock()))
-                self._condition.wait(_LOOK_S)
+                now = self._clock()
+                self._condition.wait(min([_LOOK_S, *(until - now for until in self._kept.values() if until > now)]))
         finally:
             self._waiting.pop(me, None)

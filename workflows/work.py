@@ -19,6 +19,9 @@ from workflows.calibrate import first_token_limit_s, overlaid
 from workflows.factory import Factory
 from workflows.seats import Seat, SeatedModel
 
+KEPT_S = 3.0
+"""The longest that the GPU idles for a conversation that comes back."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -81,10 +84,20 @@ class Work:
         limit = first_token_limit_s(self.factory.settings, self.model_settings(self.role), self.profile)
         return SeatedModel(self.factory.chat_waiting(limit), self.seat)
 
-    def off_gpu(self) -> None:
-        """Let others generate: what comes now takes its time and asks no model."""
-        if self.seat is not None:
-            self.seat.leave()
+    def off_gpu(self, expected_s: float | None = None, *, back: bool = False) -> None:
+        """Let others generate: what comes now asks no model.
+
+        Args:
+            expected_s: how long it will take, if that is known.
+            back: whether the model is asked again then. What is soon over is waited for, if that is cheaper than to
+                have the server read the prompt again, which another conversation would drive out of its cache.
+        """
+        if self.seat is None:
+            return
+        reuses = self.profile is not None and self.profile.cache_reuse is not False
+        costs_s = self.seat.reading_again_s(self.profile.prefill_tokens_s) if back and self.profile and reuses else 0.0
+        wait_s = min(costs_s, KEPT_S)
+        self.seat.leave(0.0 if expected_s is not None and expected_s > wait_s else wait_s)
 
     @property
     def stopping(self) -> bool:

@@ -213,3 +213,27 @@ def test_no_two_models_whatever_happens() -> None:
     assert all(phase.is_done(60) for phase in phases)
     assert [phase.result for phase in phases] == [30] * 6
     assert violations == []
+
+
+def test_a_slot_is_kept_for_one_who_is_soon_back() -> None:
+    """E5: its prompt is still in the cache then; when it stays away, others go on."""
+    clock = FakeClock()
+    slots = Slots(clock=clock.monotonic)
+    one, other = Phase(), Phase()
+    one.do(lambda: slots.begin("a"))
+    one.do(lambda: ready(slots, "a"))
+    one.do(lambda: slots.take("a"))
+    one.do(lambda: slots.leave(2.0))
+    other.start(lambda: slots.take("a"))
+    assert not other.is_done(0.05)
+    assert one.do(lambda: slots.take("a")) is True
+    one.do(lambda: slots.leave(2.0))
+    clock.wait(2.0)
+    assert other.is_done()
+    other.do(slots.leave)
+    one.do(lambda: slots.take("a"))
+    one.do(lambda: slots.leave(1000.0))
+    other.start(lambda: slots.take("a"))
+    assert not other.is_done(0.05)
+    one.do(slots.end)
+    assert other.is_done()
