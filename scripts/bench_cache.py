@@ -3,7 +3,7 @@
 usage: python scripts/bench_cache.py [--url http://127.0.0.1:1234 --model KEY] [--tasks 6] [--protocol text] [--json]
        python scripts/bench_cache.py --project FOLDER [FOLDER ...]
 Every task's check fails first (it wants what the task does not say), so each coder phase calls the model more than
-once. Without --url a simulated server answers. --project reads what was recorded in projects that were worked on before.
+once. Without --url a simulated server answers. --project reads what was recorded in projects that were worked on.
 """
 
 from __future__ import annotations
@@ -156,7 +156,8 @@ def table(figures: dict[str, Json]) -> str:
     rows.append(("whole plan", figures["plan"]))
     took = f", {figures['seconds']:.0f} s" if figures["seconds"] else ""
     lines = [
-        f"{figures['model']} on {figures['server']}: {figures['completed']} of {figures['tasks']} tasks completed{took}",
+        f"{figures['model']} on {figures['server']}: "
+        f"{figures['completed']} of {figures['tasks']} tasks completed{took}",
         "",
         "| calls | number | prompt tokens | from cache | share | told by |",
         "|---|---:|---:|---:|---:|---|",
