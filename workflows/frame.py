@@ -117,8 +117,7 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
     except (AttemptFailed, Terminal, NeedsHuman, BadInput) as error:
         ready = failures.end_run(factory, claim, error)
         _report(factory, claim, f"{type(error).__name__}: {error.message}", logging.WARNING)
-        _finished(factory, ready)
-        drop_desk(factory, claim)
+        _over(factory, claim, ready)
         raise CancelExecution(retry=False) from error
     except Exception as error:  # the border: an unexpected error releases the run and lets Huey's retries try again
         ready = _unexpected(factory, claim, error)
@@ -126,8 +125,7 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
         raise
     else:
         _report(factory, claim, outcome.text)
-        _finished(factory, ready)
-        drop_desk(factory, claim)
+        _over(factory, claim, ready)
         if not outcome.chain:
             raise CancelExecution(retry=False)
 
@@ -179,6 +177,15 @@ def _unexpected(factory: Factory, claim: Claim, error: BaseException) -> list[in
         return []
     parked = NeedsHuman(f"unexpected error, {ERROR_LIMIT} times: {error!r}", "see the log, then 'lao retry-failed'")
     return failures.end_run(factory, claim, parked)
+
+
+def _over(factory: Factory, claim: Claim, ready: list[int]) -> None:
+    """Wake what became ready, and what waited for this attempt; clear its desk."""
+    _finished(factory, ready)
+    if claim.run.phase is Phase.CODE and factory.desks:
+        for run_id in runs.call_back(factory.store, claim.run.plan_id):
+            wake(factory.store, run_id)
+        drop_desk(factory, claim)
 
 
 def _finished(factory: Factory, ready: list[int]) -> None:

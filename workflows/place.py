@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lao.core.states import Phase
 from lao.core.steps import StepKind
 from lao.core.words import Json
 from lao.state import journal
@@ -103,5 +102,4 @@ def bring_home(work: Work, place: Place, candidate: str | None) -> tuple[str | N
 
 def drop_desk(factory: Factory, claim: Claim) -> None:
     """Clear the desk of a run that is over."""
-    if claim.run.phase is Phase.CODE:
-        Desk(factory.settings.paths.state_dir / "desks", claim.run.id, "").drop()
+    Desk(factory.settings.paths.state_dir / "desks", claim.run.id, "").drop()

@@ -7,7 +7,7 @@ import logging
 from lao.core.errors import LaoError
 from lao.durable.holding import owner_alive
 from lao.durable.processes import kill_marked
-from lao.state import runs
+from lao.state import recovery, runs
 from workflows import failures, queues
 from workflows.factory import Factory
 from workflows.wake import wake
@@ -21,11 +21,11 @@ GRACE_S = 1.5
 
 def reconcile(factory: Factory, grace_s: float = 0.0) -> int:
     """One pass. Returns how many runs were woken."""
-    recovery = runs.recover(factory.store, owner_alive)
-    for run in (*recovery.freed, *recovery.set_aside):
+    found = recovery.recover(factory.store, owner_alive)
+    for run in (*found.freed, *found.set_aside):
         killed = kill_marked(factory.marker(run.id))
         log.warning("run %s (%s) was interrupted; %s leftover processes ended", run.id, run.phase.value, killed)
-    for run in recovery.set_aside:
+    for run in found.set_aside:
         for ready in failures.set_aside(factory, run.id, f"phase {run.phase.value} keeps crashing its worker"):
             wake(factory.store, ready)
     forgotten = runs.runnable(factory.store, owner_alive, grace_s)

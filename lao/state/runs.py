@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from lao.core.priority import priority_of
 from lao.core.states import TERMINAL_PLANS, TERMINAL_TASKS, Phase, PlanState, RunState, TaskState
 from lao.core.words import Json
+from lao.state import side_by_side
 from lao.state.records import Claim, Run, run_record
 from lao.state.store import Store
-from lao.state.tables import PlanRow, RunRow, TaskRow, WorkerRow
+from lao.state.tables import PlanRow, RunRow, WorkerRow
 from lao.state.transitions import LostClaim, move_plan, move_run, move_task
 
 LEASE_S = 30.0
 """How long a claim of a worker on another machine holds without a heartbeat."""
 
-SELECTIVE_CRASH, GENERAL_CRASH, STRIKES = 3, 1, 9
-"""A run is set aside at 9 strikes without progress: three crashes that hit only its worker, or nine of everything."""
-
 _ON_THE_WAY_S = 0.5
+
+_MEETING_S, _CALLED_BACK = 10.0, 4
+"""How long a task waits for others in the same files unless it is called back, and how many are at once."""
 
 IDLE_PRIORITY = -10
 """Of work that only fills a GPU, or a cpu worker, with nothing else to do."""
@@ -39,14 +40,6 @@ class NotClaimed:
     kind: str
     reason: str
     until: float = 0.0
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """What a recovery pass did: runs freed for another try, and runs set aside for a person."""
-
-    freed: tuple[Run, ...]
-    set_aside: tuple[Run, ...]
 
 
 def get(store: Store, run_id: int) -> Run | None:
@@ -79,6 +72,8 @@ def claim(store: Store, run_id: int, owner: str, version: str, *, desks: bool = 
         row = RunRow.get_or_none(RunRow.id == run_id)
         refusal = _refusal(store, row, desks=desks)
         if refusal:
+            if refusal.reason == side_by_side.SAME_FILES:
+                side_by_side.put_off(row, refusal.until)
             return refusal
         now = store.now()
         move_run(
@@ -110,22 +105,15 @@ def _refusal(store: Store, row: RunRow | None, *, desks: bool) -> NotClaimed | N
         return NotClaimed("later", row.reason or "cooling down", row.not_before)
     if not desks and row.phase in _EDITORS and _folder_is_in_use(row):
         return NotClaimed("later", "an interrupted phase of this plan goes first", store.now() + 1.0)
-    if desks and row.phase == Phase.CODE.value and _files_are_in_use(row):
-        return NotClaimed("later", "another task of this plan is changing the same files", store.now() + 0.5)
+    if desks and (why := side_by_side.hindrance(row)):
+        return NotClaimed("later", why, store.now() + (_MEETING_S if why == side_by_side.SAME_FILES else 1.0))
     return None
 
 
-def _files_are_in_use(row: RunRow) -> bool:
-    """Whether an attempt at work will change files that this task names: its landing would be a conflict."""
-    own = set(row.task.file_paths or ())
-    if not own:
-        return False
-    at_work = (
-        RunRow.select(RunRow, TaskRow)
-        .join(TaskRow)
-        .where(RunRow.plan == row.plan_id, RunRow.phase == Phase.CODE.value, RunRow.state == RunState.RUNNING.value)
-    )
-    return any(own & set(other.task.file_paths or ()) for other in at_work)
+def call_back(store: Store, plan_id: str) -> list[int]:
+    """An attempt of the plan is over: the ids of runs that waited for it, to be woken."""
+    with store.write():
+        return side_by_side.called_back(plan_id, _CALLED_BACK)
 
 
 def _folder_is_in_use(row: RunRow) -> bool:
@@ -278,49 +266,6 @@ def _ours(held: Claim) -> RunRow:
     if row is None or row.epoch != held.epoch or row.state != RunState.RUNNING.value:
         raise LostClaim(f"run {held.run.id!r} is no longer held at epoch {held.epoch}")
     return row
-
-
-def recover(store: Store, is_alive: Callable[[str], bool | None]) -> Recovery:
-    """Free the runs of dead owners and count the crash; set aside those that crash without progress.
-
-    Args:
-        is_alive: True or False for an owner of this machine, None for one of another (its lease decides).
-    """
-    freed: list[Run] = []
-    aside: list[Run] = []
-    with store.reading():
-        suspects = [
-            row.id
-            for row in RunRow.select().where(RunRow.state == RunState.RUNNING.value)
-            if _is_stale(store, row, is_alive)
-        ]
-        abandoned = [
-            row.id
-            for row in RunRow.select().where(RunRow.reserved_by != "", RunRow.state == RunState.READY.value)
-            if is_alive(row.reserved_by) is False
-        ]
-    if not suspects and not abandoned:
-        return Recovery((), ())
-    with store.write():
-        RunRow.update(reserved_by="").where(RunRow.id.in_(abandoned)).execute()
-        for run_id in suspects:
-            row = RunRow.get_by_id(run_id)
-            if row.state == RunState.RUNNING.value and _is_stale(store, row, is_alive):
-                (aside if _count_crash(row, is_alive) else freed).append(run_record(row))
-    return Recovery(tuple(freed), tuple(aside))
-
-
-def _is_stale(store: Store, row: RunRow, is_alive: Callable[[str], bool | None]) -> bool:
-    alive = is_alive(row.owner)
-    return not alive if alive is not None else row.lease_until < store.now()
-
-
-def _count_crash(row: RunRow, is_alive: Callable[[str], bool | None]) -> bool:
-    """True when the run has crashed too often; it is then left for the caller to set aside (state READY)."""
-    survivors = [w for w in WorkerRow.select() if w.started_at <= (row.started_at or 0) and is_alive(w.owner)]
-    strikes = row.strikes + (SELECTIVE_CRASH if survivors else GENERAL_CRASH)
-    move_run(row, RunState.READY, owner="", crashes=row.crashes + 1, strikes=strikes, not_before=0.0)
-    return bool(strikes >= STRIKES)
 
 
 def runnable(store: Store, is_alive: Callable[[str], bool | None], older_than_s: float) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from lao.core.states import Phase
 from lao.core.steps import OutcomeUnknown, StepKind
 from lao.core.words import Json
 from lao.durable.journal import Journal
-from lao.state import queries, runs
+from lao.state import queries, recovery
 from lao.state.records import Claim
 from lao.state.store import Store
 from lao.state.transitions import LostClaim
@@ -63,7 +63,7 @@ def claim(store: Store) -> Claim:
 
 def resumed(store: Store, claim: Claim) -> Claim:
     """The same run, claimed again after its worker died."""
-    runs.recover(store, lambda _o: False)
+    recovery.recover(store, lambda _o: False)
     return take(store, claim.run.id, "owner-2")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from lao.core.clock import FakeClock
 from lao.core.errors import BadInput, DiskFull, Refused, Transient
 from lao.core.states import Phase, RunState
 from lao.core.words import Finding, Severity
-from lao.state import ledger, runs
+from lao.state import ledger, recovery, runs
 from lao.state.runs import NotClaimed
 from lao.state.store import Store, explain, open_store
 from lao.state.tables import MetaRow, RunRow
@@ -48,7 +47,7 @@ def test_a_fenced_out_worker_changes_nothing(store: Store) -> None:
     hand_in(store)
     run_id = ready_run(Phase.INGEST)
     zombie = take(store, run_id)
-    assert [r.id for r in runs.recover(store, dead).freed] == [run_id]
+    assert [r.id for r in recovery.recover(store, dead).freed] == [run_id]
     take(store, run_id, "owner-2")
     with pytest.raises(LostClaim), runs.finishing(store, zombie, RunState.DONE):
         pytest.fail("the body of a lost claim must not run")
@@ -70,14 +69,14 @@ def test_dead_owners_are_known_at_once_and_foreign_ones_by_their_lease(store: St
     """K1: no time is lost on a dead worker of this machine; a worker elsewhere keeps its lease."""
     hand_in(store)
     claim = take(store, ready_run(Phase.INGEST))
-    assert runs.recover(store, alive).freed == ()
-    assert runs.recover(store, lambda _o: None).freed == ()
+    assert recovery.recover(store, alive).freed == ()
+    assert recovery.recover(store, lambda _o: None).freed == ()
     clock.wait(runs.LEASE_S - 1)
     runs.renew(store, [claim])
     clock.wait(runs.LEASE_S - 1)
-    assert runs.recover(store, lambda _o: None).freed == ()
+    assert recovery.recover(store, lambda _o: None).freed == ()
     clock.wait(2)
-    assert len(runs.recover(store, lambda _o: None).freed) == 1
+    assert len(recovery.recover(store, lambda _o: None).freed) == 1
 
 
 def test_three_crashes_of_its_worker_alone_set_a_run_aside(store: Store) -> None:
@@ -88,8 +87,8 @@ def test_three_crashes_of_its_worker_alone_set_a_run_aside(store: Store) -> None
     outcomes = []
     for _ in range(3):
         take(store, run_id, "victim")
-        recovery = runs.recover(store, lambda owner: owner == "survivor")
-        outcomes.append((len(recovery.freed), len(recovery.set_aside)))
+        found = recovery.recover(store, lambda owner: owner == "survivor")
+        outcomes.append((len(found.freed), len(found.set_aside)))
     assert outcomes == [(1, 0), (1, 0), (0, 1)]
     assert RunRow.get_by_id(run_id).crashes == 3
 
@@ -100,16 +99,16 @@ def test_crashes_of_everything_count_less_and_progress_forgives_them(store: Stor
     run_id = ready_run(Phase.INGEST)
     for _ in range(8):
         claim = take(store, run_id)
-        assert runs.recover(store, dead).set_aside == ()
+        assert recovery.recover(store, dead).set_aside == ()
     claim = take(store, run_id)
     with store.write():
         runs.note_progress(claim)
-    assert runs.recover(store, dead).set_aside == ()
+    assert recovery.recover(store, dead).set_aside == ()
     for _ in range(7):
         take(store, run_id)
-        assert runs.recover(store, dead).set_aside == ()
+        assert recovery.recover(store, dead).set_aside == ()
     take(store, run_id)
-    assert len(runs.recover(store, dead).set_aside) == 1
+    assert len(recovery.recover(store, dead).set_aside) == 1
 
 
 def test_a_reserved_run_is_not_woken_twice_until_its_worker_dies(store: Store) -> None:
@@ -119,7 +118,7 @@ def test_a_reserved_run_is_not_woken_twice_until_its_worker_dies(store: Store) -
     runs.reserve(store, run_id, "loader")
     assert runs.runnable(store, alive, 0) == ()
     assert runs.runnable(store, dead, 0) == (run_id,)
-    runs.recover(store, dead)
+    recovery.recover(store, dead)
     assert RunRow.get_by_id(run_id).reserved_by == ""
 
 
@@ -128,29 +127,13 @@ def test_an_interrupted_attempt_goes_before_other_tasks_of_its_plan(store: Store
     planned(store, spec("a"), spec("b"))
     first, second = (r.id for r in RunRow.select().where(RunRow.phase == "code").order_by(RunRow.id))
     take(store, first)
-    runs.recover(store, dead)
+    recovery.recover(store, dead)
     refusal = runs.claim(store, second, "o", "test", desks=False)
     assert isinstance(refusal, NotClaimed)
     assert refusal.kind == "later"
     with runs.finishing(store, take(store, first), RunState.DONE):
         pass
     take(store, second)
-
-
-def test_tasks_that_change_the_same_files_are_not_coded_at_once(store: Store) -> None:
-    """J2: their landings would be a conflict; tasks that name no file are tried all the same."""
-    shared, other = replace(spec("b"), file_paths=("x.py", "a.py")), replace(spec("c"), file_paths=("c.py",))
-    planned(store, replace(spec("a"), file_paths=("a.py",)), shared, other, replace(spec("d"), file_paths=()))
-    ids = [r.id for r in RunRow.select().where(RunRow.phase == "code").order_by(RunRow.id)]
-    first = take(store, ids[0])
-    refusal = runs.claim(store, ids[1], "o", "test")
-    assert isinstance(refusal, NotClaimed)
-    assert (refusal.kind, refusal.reason) == ("later", "another task of this plan is changing the same files")
-    for run_id in ids[2:]:
-        take(store, run_id)
-    with runs.finishing(store, first, RunState.DONE):
-        pass
-    take(store, ids[1])
 
 
 def test_a_deferred_run_waits_with_its_reason(store: Store, clock: FakeClock) -> None:
