@@ -1,7 +1,7 @@
 """What may be at work side by side; inside the caller's transaction.
 
-Tasks of one plan that meet in the same files go one after the other, in the plan's order, whether or not the planner said
-so. What has ended its worker is tried alone.
+Tasks of one plan that meet in the same files go one after the other, in the plan's order, also where the planner forgot
+to say so. What has ended its worker is tried alone.
 """
 
 from __future__ import annotations
