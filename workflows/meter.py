@@ -35,9 +35,9 @@ class Meter:
             self._accounts[threading.get_ident()] = 0.0
 
     def close(self) -> float | None:
-        """End this thread's account; None when a part of it could not be read."""
+        """End this thread's account; None when nothing was counted or a part could not be read."""
         with self._lock:
-            return self._accounts.pop(threading.get_ident(), None)
+            return self._accounts.pop(threading.get_ident(), None) or None
 
     def changed(self, holders: frozenset[int]) -> None:
         """Other threads hold slots than before (``Slots``)."""
@@ -56,7 +56,7 @@ class Meter:
     def _share(self) -> None:
         if not self._holders:
             return
-        joules = self._measurement.joules() if self._measurement is not None else None
+        joules = self._measurement.counted() if self._measurement is not None else None
         for thread in self._holders & self._accounts.keys():
             account = self._accounts[thread]
             if account is None or joules is None:

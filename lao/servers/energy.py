@@ -139,8 +139,12 @@ class Measurement:
 
     def joules(self) -> float | None:
         """Read once more; the joules so far."""
+        return self.counted() or None
+
+    def counted(self) -> float | None:
+        """The same, but 0.0 as long as the counters have not moved."""
         self.look()
-        return self._joules or None
+        return self._joules
 
     def look(self) -> None:
         """Add what was counted since the last look."""
