@@ -45,6 +45,7 @@ def examine(session: Session) -> dict[str, Any]:
                 "found": info is not None,
                 "loaded": bool(info and info.loaded),
                 "cpu_bytes": sum(i.cpu_bytes for i in info.loaded) if info else 0,
+                "parallel": next((i.parallel for i in info.loaded), None) if info else None,
                 "needed": needed,
                 "problem": f"{problem.message}; {problem.hint}" if problem and (info or needed) else "",
             }
@@ -53,6 +54,7 @@ def examine(session: Session) -> dict[str, Any]:
         "ok": not any(r["problem"] for r in roles),
         "server": settings.server.base_url,
         "manages_memory": server.manages_memory,
+        "wanted_parallel": settings.gpu.parallel,
         "models": sorted(models),
         "roles": roles,
     }
@@ -63,7 +65,7 @@ def _print(view: dict[str, Any]) -> None:
     if not view["manages_memory"]:
         emit("  chat only: models are not loaded and unloaded by LAO")
     for role in view["roles"]:
-        emit(f"  {role['role']:9} {role['key']}: {_state(role)}")
+        emit(f"  {role['role']:9} {role['key']}: {_state(role)}{_slots(role, view['wanted_parallel'])}")
     if not view["ok"]:
         emit("models of the server: " + (", ".join(view["models"]) or "none"))
         emit("→ change models in factory.yaml")
@@ -76,3 +78,9 @@ def _state(role: dict[str, Any]) -> str:
         return "not there"
     slow = f" ({role['cpu_bytes'] / 1e9:.1f} GB of it on the CPU)" if role["cpu_bytes"] else ""
     return ("loaded" if role["loaded"] else "ok") + slow
+
+
+def _slots(role: dict[str, Any], wanted: int) -> str:
+    """A note where the server answers fewer requests at once than ``gpu.parallel`` asks for."""
+    told = role["parallel"]
+    return f" (answers {told} at once, gpu.parallel is {wanted})" if told is not None and told < wanted else ""

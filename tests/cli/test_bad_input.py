@@ -8,10 +8,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from lao.cli.main import main
 from lao.config.overrides import CONFIG_VARIABLES, FLAGS_VARIABLE, VARIABLES
+from lao.servers.simulated.scenario import Scenario
 from lao.servers.simulated.server import SimulatedServer
 
 GOOD = "# Parts\n\n- task: part 1 | file: part_1.txt | content: x\n"
@@ -149,6 +151,19 @@ def test_an_embedder_that_is_a_language_model(tmp_path: Path, capsys: pytest.Cap
         code, said = health(capsys)
     assert code == 1
     assert "embedder  sim-coder: WRONG" in said
+
+
+@pytest.mark.parametrize(("wanted", "shown"), [(3, " (answers 2 at once, gpu.parallel is 3)"), (2, "")])
+def test_more_at_once_than_the_server_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wanted: int, shown: str
+) -> None:
+    """E7: a note at the role whose model is loaded; no more is sent than the server says."""
+    with SimulatedServer(Scenario(parallel=2)) as server:
+        httpx.post(f"{server.url}/api/v1/models/load", json={"model": "sim-coder"}).raise_for_status()
+        models = f"gpu: {{parallel: {wanted}}}\nmodels: {{coder: {{key: sim-coder}}}}\n"
+        (tmp_path / "factory.yaml").write_text(f"lm_studio_base_url: {server.url}\n{models}")
+        _, said = health(capsys)
+    assert f"coder     sim-coder: loaded{shown}\n" in said
 
 
 class Html(http.server.BaseHTTPRequestHandler):
