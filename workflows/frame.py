@@ -32,7 +32,8 @@ from workflows.calibrate import profile_of_run
 from workflows.energy import metered
 from workflows.factory import Factory, active
 from workflows.place import drop_desk
-from workflows.seats import Prepared, Seat
+from workflows.seats import Seat
+from workflows.slots import Prepared
 from workflows.wake import wake
 from workflows.work import Outcome, Work
 

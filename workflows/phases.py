@@ -13,7 +13,8 @@ from workflows import close, code, ingest, plan, review, verify, whole
 from workflows.factory import Factory, active
 from workflows.frame import Body, perform
 from workflows.queues import gpu, huey_for
-from workflows.seats import Prepared, prepare
+from workflows.seats import prepare
+from workflows.slots import Prepared
 
 log = logging.getLogger("lao")
 

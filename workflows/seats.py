@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Final
 
 from lao.core.chat import ChatAnswer, ChatRequest, Model, Usage
-from lao.core.errors import LaoError, Transient
+from lao.core.errors import Transient
 from lao.core.states import Role
 from lao.core.words import Event
+from lao.llm.failures import Failure
+from lao.llm.faults import Lasting
 from workflows.factory import Factory
+from workflows.slots import Prepared
 
-
-@dataclass(frozen=True)
-class Prepared:
-    """What the memory gate said: a model name to use and its real context, or why not."""
-
-    model_name: str = ""
-    context_length: int | None = None
-    problem: LaoError | None = None
+_TRIES: Final = 3
+"""Of one call whose model somebody unloads in the middle of a phase."""
 
 
 def prepare(factory: Factory, role: Role) -> Prepared:
@@ -28,20 +26,29 @@ def prepare(factory: Factory, role: Role) -> Prepared:
     Raises:
         Interrupted: the worker is stopping.
     """
-    slots, key = factory.slots, factory.model_settings(role).key
-    with slots.turn(key):
-        outcome = factory.ensure_resident(role)
-        wanted = factory.settings.gpu.parallel
-        told = outcome.instance.parallel if outcome.instance else None
-        slots.note(ready=outcome.ok, capacity=min(wanted, told) if told else wanted)
+    slots = factory.slots
+    with slots.turn(factory.model_settings(role).key) as known:
+        if known is not None:
+            return known
+        prepared, capacity = _made_resident(factory, role)
+        slots.note(prepared, capacity)
+        return prepared
+
+
+def _made_resident(factory: Factory, role: Role) -> tuple[Prepared, int]:
+    """What the gate says, and how many requests may be sent at once."""
+    outcome = factory.ensure_resident(role)
+    wanted = factory.settings.gpu.parallel
+    told = outcome.instance.parallel if outcome.instance else None
+    capacity = min(wanted, told) if told else wanted
     if outcome.ok and outcome.instance:
-        return Prepared(model_name=outcome.instance.instance_id, context_length=outcome.instance.context_length)
+        return Prepared(outcome.instance.instance_id, outcome.instance.context_length), capacity
     if outcome.ok:
-        return Prepared(model_name=key)
+        return Prepared(factory.model_settings(role).key), capacity
     problem = outcome.error or Transient(f"the memory gate said {outcome.reason}")
     if isinstance(problem, Transient):
         problem = Transient(problem.message, problem.hint, delay_s=outcome.delay_s or None)
-    return Prepared(problem=problem)
+    return Prepared(problem=problem), capacity
 
 
 class Seat:
@@ -73,6 +80,14 @@ class Seat:
     def leave(self, keep_s: float = 0.0) -> None:
         """See ``Slots.leave``."""
         self._factory.slots.leave(keep_s)
+
+    def lost(self) -> bool:
+        """The server says that it has no such instance: the next call loads the model again. False where loading is not
+        LAO's to do."""
+        if not self._factory.server.manages_memory:
+            return False
+        self._factory.slots.lost(self._key)
+        return True
 
     def reading_again_s(self, tokens_s: float | None) -> float:
         """Seconds that the server would read this conversation's own part again after another one was answered.
@@ -111,10 +126,17 @@ class SeatedModel:
         self._model, self._seat = model, seat
 
     def complete(self, request: ChatRequest) -> ChatAnswer:
-        self._seat.take()
-        answer = self._model.complete(self._seat.named(request))
-        self._seat.note(answer.usage)
-        return answer
+        for left in reversed(range(_TRIES)):
+            self._seat.take()
+            try:
+                answer = self._model.complete(self._seat.named(request))
+            except Lasting as error:
+                if error.failure is not Failure.UNKNOWN_MODEL or not left or not self._seat.lost():
+                    raise
+            else:
+                self._seat.note(answer.usage)
+                return answer
+        raise AssertionError("the last try returns or raises")
 
     def report(self, event: Event) -> None:
         """See ``lao.llm.client.OpenAIModel``."""

@@ -11,12 +11,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
-from lao.core.errors import Interrupted
+from lao.core.errors import Interrupted, LaoError
 
 _LOOK_S: Final = 0.5
 """How often one that waits asks whether the worker stops; everything else wakes it."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the memory gate said: a model name to use and its real context, or why not."""
+
+    model_name: str = ""
+    context_length: int | None = None
+    problem: LaoError | None = None
 
 
 class Slots:
@@ -46,8 +56,8 @@ class Slots:
         self._quiet_since = clock()
         self.model = ""
         """The model whose turn it is."""
-        self.ready = False
-        """Whether it was seen resident since its turn began."""
+        self.prepared: Prepared | None = None
+        """What the memory gate found, last seen since the model's turn began."""
         self.capacity = 1
         """How many may hold a slot at once."""
 
@@ -75,10 +85,17 @@ class Slots:
         with self._condition:
             self._forget(threading.get_ident())
 
+    @property
+    def ready(self) -> bool:
+        """Whether the present model was seen resident since its turn began."""
+        return self.prepared is not None
+
     @contextmanager
-    def turn(self, model: str) -> Iterator[bool]:
-        """Wait for the model's turn; the block makes it resident and sets ``ready``. Yields whether it may be relied on
-        already; if not, nobody else uses the GPU during the block.
+    def turn(self, model: str) -> Iterator[Prepared | None]:
+        """Wait for the model's turn. Yields what is known while others generate with it; None: nobody does, nobody will
+        during the block, and the block has to make the model resident (``note``).
+
+        A look while others generate could load a second instance beside one that the server has just loaded for them.
 
         Raises:
             Interrupted: the worker is stopping.
@@ -86,17 +103,24 @@ class Slots:
         me = threading.get_ident()
         with self._condition:
             self._under_way.setdefault(me, model)
-            self._await(model, lambda: not self._turning and (self.model == model or self._may_turn(me)))
+            self._await(model, lambda: self._is_in_use(model) or self._may_be_changed(model, me))
             self._turn_to(model)
-            ready = self.ready
-            self._turning = not ready
+            known = self.prepared if self._holders else None
+            self._turning = known is None
         try:
-            yield ready
+            yield known
         finally:
             with self._condition:
-                if not ready:
+                if known is None:
                     self._turning = False
                 self._condition.notify_all()
+
+    def _is_in_use(self, model: str) -> bool:
+        return self.model == model and self.ready and bool(self._holders)
+
+    def _may_be_changed(self, model: str, me: int) -> bool:
+        idle = not self._holders and not self._turning
+        return idle and (self.model == model or self._may_turn(me))
 
     def take(self, model: str) -> bool:
         """Wait for a slot and hold it; False when it is not the model's turn or the model is not ready (``turn``)."""
@@ -105,18 +129,26 @@ class Slots:
             if me in self._holders:
                 return True
             self._under_way.setdefault(me, model)
-            self._await(model, lambda: self.model != model or not self.ready or self._taken(me) < self.capacity)
-            if self.model != model or not self.ready:
+            self._await(model, lambda: self._must_turn(model) or self._is_free(me))
+            if self._must_turn(model):
                 return False
             self._kept.pop(me, None)
             self._holders.add(me)
             self._changed(frozenset(self._holders))
             return True
 
-    def note(self, *, ready: bool, capacity: int) -> None:
+    def note(self, prepared: Prepared, capacity: int) -> None:
         """What making the present model resident came to; for the block of ``turn``."""
         with self._condition:
-            self.ready, self.capacity = ready, max(1, capacity)
+            self.prepared = prepared if prepared.problem is None else None
+            self.capacity = max(1, capacity)
+
+    def lost(self, model: str) -> None:
+        """The server does not have this model in memory any more; this thread's slot is given up."""
+        with self._condition:
+            self._leave(threading.get_ident())
+            if model == self.model:
+                self.prepared = None
 
     def leave(self, keep_s: float = 0.0) -> None:
         """Give the slot up, if this thread holds one.
@@ -130,10 +162,14 @@ class Slots:
                 self._kept[me] = self._clock() + keep_s
             self._leave(me)
 
-    def _taken(self, me: int) -> int:
-        """Slots that this thread cannot have now."""
+    def _must_turn(self, model: str) -> bool:
+        return self.model != model or not self.ready
+
+    def _is_free(self, me: int) -> bool:
+        """Whether there is a slot for this thread, and nobody looks at what is resident just now."""
         now = self._clock()
-        return len(self._holders | {thread for thread, until in self._kept.items() if until > now and thread != me})
+        kept = {thread for thread, until in self._kept.items() if until > now and thread != me}
+        return not self._turning and len(self._holders | kept) < self.capacity
 
     def _leave(self, thread: int) -> None:
         if thread in self._holders:
@@ -151,7 +187,7 @@ class Slots:
 
     def _turn_to(self, model: str) -> None:
         if model != self.model:
-            self.model, self.ready = model, False
+            self.model, self.prepared = model, None
             self._quiet_since = self._clock()
 
     def _may_turn(self, me: int) -> bool:

@@ -9,10 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from lao.core.clock import FakeClock
-from lao.core.errors import Interrupted
-from workflows.slots import Slots
+from lao.core.errors import Interrupted, Transient
+from workflows.slots import Prepared, Slots
 
 WAIT_S = 10.0
+SEEN, GONE = Prepared("instance"), Prepared(problem=Transient("no memory"))
 
 
 class Phase:
@@ -47,8 +48,9 @@ class Phase:
 
 
 def ready(slots: Slots, model: str, capacity: int = 1) -> None:
-    with slots.turn(model):
-        slots.note(ready=True, capacity=capacity)
+    with slots.turn(model) as known:
+        if known is None:
+            slots.note(SEEN, capacity)
 
 
 @pytest.mark.parametrize("capacity", [1, 2])
@@ -132,15 +134,16 @@ def test_one_loads_and_the_others_wait_for_it() -> None:
     loading, loaded = threading.Event(), threading.Event()
 
     def load() -> None:
-        with slots.turn("a") as is_ready:
-            assert is_ready is False
+        with slots.turn("a") as known:
+            assert known is None
             loading.set()
             assert loaded.wait(WAIT_S)
-            slots.note(ready=True, capacity=1)
+            slots.note(SEEN, 1)
+        assert slots.take("a") is True
 
-    def look() -> bool:
-        with slots.turn("a") as is_ready:
-            return is_ready
+    def look() -> Prepared | None:
+        with slots.turn("a") as known:
+            return known
 
     one.start(load)
     assert loading.wait(WAIT_S)
@@ -149,18 +152,49 @@ def test_one_loads_and_the_others_wait_for_it() -> None:
     loaded.set()
     assert one.is_done()
     assert other.is_done()
-    assert other.result is True
+    assert other.result is SEEN
+
+
+def test_nobody_looks_while_others_generate() -> None:
+    """E1: what a look found missing it would load, beside what the server loads for the request that is under way; the
+    look waits for the next quiet moment, and nobody begins to generate during it."""
+    slots = Slots()
+    one, other, third = Phase(), Phase(), Phase()
+    one.do(lambda: ready(slots, "a", 2))
+    one.do(lambda: slots.take("a"))
+    looking, over = threading.Event(), threading.Event()
+
+    def look() -> None:
+        with slots.turn("a") as known:
+            assert known is None
+            looking.set()
+            assert over.wait(WAIT_S)
+            slots.note(SEEN, 2)
+
+    other.do(lambda: slots.lost("a"))
+    other.start(look)
+    assert not looking.wait(0.05)
+    one.do(slots.leave)
+    assert looking.wait(WAIT_S)
+    third.start(lambda: slots.take("a"))
+    assert third.is_done()
+    assert third.result is False  # it is not known to be there
+    third.start(lambda: ready(slots, "a", 2))
+    assert not third.is_done(0.05)
+    over.set()
+    assert other.is_done()
+    assert third.is_done()
 
 
 def test_a_load_that_failed_is_tried_by_the_next() -> None:
     """E1: a model that did not come up is not taken for resident."""
     slots = Slots()
     with slots.turn("a") as first:
-        slots.note(ready=False, capacity=1)
+        slots.note(Prepared(problem=Transient("no memory")), 1)
     assert slots.take("a") is False
     with slots.turn("a") as second:
-        slots.note(ready=True, capacity=1)
-    assert (first, second, slots.take("a")) == (False, False, True)
+        slots.note(SEEN, 1)
+    assert (first, second, slots.take("a")) == (None, None, True)
 
 
 def test_who_waits_hears_that_the_worker_stops() -> None:
@@ -200,8 +234,9 @@ def test_no_two_models_whatever_happens() -> None:
                 continue
             for _ in range(dice.randint(1, 3)):
                 while not slots.take(model):
-                    with slots.turn(model):
-                        slots.note(ready=dice.random() > 0.1, capacity=capacity)
+                    with slots.turn(model) as known:
+                        if known is None:
+                            slots.note(SEEN if dice.random() > 0.1 else GONE, capacity)
                 slots.leave()
             slots.end()
             made += 1

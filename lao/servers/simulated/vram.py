@@ -33,6 +33,7 @@ class Vram:
         self._scenario = scenario
         self._clock = clock
         self._lock = threading.RLock()
+        self._just_in_time = threading.Lock()
         self._instances: list[Instance] = []
         self._memory = SimMemory(scenario, clock)
         self._log: list[dict[str, Json]] = []
@@ -118,12 +119,17 @@ class Vram:
             found = self._answering(name)
             if found is not None:
                 return found
-            loaded = [i for i in self._instances if i.loaded]
-            model = self._model(name)
-            for old in [i for i in loaded if i.jit and model.type == "llm"]:
-                self._remove(old)  # LM Studio keeps the last just-in-time model only
-        whole = self._scenario.api == "openai"  # nothing is loaded there, so nobody chose a length
-        return self._load(model, model.max_context_length if whole else self._scenario.jit_context_length, jit=True)
+        with self._just_in_time:  # a second chat for a model that is on its way gets that one
+            with self._lock:
+                found = self._answering(name)
+                if found is not None:
+                    return found
+                loaded = [i for i in self._instances if i.loaded]
+                model = self._model(name)
+                for old in [i for i in loaded if i.jit and model.type == "llm"]:
+                    self._remove(old)  # LM Studio keeps the last just-in-time model only
+            whole = self._scenario.api == "openai"  # nothing is loaded there, so nobody chose a length
+            return self._load(model, model.max_context_length if whole else self._scenario.jit_context_length, jit=True)
 
     def note_completion(self, **fields: Json) -> dict[str, Json]:
         """Log a chat request; the entry's ``status`` may be changed through ``finish``."""
