@@ -1,0 +1,115 @@
+"""What LAO promises whatever happens to it, and the experiments that try to break it: docs/guarantees.md."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+PROMISES: Final = MappingProxyType(
+    {
+        "P1": "What LAO has acknowledged (a plan, an answer, a verdict, an end) survives any kill and any power cut.",
+        "P2": "No task, commit, attempt or verdict happens or counts twice.",
+        "P3": "A crash costs at most the model calls in flight; finished ones are taken from the journal.",
+        "P4": "Each commit of LAO is whole and there once; your branches, index and uncommitted work stay as they are.",
+        "P5": "Work that has not passed its checks is never seen in a plan's folder.",
+        "P6": "Two workers never do the same work; one that was taken for dead writes nothing when it wakes.",
+        "P7": "What is not a task's fault (server away, disk full, a conflict) uses none of its attempts.",
+        "P8": "No process of a dead worker goes on working.",
+        "P9": "A phase that crashes its worker again and again is set aside, alone, and stalls nothing.",
+        "P10": "LAO never runs on a state file that is damaged or of another version: it recovers or says what to do.",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A command that injects faults and counts violations.
+
+    Attributes:
+        name: unique; what ``--only`` takes.
+        what: the faults, in a line.
+        promises: those that it tries to break.
+        command: by slice ("ci", "nightly", "release"); a slice that is missing takes the next smaller one. It prints
+            a JSON object with ``violations`` (a list) and the number of faults under ``count``, or is pytest.
+        count: the key of the number of faults in that object; "" for pytest, whose tests are counted.
+    """
+
+    name: str
+    what: str
+    promises: tuple[str, ...]
+    command: dict[str, tuple[str, ...]]
+    count: str = ""
+
+    def arguments(self, slice_: str) -> list[str]:
+        """The command line of a slice."""
+        order = ("release", "nightly", "ci")
+        found = next(self.command[s] for s in order[order.index(slice_) :] if s in self.command)
+        return [sys.executable, "-m", *found]
+
+
+def sweep(*extra: str) -> dict[str, tuple[str, ...]]:
+    """Kill sweeps of growing size."""
+    return {
+        name: ("tests.durability.kill_sweep", "--kills", str(kills), *extra)
+        for name, kills in (("ci", 30), ("nightly", 500), ("release", 5000))
+    }
+
+
+EXPERIMENTS: Final = (
+    Experiment(
+        "kills",
+        "kill -9 of everything at random moments of ten independent tasks, four under way at once",
+        ("P1", "P2", "P3", "P4", "P5", "P8"),
+        sweep(),
+        "kills",
+    ),
+    Experiment(
+        "kills-chained",
+        "the same with tasks that build on one another before they are reviewed",
+        ("P1", "P2", "P3", "P4"),
+        sweep("--early"),
+        "kills",
+    ),
+    Experiment(
+        "crash-points",
+        "a worker kills itself at every named crash point, at the first and the fifth pass",
+        ("P1", "P2", "P3", "P4"),
+        {"ci": ("pytest", "-q", "tests/durability/test_crash_points.py")},
+    ),
+    Experiment(
+        "whole",
+        "kill -9 while a plan's commands run on the whole",
+        ("P1", "P8"),
+        {"ci": ("pytest", "-q", "tests/durability/test_whole_killed.py")},
+    ),
+    Experiment(
+        "orphans",
+        "the worker alone is killed while its commands have children",
+        ("P8",),
+        {"ci": ("pytest", "-q", "tests/durability/test_processes.py")},
+    ),
+    Experiment(
+        "hands",
+        "somebody unloads the model by hand every 0.7 s while phases are under way",
+        ("P7",),
+        {"ci": ("pytest", "-q", "tests/durability/test_hands_on_the_server.py")},
+    ),
+    Experiment(
+        "claims",
+        "stale workers, dead owners, crashes in a row, landings and lines killed half-way, on the real SQLite and git",
+        ("P2", "P4", "P5", "P6", "P9"),
+        {
+            "ci": (
+                "pytest",
+                "-q",
+                "tests/state",
+                "tests/durable",
+                "tests/workspace/test_desks.py",
+                "tests/workspace/test_lines.py",
+                "tests/workspace/test_commits.py",
+            )
+        },
+    ),
+)
