@@ -264,11 +264,12 @@ def check_whole_early(plan_id: str, now: float) -> list[int]:
 
 
 def end_plan(plan_id: str, state: PlanState, now: float, reason: str = "") -> None:
-    """End a plan that is not over; its open runs are skipped."""
+    """End a plan that is not over; its open runs are skipped, and one at work (of all commands) is no longer needed."""
     plan = PlanRow.get_by_id(plan_id)
     if PlanState(plan.state) in TERMINAL_PLANS:
         return
-    for row in RunRow.select().where(RunRow.plan == plan, RunRow.state.in_(_OPEN_RUNS)):
+    unfinished = [*_OPEN_RUNS, RunState.RUNNING.value]
+    for row in RunRow.select().where(RunRow.plan == plan, RunRow.state.in_(unfinished)):
         move_run(row, RunState.SKIPPED)
     move_plan(plan, state, now, reason=reason)
 
