@@ -62,6 +62,8 @@ def _end_plan_phase(factory: Factory, claim: Claim, error: LaoError, reason: str
     plan_id = claim.run.plan_id
     if claim.run.phase is Phase.WHOLE:  # evidence gathered early: what is missing, the close gathers
         return pipeline.unblock_successors(claim.run.id, now)
+    if claim.run.phase is Phase.CLOSE and pipeline.open_tasks(plan_id):  # set back meanwhile: it comes again after them
+        return []
     attempts_left = claim.run.attempt < factory.settings.orchestration.max_task_attempts
     if isinstance(error, AttemptFailed) and attempts_left:
         return pipeline.next_plan_run(plan_id, claim.run.phase, now)

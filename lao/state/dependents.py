@@ -15,6 +15,8 @@ from lao.state.transitions import move_run, move_task
 VERIFIED, APPROVED = "verified", "approved"
 """What a task had reached when it was sent back: its review is still to come, or it has passed it."""
 
+_ENDED = [TaskState.FAILED.value, TaskState.NEEDS_HUMAN.value, TaskState.CANCELLED.value]
+_NOT_BEGUN = [TaskState.WAITING.value, TaskState.READY.value]
 _OPEN_RUNS = [RunState.BLOCKED.value, RunState.READY.value]
 
 
@@ -77,6 +79,27 @@ def hold(task: Any, now: float, reached: str) -> None:
     """Send a task back to wait for what it needs; ``reached`` is what its work is worth if its checks still pass."""
     skip_open_runs(task)
     move_task(task, TaskState.WAITING, now, recheck=reached)
+
+
+def end_stranded(plan_id: str, now: float) -> None:
+    """What needs a task that ended without success, and is not at work, ends too, with the reason.
+
+    What is at work goes on; it is held at its end and comes here then.
+    """
+    need = TaskRow.alias()
+    stranded = (
+        TaskRow.select(TaskRow, need.title.alias("needed"), need.state.alias("ended"))
+        .join(DependencyRow, on=DependencyRow.task == TaskRow.id)
+        .join(need, on=DependencyRow.needs == need.id)
+        .where(TaskRow.plan == plan_id, TaskRow.state.in_(_NOT_BEGUN), need.state.in_(_ENDED))
+        .order_by(TaskRow.seq)
+        .objects()
+    )
+    while (row := stranded.clone().first()) is not None:
+        reason = f"needs task {row.needed!r}, which is {row.ended}"
+        skip_open_runs(row)
+        cancelled = row.ended == TaskState.CANCELLED.value
+        move_task(row, TaskState.CANCELLED if cancelled else TaskState.FAILED, now, reason=reason, feedback=[reason])
 
 
 def give_back(task: Any) -> None:

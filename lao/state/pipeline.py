@@ -175,8 +175,7 @@ def complete_task(task_id: int, now: float, *, early: bool = False) -> list[int]
     """
     task = TaskRow.get_by_id(task_id)
     if early and not dependents.needs_are_met(task, early=True):
-        dependents.hold(task, now, dependents.APPROVED)
-        return []
+        return _hold(task, now, dependents.APPROVED)
     move_task(task, TaskState.COMPLETED, now, reason="", recheck="")
     return start_dependents(task, now, early=early) + close_if_over(task.plan_id, now)
 
@@ -188,17 +187,25 @@ def pass_verification(task_id: int, run_id: int, now: float, *, early: bool) -> 
         dependents.skip_open_runs(task)
         return complete_task(task_id, now, early=early)
     if early and not dependents.needs_are_met(task, early=True):
-        dependents.hold(task, now, dependents.VERIFIED)
-        return []
+        return _hold(task, now, dependents.VERIFIED)
     TaskRow.update(recheck="").where(TaskRow.id == task_id).execute()
     ready = unblock_successors(run_id, now)
     return ready + (start_dependents(task, now, early=True) if early else [])
 
 
+def _hold(task: Any, now: float, reached: str) -> list[int]:
+    """Wait for what the task needs; where that is over already, the task is over too."""
+    dependents.hold(task, now, reached)
+    dependents.end_stranded(task.plan_id, now)
+    return close_if_over(task.plan_id, now)
+
+
 def reject(task_id: int, now: float, *, early: bool, **retry: Any) -> list[int]:
     """A review rejected the task: another attempt (``retry_or_fail``); with ``early``, what was built on it waits."""
     if early:
-        dependents.reopen(TaskRow.get_by_id(task_id), now)
+        task = TaskRow.get_by_id(task_id)
+        dependents.reopen(task, now)
+        dependents.end_stranded(task.plan_id, now)
     return retry_or_fail(task_id, now, **retry)
 
 
@@ -212,23 +219,12 @@ def start_dependents(task: Any, now: float, *, early: bool) -> list[int]:
 
 
 def end_task(task_id: int, state: TaskState, now: float, reason: str) -> list[int]:
-    """End a task as failed, needs_human or cancelled; tasks that wait for it fail with the reason."""
+    """End a task as failed, needs_human or cancelled; tasks that wait for it end with the reason."""
     task = TaskRow.get_by_id(task_id)
     dependents.skip_open_runs(task)
     move_task(task, state, now, reason=reason)
-    for row in dependents.of(task):
-        if row.state == TaskState.WAITING.value:
-            why = f"needs task {task.title!r}, which is {state.value}"
-            follow = TaskState.CANCELLED if state is TaskState.CANCELLED else TaskState.FAILED
-            _end_dependent(row, follow, now, why)
+    dependents.end_stranded(task.plan_id, now)
     return close_if_over(task.plan_id, now)
-
-
-def _end_dependent(task: TaskRow, state: TaskState, now: float, reason: str) -> None:
-    move_task(task, state, now, reason=reason, feedback=[reason])
-    for row in dependents.of(task):
-        if row.state == TaskState.WAITING.value:
-            _end_dependent(row, state, now, f"needs task {task.title!r}, which is {state.value}")
 
 
 def open_tasks(plan_id: str) -> int:
@@ -268,11 +264,12 @@ def check_whole_early(plan_id: str, now: float) -> list[int]:
 
 
 def end_plan(plan_id: str, state: PlanState, now: float, reason: str = "") -> None:
-    """End a plan that is not over; its open runs are skipped."""
+    """End a plan that is not over; its open runs are skipped, and one at work (of all commands) is no longer needed."""
     plan = PlanRow.get_by_id(plan_id)
     if PlanState(plan.state) in TERMINAL_PLANS:
         return
-    for row in RunRow.select().where(RunRow.plan == plan, RunRow.state.in_(_OPEN_RUNS)):
+    unfinished = [*_OPEN_RUNS, RunState.RUNNING.value]
+    for row in RunRow.select().where(RunRow.plan == plan, RunRow.state.in_(unfinished)):
         move_run(row, RunState.SKIPPED)
     move_plan(plan, state, now, reason=reason)
 

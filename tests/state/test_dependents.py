@@ -216,3 +216,43 @@ def test_any_graph_comes_to_its_end(store: Store, seed: int) -> None:
     for task in plans.tasks_of(store, plan):
         ground[task.spec.title] = {task.id}.union(*(ground[name] for name in task.spec.dependencies))
         assert all(coded[other] < last[task.id] for other in ground[task.spec.title])
+
+
+def reject_for_good(store: Store, task: int, *, parks: bool) -> None:
+    """The review ends the task: it has used its rounds, or asks for a person."""
+    claim = take(store, ready_run(Phase.REVIEW, task))
+    with runs.finishing(store, claim, RunState.DONE) as now:
+        if parks:
+            pipeline.end_task(task, TaskState.NEEDS_HUMAN, now, "look at it")
+        else:
+            pipeline.reject(task, now, early=True, counter="rejections", cap=1, feedback=["no"], reason="no")
+
+
+@pytest.mark.parametrize("parks", [False, True])
+@pytest.mark.parametrize("phase", [Phase.CODE, Phase.VERIFY, Phase.REVIEW])
+def test_what_is_at_work_on_a_task_that_ended_does_not_wait_for_it_for_ever(
+    store: Store, phase: Phase, parks: bool
+) -> None:
+    """K1: a task that was at work when the one it is built on failed ends with it, and so does the plan."""
+    a, b, c = ids(store, planned(store, spec("a"), spec("b", "a"), spec("c", "b")))
+    code(store, a)
+    verify(store, a)
+    for step, do in ((Phase.CODE, code), (Phase.VERIFY, verify)):
+        if phase is not step:
+            do(store, b)
+        else:
+            break
+    working = take(store, ready_run(phase, b))
+    reject_for_good(store, a, parks=parks)
+    with runs.finishing(store, working, RunState.DONE) as now:
+        if phase is Phase.CODE:
+            pipeline.unblock_successors(working.run.id, now)
+        elif phase is Phase.VERIFY:
+            pipeline.pass_verification(b, working.run.id, now, early=True)
+        else:
+            pipeline.complete_task(b, now, early=True)
+    if phase is Phase.CODE:
+        verify(store, b)
+    assert [state(store, t) for t in (b, c)] == ["failed", "failed"]
+    assert "'a'" in plans.task(store, b).reason
+    assert ready_run(Phase.CLOSE)

@@ -211,3 +211,23 @@ def test_the_close_waits_for_an_early_check_that_has_begun(store: Store) -> None
                 assert pipeline.unblock_successors(claim.run.id, now) == [close.id]
         else:
             assert RunRow.get(RunRow.plan == plan_id, RunRow.phase == Phase.WHOLE.value).state == "skipped"
+
+
+def test_a_plan_that_ends_during_its_early_check_leaves_no_open_run(store: Store) -> None:
+    """A close that was queued before it, and found tasks set back meanwhile, does not wait for it: it is not needed."""
+    plan_id = planned(store, spec("a"), spec("b"))
+    a, b = (t.id for t in plans.tasks_of(store, plan_id))
+    verified(store, b)
+    finish_phase(store, Phase.REVIEW, b)
+    with runs.finishing(store, take(store, ready_run(Phase.CODE, a)), RunState.FAILED) as now:
+        (close,) = pipeline.end_task(a, TaskState.NEEDS_HUMAN, now, "look at it")
+    assert plans.retry(store, plan_id)[0] == 1
+    verified(store, a)
+    early = take(store, ready_run(Phase.WHOLE))
+    finish_phase(store, Phase.REVIEW, a)
+    with runs.finishing(store, take(store, close), RunState.DONE) as now:
+        pipeline.end_plan(plan_id, PlanState.COMPLETED, now)
+    assert RunRow.get_by_id(early.run.id).state == "skipped"
+    with pytest.raises(LostClaim), runs.finishing(store, early, RunState.DONE):
+        pytest.fail("it came too late")
+    assert RunRow.select().where(RunRow.state.in_(["ready", "running", "blocked"])).count() == 0

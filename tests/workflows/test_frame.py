@@ -11,7 +11,9 @@ from huey.exceptions import CancelExecution, RetryTask
 from lao.core.errors import AttemptFailed, Interrupted, NeedsHuman, Terminal, Transient
 from lao.core.states import Phase
 from lao.state import ledger, plans, queries, runs
+from lao.state.records import Claim
 from tests.workflows.conftest import Plant
+from workflows import failures
 from workflows.frame import Prepared, perform
 from workflows.services import keep_alive
 from workflows.work import Outcome, Work
@@ -107,6 +109,22 @@ def test_errors_that_end_a_task_end_its_plan_with_them(plant: Open, error: Excep
     assert factory.plans()[0]["state"] == state
     count, _ = plans.retry(factory.factory.store, None)
     assert count == 1
+
+
+def test_a_close_that_fails_does_not_end_a_plan_whose_tasks_were_set_back(plant: Open) -> None:
+    """K1: retry-failed while the plan was being closed, and then the close fails: the tasks are still worked on."""
+    factory = plant()
+    with pytest.raises(CancelExecution):
+        perform(Phase.CODE, coding(factory), raising(NeedsHuman("look at it")), READY)
+    store = factory.factory.store
+    (close,) = runs.runnable(store, lambda _o: None, 0)
+    claim = runs.claim(store, close, factory.factory.owner.to_text(), "v")
+    assert isinstance(claim, Claim)
+    assert plans.retry(store, None)[0] == 1
+    assert failures.end_run(factory.factory, claim, NeedsHuman("no git")) == []
+    assert factory.plans()[0]["state"] == "active"
+    factory.turn()
+    assert factory.plans()[0]["state"] == "completed"
 
 
 def test_an_interrupted_run_goes_back_untouched(plant: Open) -> None:
