@@ -69,7 +69,7 @@ def at_work(it: Plant, huey: queues.FactoryHuey) -> Iterator[threading.Thread]:
 
 @pytest.mark.parametrize("with_git", [True, False])
 def test_a_phase_at_work_ends_with_its_command_and_leaves_nothing(plant: Open, tmp_path: Path, with_git: bool) -> None:
-    """Its command would take ten minutes: it is ended at once, nothing of the attempt is in the folder, no desk stays."""
+    """Its command would take ten minutes: it ends at once; nothing of the attempt is in the folder, nor its desk."""
     begun = tmp_path / "begun"
     it = plant(git={"enabled": with_git})
     it.submit("slow", plan_of(2, test=f"test -e part_1.txt -a ! -e {begun} && touch {begun} && sleep 600"))
