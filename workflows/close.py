@@ -45,12 +45,14 @@ def _standing(work: Work) -> Standing:
 def judge(states: list[TaskState], results: tuple[CommandResult, ...]) -> tuple[PlanState, str]:
     """How a plan ends: the worst of its tasks decides, and a failing command on the whole is never "completed"."""
     waiting = states.count(TaskState.NEEDS_HUMAN)
-    failed = states.count(TaskState.FAILED) + states.count(TaskState.CANCELLED)
+    failed, cancelled = states.count(TaskState.FAILED), states.count(TaskState.CANCELLED)
     broken = [result.command for result in results if not result.passed]
     if waiting:
         return PlanState.NEEDS_HUMAN, f"{waiting} of {len(states)} tasks need a person"
     if failed:
         return PlanState.FAILED, f"{failed} of {len(states)} tasks failed"
+    if cancelled:  # what fails on the whole then may fail for want of them
+        return PlanState.CANCELLED, f"{cancelled} of {len(states)} tasks were cancelled"
     if broken:
         return PlanState.FAILED, f"on the whole, {broken[0]!r} fails"
     return PlanState.COMPLETED, ""

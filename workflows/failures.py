@@ -30,7 +30,7 @@ def end_run(factory: Factory, claim: Claim, error: LaoError) -> list[int]:
 
 def set_aside(factory: Factory, run_id: int, reason: str) -> list[int]:
     """Park a run that crashes its worker again and again."""
-    claim = runs.claim(factory.store, run_id, factory.owner.to_text(), "")
+    claim = runs.claim(factory.store, run_id, factory.owner.to_text(), "", to_end=True)
     if not isinstance(claim, Claim):
         return []
     return end_run(factory, claim, NeedsHuman(reason, "look at the log, then 'lao retry-failed'"))

@@ -31,7 +31,7 @@ from workflows import failures
 from workflows.calibrate import profile_of_run
 from workflows.energy import metered
 from workflows.factory import Factory, active
-from workflows.place import drop_desk
+from workflows.place import clear_away, drop_desk
 from workflows.seats import Seat
 from workflows.slots import Prepared
 from workflows.wake import wake
@@ -68,7 +68,7 @@ def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) ->
         with factory.heartbeat.holding(claim), metered(factory, claim):
             _work(factory, claim, body, prepared)
     except LostClaim as error:
-        log.warning("run %s: %s; its result is dropped", run_id, error.message)
+        _lost(factory, claim, error)
         raise CancelExecution(retry=False) from error
     finally:
         factory.slots.end()
@@ -129,6 +129,17 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
         _over(factory, claim, ready)
         if not outcome.chain:
             raise CancelExecution(retry=False)
+
+
+def _lost(factory: Factory, claim: Claim, error: LostClaim) -> None:
+    """The run was taken away: by another worker, which goes on with what is there, or by somebody who cancelled it."""
+    run = runs.get(factory.store, claim.run.id)
+    if run is None or run.state is not RunState.SKIPPED:
+        log.warning("run %s: %s; its result is dropped", claim.run.id, error.message)
+        return
+    folder = plans.get(factory.store, run.plan_id).workspace
+    clear_away(factory, run.id, run.task_id, run.phase, folder)
+    _report(factory, claim, "cancelled")
 
 
 def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from lao.core.errors import AttemptFailed
+from lao.core.states import Phase
 from lao.core.steps import StepKind
 from lao.core.words import Json
 from lao.state import journal
 from lao.state.records import Claim
+from lao.state.store import Store
 from lao.workspace.desks import Desk
 from lao.workspace.folder_copy import FolderCopy
 from lao.workspace.git import Repository
 from workflows.factory import Factory
 from workflows.traces import commit
 from workflows.work import Work
+
+log = logging.getLogger("lao")
 
 _LAND = "land"
 
@@ -98,6 +104,38 @@ def bring_home(work: Work, place: Place, candidate: str | None) -> tuple[str | N
             commit_id = commit(work, repository, message=message, what="coder", paths=paths)
         work.steps.run(StepKind.REPEATABLE, "hand over", lambda: repository.hand_over(run))
     return commit_id, landed
+
+
+def take_back(store: Store, repository: Repository, run_id: int) -> None:
+    """Bring the plan's folder into order after a run that was cancelled: what it had committed stays, what it had
+    landed and not committed is undone. The caller keeps others from the folder. Safe to repeat."""
+    steps = journal.load(store, run_id)
+    commits = [step for step in steps if step.label.startswith("commit:") and step.intent]
+    made = [step.done or repository.settle(step.intent) for step in commits]
+    landed = next((step.intent for step in steps if step.label == _LAND and step.intent), None)
+    if landed is None or any(made):
+        return
+    try:
+        undone = repository.take_back(landed)
+    except AttemptFailed as error:
+        log.warning("run %s was cancelled while it landed; its changes stay in the folder: %s", run_id, error.message)
+    else:
+        log.info("run %s was cancelled while it landed; undone: %s", run_id, ", ".join(undone) or "nothing")
+
+
+def clear_away(factory: Factory, run_id: int, task_id: int | None, phase: Phase, folder: Path) -> None:
+    """Remove where a cancelled attempt worked: its desk, or without git what it did in the plan's folder."""
+    if phase is not Phase.CODE:
+        return
+    state = factory.settings.paths.state_dir
+    if factory.desks:
+        Desk(state / "desks", run_id, "").drop()
+        return
+    place = state / "checkpoints" / f"task-{task_id}"
+    if place.is_dir() and any(step.label == "checkpoint" and step.done for step in journal.load(factory.store, run_id)):
+        copy = FolderCopy(folder, place)
+        copy.restore()
+        copy.drop()
 
 
 def drop_desk(factory: Factory, claim: Claim) -> None:

@@ -7,7 +7,7 @@ import logging
 from lao.core.errors import LaoError
 from lao.durable.holding import owner_alive
 from lao.durable.processes import kill_marked
-from lao.state import recovery, runs
+from lao.state import pauses, plans, recovery, runs
 from workflows import failures, queues
 from workflows.factory import Factory
 from workflows.wake import wake
@@ -28,6 +28,15 @@ def reconcile(factory: Factory, grace_s: float = 0.0) -> int:
     for run in found.set_aside:
         for ready in failures.set_aside(factory, run.id, f"phase {run.phase.value} keeps crashing its worker"):
             wake(factory.store, ready)
+    return wake_forgotten(factory, grace_s)
+
+
+def wake_forgotten(factory: Factory, grace_s: float = 0.0) -> int:
+    """Wake the runs that are ready and have no message; returns how many.
+
+    Args:
+        grace_s: spare those that became ready this short ago.
+    """
     forgotten = runs.runnable(factory.store, owner_alive, grace_s)
     if not forgotten:
         return 0
@@ -38,10 +47,26 @@ def reconcile(factory: Factory, grace_s: float = 0.0) -> int:
     return len(lost)
 
 
+def tell_pauses(factory: Factory, told: dict[str, float]) -> dict[str, float]:
+    """Log what has been paused and resumed since ``told``; returns what is paused now (``lao.state.pauses.every``)."""
+    now = pauses.every(factory.store)
+    for plan_id in sorted(now.keys() - told.keys()):
+        log.info("PAUSED: %s; what is at work ends its phase, nothing new is begun", _name(factory, plan_id))
+    for plan_id in sorted(told.keys() - now.keys()):
+        log.info("no longer paused: %s", _name(factory, plan_id))
+    return now
+
+
+def _name(factory: Factory, plan_id: str) -> str:
+    return plans.get(factory.store, plan_id).name if plan_id else "all plans"
+
+
 def reconcile_forever(factory: Factory) -> None:
     """The reconciler's thread in the cpu consumer. An error of one pass is logged, and the next pass tries again."""
+    told: dict[str, float] = {}
     while not factory.stop.wait(EVERY_S):
         try:
+            told = tell_pauses(factory, told)
             woken = reconcile(factory, GRACE_S)
         except LaoError as error:
             log.warning("reconciler: %s", error.message)

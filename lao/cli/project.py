@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lao.cli.context import Session
@@ -27,8 +29,18 @@ def open_project(session: Session) -> Iterator[Factory]:
         factory.close()
 
 
-def exit_code(outcome: dict[str, int]) -> int:
-    """0 all completed, 4 when something needs a person, else 3 when something failed or was cancelled."""
-    if outcome["needs_human"]:
+def path_of(session: Session, reference: str) -> Path:
+    """What a reference to a plan is as a path; there may be no such file."""
+    return ((session.cwd or Path.cwd()) / Path(reference).expanduser()).resolve()
+
+
+def since(at: float) -> str:
+    """A moment (seconds since the epoch) in local time, for a person."""
+    return dt.datetime.fromtimestamp(at, dt.timezone.utc).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def exit_code(outcome: dict[str, int], *, paused: int = 0) -> int:
+    """0 all completed, 4 when something needs a person or is paused, else 3 when something failed or was cancelled."""
+    if outcome["needs_human"] or paused:
         return NEEDS_PERSON
     return SOME_FAILED if outcome["failed"] or outcome["cancelled"] else 0

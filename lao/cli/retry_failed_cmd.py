@@ -5,10 +5,13 @@ from __future__ import annotations
 import click
 
 from lao.cli.context import Session, emit, emit_json, say
-from lao.cli.project import open_project
+from lao.cli.project import open_project, path_of
 
 
-@click.command(help="Give failed and parked tasks another set of attempts, of one plan (id, name or file) or of all.")
+@click.command(
+    help="Give failed and parked tasks another set of attempts, of all plans, or of one (id, name or file) with what "
+    "was cancelled of it."
+)
 @click.argument("plan", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -18,10 +21,10 @@ def command(ctx: click.Context, plan: str | None, as_json: bool) -> None:
         say("reset-failed is deprecated: use retry-failed")
     with open_project(session) as factory:
         import workflows.phases  # noqa: F401  # registers the tasks that a wake-up names
-        from lao.state import plans
+        from lao.state import plans, references
         from workflows.wake import wake
 
-        plan_id = plans.find(factory.store, plan).id if plan else None
+        plan_id = references.find_plan(factory.store, plan, path_of(session, plan)).id if plan else None
         count, ready = plans.retry(factory.store, plan_id)
         for run_id in ready:
             wake(factory.store, run_id)

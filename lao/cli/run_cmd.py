@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lao.cli.context import Session, emit, pass_session, say
-from lao.cli.project import exit_code, open_project
+from lao.cli.project import exit_code, open_project, since
 from lao.core.errors import BadInput, LaoError, ServerAway
 
 if TYPE_CHECKING:
@@ -45,19 +45,33 @@ def run(session: Session, factory: Factory, *, quiet: bool = False) -> int:
 
     def over() -> bool:
         if plan is not None:
-            return queries.plan_over(store, taken[0])
+            return queries.plan_over(store, taken[0]) or (
+                bool(queries.paused_open(store, taken)) and queries.is_idle(store, taken[0])
+            )
         return single and queries.is_idle(store)
 
     supervisor = Supervisor(factory.settings, session.worker_env(), quiet=quiet)
     if not single:
         say("watching the plans folder; Ctrl-C stops, the next 'lao run' goes on from there")
+    _say_pauses(factory)
     supervisor.run(over)
     outcome = queries.outcome(store, None if not single else [*known, *taken])
     if not quiet:
         _summary(factory, outcome)
     if supervisor.interrupted:
         return INTERRUPTED
-    return exit_code(outcome) or rejected
+    paused = queries.paused_open(store, [*known, *taken]) if single else 0
+    if paused:
+        say(f"{paused} of these plans paused: 'lao resume' goes on")
+    return exit_code(outcome, paused=paused) or rejected
+
+
+def _say_pauses(factory: Factory) -> None:
+    from lao.state import pauses, plans
+
+    for plan_id, at in pauses.every(factory.store).items():
+        name = plans.get(factory.store, plan_id).name if plan_id else "everything"
+        say(f"PAUSED: {name}, since {since(at)}; 'lao resume{f' {plan_id}' if plan_id else ''}' goes on")
 
 
 def _check_server(factory: Factory, *, strict: bool) -> None:

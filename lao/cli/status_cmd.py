@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from lao.cli.context import Session, emit, emit_json, pass_session
-from lao.cli.project import open_project
+from lao.cli.project import open_project, since
 
 _MARKS = {"completed": "✓", "failed": "✗", "needs_human": "!", "cancelled": "-"}
 
@@ -31,6 +31,7 @@ def empty_view() -> dict[str, Any]:
     """What a project without any state shows; looking creates nothing."""
     models = {"resident": [], "loads": 0, "unloads": 0, "swaps": 0, "role_changes": 0}
     return {
+        "paused": None,
         "plans": [],
         "tasks": [],
         "running": [],
@@ -48,7 +49,7 @@ def empty_view() -> dict[str, Any]:
 
 def collect(factory: Any) -> dict[str, Any]:
     """The view that ``--json`` prints; see docs/operating.md for its fields."""
-    from lao.state import cache_share, energy, plans, queries
+    from lao.state import cache_share, energy, pauses, plans, queries
     from workflows.queues import live_workers, sizes
 
     store = factory.store
@@ -58,6 +59,7 @@ def collect(factory: Any) -> dict[str, Any]:
     used = energy.pieces(store)
     of_plans, of_tasks = energy.by_plan(used), energy.by_task(used)
     return {
+        "paused": pauses.of_all(store),
         "plans": [
             {**plan, "cache": shares[plan["id"]], "energy": of_plans.get(plan["id"])}
             for plan in queries.plans_view(store)
@@ -77,12 +79,16 @@ def collect(factory: Any) -> dict[str, Any]:
 
 
 def _print(view: dict[str, Any]) -> None:
+    if view["paused"] is not None:
+        emit(f"PAUSED since {since(view['paused'])}: nothing new is begun; 'lao resume' goes on")
     if not view["plans"]:
         emit("no plans yet: drop a Markdown file into the plans folder, or 'lao submit PLAN'")
     for plan in view["plans"]:
         counts = plan["tasks"]
         done = f"{counts['completed']} of {counts['total']} tasks completed"
         emit(f"{plan['id']}  {plan['name']}: {plan['state']}, {done}{_cache(plan['cache'])}{_energy(plan['energy'])}")
+        if plan["paused"] is not None:
+            emit(f"    PAUSED since {since(plan['paused'])}; 'lao resume {plan['id']}' goes on")
         if plan["reason"]:
             emit(f"    {plan['reason']}")
         for task in (t for t in view["tasks"] if t["plan"] == plan["id"]):

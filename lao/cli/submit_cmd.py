@@ -47,6 +47,8 @@ def _follow(factory: Factory, plan_id: str) -> int:
 
     if not queries.plan_over(factory.store, plan_id) and not live_workers():
         say("no worker is running: start one with 'lao run'; waiting")
+    if queries.paused_open(factory.store, [plan_id]):
+        say("PAUSED: 'lao resume' goes on; waiting")
     seen: dict[int, str] = {}
     while True:
         for task in queries.tasks_view(factory.store, plan_id):

@@ -104,9 +104,9 @@ PLAN_MOVES: Final = MappingProxyType(
         PlanState.PLANNING: frozenset({PlanState.ACTIVE}) | _END_PLAN,
         PlanState.ACTIVE: frozenset({PlanState.COMPLETED}) | _END_PLAN,
         PlanState.COMPLETED: frozenset({PlanState.ACTIVE}),
-        PlanState.FAILED: frozenset({PlanState.QUEUED, PlanState.PLANNING, PlanState.ACTIVE}),
-        PlanState.NEEDS_HUMAN: frozenset({PlanState.QUEUED, PlanState.PLANNING, PlanState.ACTIVE}),
-        PlanState.CANCELLED: frozenset({PlanState.QUEUED}),
+        PlanState.FAILED: frozenset({PlanState.QUEUED, PlanState.PLANNING, PlanState.ACTIVE, PlanState.CANCELLED}),
+        PlanState.NEEDS_HUMAN: frozenset({PlanState.QUEUED, PlanState.PLANNING, PlanState.ACTIVE, PlanState.CANCELLED}),
+        PlanState.CANCELLED: frozenset({PlanState.QUEUED, PlanState.ACTIVE}),
     }
 )
 

@@ -10,6 +10,7 @@ from lao.core.steps import Effect, OutcomeUnknown, StepKind
 from lao.core.words import Json
 from lao.durable.faults import crash_point
 from lao.state import journal as rows
+from lao.state import runs
 from lao.state.records import Claim
 from lao.state.store import Store
 
@@ -97,6 +98,7 @@ class Journal:
     def _begin(self) -> int:
         if self._stopping():
             raise Interrupted(f"the worker is stopping; run {self._claim.run.id!r} goes on later")
+        runs.check_held(self._store, self._claim)
         crash_point("before_step")
         self._next += 1
         return self._next - 1

@@ -146,6 +146,24 @@ class FileLock:
             return f"process {pid} ({command.strip()})" if pid else ""
         return ""
 
+    def holder_pid(self) -> int | None:
+        """The live process that has the lock now; None when nobody has it, or when it has not written its pid yet."""
+        try:
+            import fcntl
+
+            handle = os.open(self.path, os.O_RDWR)
+        except (ImportError, FileNotFoundError):
+            return None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.pread(handle, 32, 0).partition(b"\n")[0]
+            return int(pid) if pid.isdigit() else None
+        else:
+            return None
+        finally:
+            os.close(handle)
+
     def release(self) -> None:
         """Give it back; does nothing when it is not held."""
         if self._handle is not None:

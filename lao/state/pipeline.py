@@ -10,7 +10,7 @@ from typing import Any
 from lao.core.errors import LaoError
 from lao.core.states import TERMINAL_PLANS, TERMINAL_TASKS, Phase, PlanState, RunState, TaskState
 from lao.core.words import Json, TaskSpec
-from lao.state import attempts, dependents
+from lao.state import attempts, dependents, pauses
 from lao.state.tables import DependencyRow, PlanRow, RunRow, TaskRow, TodoRow
 from lao.state.transitions import move_plan, move_run, move_task
 
@@ -272,17 +272,22 @@ def end_plan(plan_id: str, state: PlanState, now: float, reason: str = "") -> No
     for row in RunRow.select().where(RunRow.plan == plan, RunRow.state.in_(unfinished)):
         move_run(row, RunState.SKIPPED)
     move_plan(plan, state, now, reason=reason)
+    pauses.lift(plan_id)
 
 
-def retry_plan(plan: PlanRow, now: float) -> tuple[int, list[int]]:
-    """Give the failed and parked tasks of an ended plan a new set of attempts.
+def retry_plan(plan: PlanRow, now: float, *, cancelled: bool = False) -> tuple[int, list[int]]:
+    """Give the failed and parked tasks of an ended plan a new set of attempts; with ``cancelled`` those as well.
 
     Returns (tasks or phases set back, runs that became ready).
     """
-    retryable = [TaskState.FAILED.value, TaskState.NEEDS_HUMAN.value]
-    rows = list(TaskRow.select().where(TaskRow.plan == plan, TaskRow.state.in_(retryable)).order_by(TaskRow.seq))
+    if plan.state == PlanState.CANCELLED.value and not cancelled:
+        return 0, []
+    retryable = {TaskState.FAILED.value, TaskState.NEEDS_HUMAN.value}
+    states = retryable | {TaskState.CANCELLED.value} if cancelled else retryable
+    found = list(TaskRow.select().where(TaskRow.plan == plan, TaskRow.state.in_(states)).order_by(TaskRow.seq))
+    rows = _that_can_go_on(found)
     if not rows:
-        return _retry_phase(plan, now)
+        return (0, []) if found else _retry_phase(plan, now)
     if plan.state != PlanState.ACTIVE.value:
         move_plan(plan, PlanState.ACTIVE, now, reason="")
     for row in rows:
@@ -296,9 +301,24 @@ def retry_plan(plan: PlanRow, now: float) -> tuple[int, list[int]]:
     return len(rows), ready
 
 
+def _that_can_go_on(rows: list[TaskRow]) -> list[TaskRow]:
+    """These tasks without those that need one which has failed or was cancelled and is not among them: they would wait
+    for ever."""
+    while True:
+        ids, lost = {row.id for row in rows}, set(_TERMINAL) - {TaskState.COMPLETED.value}
+        stuck = {
+            edge.task_id
+            for edge in DependencyRow.select().where(DependencyRow.task.in_(ids))
+            if edge.needs_id not in ids and edge.needs.state in lost
+        }
+        if not stuck:
+            return rows
+        rows = [row for row in rows if row.id not in stuck]
+
+
 def _retry_phase(plan: PlanRow, now: float) -> tuple[int, list[int]]:
-    """A plan that failed outside its tasks: repeat the phase in which it failed."""
-    if plan.state not in (PlanState.FAILED.value, PlanState.NEEDS_HUMAN.value):
+    """A plan that failed, or was cancelled, outside its tasks: repeat the phase in which it ended."""
+    if plan.state not in (PlanState.FAILED.value, PlanState.NEEDS_HUMAN.value, PlanState.CANCELLED.value):
         return 0, []
     has_tasks = TaskRow.select().where(TaskRow.plan == plan).exists()
     ingested = RunRow.select().where(

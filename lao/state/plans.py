@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from lao.core.errors import BadInput
 from lao.core.states import Phase, PlanState
 from lao.core.words import Json
 from lao.state import pipeline
@@ -65,24 +64,6 @@ def get(store: Store, plan_id: str) -> Plan:
         return plan_record(PlanRow.get_by_id(plan_id))
 
 
-def find(store: Store, reference: str) -> Plan:
-    """The plan with this id, id prefix, name or file; the newest when several have the name.
-
-    Raises:
-        BadInput: there is none.
-    """
-    with store.reading():
-        newest = PlanRow.select().order_by(PlanRow.created_at.desc())
-        row = (
-            newest.where((PlanRow.id == reference) | (PlanRow.name == reference) | (PlanRow.file == reference)).first()
-            or newest.where(PlanRow.name == Path(reference).stem).first()
-            or (newest.where(PlanRow.id.startswith(reference)).first() if len(reference) >= 4 else None)
-        )
-    if row is None:
-        raise BadInput(f"no plan {reference!r}", "'lao status' lists the plans")
-    return plan_record(row)
-
-
 def all_plans(store: Store) -> tuple[Plan, ...]:
     with store.reading():
         return tuple(plan_record(row) for row in PlanRow.select().order_by(PlanRow.created_at))
@@ -99,12 +80,15 @@ def task(store: Store, task_id: int) -> Task:
 
 
 def retry(store: Store, plan_id: str | None) -> tuple[int, tuple[int, ...]]:
-    """Set failed and parked work back, of one plan or of all. Returns (items set back, runs that became ready)."""
+    """Set failed and parked work back, of one plan or of all; what was cancelled only of a plan that is named.
+
+    Returns (items set back, runs that became ready).
+    """
     count, ready = 0, []
     with store.write():
         query = PlanRow.select().order_by(PlanRow.created_at)
         for row in query.where(PlanRow.id == plan_id) if plan_id else query:
-            number, runs = pipeline.retry_plan(row, store.now())
+            number, runs = pipeline.retry_plan(row, store.now(), cancelled=plan_id is not None)
             count += number
             ready += runs
     return count, tuple(ready)

@@ -8,10 +8,9 @@ import peewee as pw
 
 from lao.core.states import ACTIVE_TASKS, TERMINAL_PLANS, PlanState, RunState
 from lao.core.words import Json
+from lao.state import pauses
 from lao.state.store import Store
 from lao.state.tables import DeadLetterRow, ModelEventRow, PlanRow, RejectionRow, RunRow, TaskRow, ValidationRow
-
-_BUSY = [RunState.READY.value, RunState.RUNNING.value]
 
 
 def plans_view(store: Store) -> list[dict[str, Json]]:
@@ -23,6 +22,7 @@ def plans_view(store: Store) -> list[dict[str, Json]]:
         )
         for plan_id, state, number in query.tuples():
             counts.setdefault(plan_id, {})[state] = number
+        paused = pauses.every(store)
         return [
             {
                 "id": row.id,
@@ -32,6 +32,7 @@ def plans_view(store: Store) -> list[dict[str, Json]]:
                 "reason": row.reason,
                 "workspace": row.workspace,
                 "supersedes": row.supersedes,
+                "paused": paused.get(row.id),
                 "tasks": _totals(counts.get(row.id, {})),
             }
             for row in PlanRow.select().order_by(PlanRow.created_at)
@@ -211,12 +212,23 @@ def gate_view(store: Store) -> dict[str, Json] | None:
         }
 
 
-def is_idle(store: Store) -> bool:
-    """Nothing is running, runnable or cooling down in any plan that is not over."""
+def is_idle(store: Store, plan_id: str | None = None) -> bool:
+    """Nothing is running in any plan (or in this one) that is not over, nor, but for a pause, runnable or cooling
+    down."""
     with store.reading():
         over = [s.value for s in TERMINAL_PLANS]
-        query = RunRow.select().join(PlanRow).where(RunRow.state.in_(_BUSY), PlanRow.state.not_in(over))
-        return not query.exists()
+        busy = (RunRow.state == RunState.RUNNING.value) | ((RunRow.state == RunState.READY.value) & pauses.not_paused())
+        query = RunRow.select().join(PlanRow).where(busy, PlanRow.state.not_in(over))
+        return not (query.where(PlanRow.id == plan_id) if plan_id else query).exists()
+
+
+def paused_open(store: Store, plan_ids: list[str] | None = None) -> int:
+    """How many plans (of these) are not over and paused."""
+    with store.reading():
+        paused = pauses.every(store)
+        open_plans = PlanRow.select(PlanRow.id).where(PlanRow.state.not_in([s.value for s in TERMINAL_PLANS]))
+        ids = [row.id for row in open_plans if plan_ids is None or row.id in plan_ids]
+        return sum("" in paused or plan_id in paused for plan_id in ids)
 
 
 def plan_over(store: Store, plan_id: str) -> bool:

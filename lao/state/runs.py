@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lao.core.priority import priority_of
 from lao.core.states import TERMINAL_PLANS, TERMINAL_TASKS, Phase, PlanState, RunState, TaskState
 from lao.core.words import Json
-from lao.state import side_by_side
+from lao.state import pauses, side_by_side
 from lao.state.records import Claim, Run, run_record
 from lao.state.store import Store
 from lao.state.tables import PlanRow, RunRow, WorkerRow
@@ -62,15 +62,18 @@ def wanted(store: Store, run_id: int, *, desks: bool = True) -> NotClaimed | Run
         return refusal or run_record(row)
 
 
-def claim(store: Store, run_id: int, owner: str, version: str, *, desks: bool = True) -> Claim | NotClaimed:
+def claim(
+    store: Store, run_id: int, owner: str, version: str, *, desks: bool = True, to_end: bool = False
+) -> Claim | NotClaimed:
     """Take the run for ``owner``; also moves its task and plan into the state that the phase stands for.
 
     Args:
         desks: whether attempts work in folders of their own; if not, one phase at a time writes in a plan's folder.
+        to_end: the run is claimed to be ended, which a pause does not hold up.
     """
     with store.write():
         row = RunRow.get_or_none(RunRow.id == run_id)
-        refusal = _refusal(store, row, desks=desks)
+        refusal = _refusal(store, row, desks=desks, to_end=to_end)
         if refusal:
             if refusal.reason == side_by_side.SAME_FILES:
                 side_by_side.put_off(row, refusal.until)
@@ -90,7 +93,7 @@ def claim(store: Store, run_id: int, owner: str, version: str, *, desks: bool = 
         return Claim(run_record(row), row.epoch, owner)
 
 
-def _refusal(store: Store, row: RunRow | None, *, desks: bool) -> NotClaimed | None:
+def _refusal(store: Store, row: RunRow | None, *, desks: bool, to_end: bool = False) -> NotClaimed | None:
     if row is None:
         return NotClaimed("no", "the run does not exist")
     if row.state == RunState.DONE.value:
@@ -101,6 +104,8 @@ def _refusal(store: Store, row: RunRow | None, *, desks: bool) -> NotClaimed | N
         return NotClaimed("no", f"its plan is {row.plan.state}")
     if row.task_id is not None and row.task.state in {s.value for s in TERMINAL_TASKS}:
         return NotClaimed("no", f"its task is {row.task.state}")
+    if not to_end and pauses.is_paused(row.plan_id):  # its message ends here; what resumes it sends another one
+        return NotClaimed("no", "its plan is paused")
     if row.not_before > store.now():
         return NotClaimed("later", row.reason or "cooling down", row.not_before)
     if not desks and row.phase in _EDITORS and _folder_is_in_use(row):
@@ -209,7 +214,7 @@ def soon(store: Store, feeding: Iterable[Phase], own: Iterable[Phase], within_s:
     work, or one of their own is put off until then, or has just become ready and its message is on the way."""
     with store.reading():
         now = store.now()
-        ready = RunRow.state == RunState.READY.value
+        ready = (RunRow.state == RunState.READY.value) & pauses.not_paused()
         due = (RunRow.not_before > now) & (RunRow.not_before <= now + within_s)
         coming = RunRow.phase.in_([p.value for p in own]) & ready & (due | (RunRow.created_at > now - _ON_THE_WAY_S))
         working = (RunRow.state == RunState.RUNNING.value) | (ready & (RunRow.not_before <= now))
@@ -256,6 +261,12 @@ def check_fence(held: Claim) -> None:
     _ours(held)
 
 
+def check_held(store: Store, held: Claim) -> None:
+    """Raise LostClaim when the run is no longer ours; asked before a step, so that nothing is begun in vain."""
+    with store.reading():
+        _ours(held)
+
+
 def note_progress(held: Claim) -> None:
     """Inside a write transaction: a step was finished, so earlier crashes of this run were not its fault."""
     RunRow.update(strikes=0).where(RunRow.id == held.run.id, RunRow.strikes > 0).execute()
@@ -280,6 +291,7 @@ def runnable(store: Store, is_alive: Callable[[str], bool | None], older_than_s:
                 RunRow.not_before <= now,
                 RunRow.created_at <= now - older_than_s,
                 PlanRow.state.not_in([s.value for s in TERMINAL_PLANS]),
+                pauses.not_paused(),
             )
             .order_by(RunRow.id)
             .tuples()

@@ -13,16 +13,17 @@ from typing import Final
 from lao.config.settings import GitSettings
 from lao.core.errors import BadInput, Refused, Transient
 from lao.core.steps import Steps
+from lao.core.words import Json
 from lao.durable.files import sha256_of, write_atomic
 from lao.durable.owners import FileLock
 from lao.workspace import checkpoints
 from lao.workspace.commits import Commit, empty_tree, tip
 from lao.workspace.desks import Desk
 from lao.workspace.git_calls import Git, no_identity
-from lao.workspace.landing import Landing
+from lao.workspace.landing import Landing, take_back
 from lao.workspace.lines import LineCommit
 from lao.workspace.snapshots import clean_snapshots, snapshot_of
-from lao.workspace.traces import commit_message
+from lao.workspace.traces import REVIEW_FILE, commit_message
 
 _IGNORED: Final = """\
 __pycache__/
@@ -261,6 +262,18 @@ class Repository:
         """
         landing = Landing(self._git, Git(self.desk(run).root, self._marker), base, candidate)
         return tuple(steps.effect(label, landing)["changed"])
+
+    def take_back(self, landing: Mapping[str, Json]) -> tuple[str, ...]:
+        """Undo a landing of which no commit was made, by its intent; see ``landing.take_back``."""
+        return take_back(self._git, landing)
+
+    def settle(self, commit: Mapping[str, Json]) -> bool:
+        """Whether the commit of an interrupted step was made, by its intent; index and folder then agree with it."""
+        of_lines = commit["step"].rsplit("/", 2)[1] == "reviewer"
+        kind = LineCommit if of_lines else Commit
+        effect = kind(self._git, "", commit["step"], 0, (REVIEW_FILE,) if of_lines else ())
+        found = effect.probe(dict(commit))
+        return found is not None and found["commit"] is not None
 
     def hand_over(self, run: int) -> list[str]:
         """See ``Desk.hand_over``."""

@@ -64,6 +64,19 @@ class Landing:
             self.live.call("unpack-objects", "-q", stdin=pack)
 
 
+def take_back(live: Git, intent: Mapping[str, Json]) -> tuple[str, ...]:
+    """Undo a landing that was not committed, also one that was only begun; what others changed meanwhile stays.
+
+    Returns the paths that were changed for it.
+
+    Raises:
+        AttemptFailed: kind "merge_conflict": somebody changed the same lines; nothing is changed.
+    """
+    if not intent["changed"]:
+        return ()
+    return restore(live, merged_tree(live, intent["candidate"], folder_tree(live), intent["base"]))
+
+
 def merged_tree(git: Git, base: str, ours: str, theirs: str) -> str:
     """The tree with the changes from ``base`` to ``theirs`` made in ``ours``.
 

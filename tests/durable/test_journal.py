@@ -185,3 +185,17 @@ def test_a_stopping_worker_stops_at_the_next_step(store: Store, claim: Claim) ->
     assert journal.run(StepKind.READ, "a", Counter()) == 1
     with pytest.raises(Interrupted):
         journal.run(StepKind.READ, "b", lambda: 2)
+
+
+def test_nothing_is_begun_once_the_run_is_lost(store: Store, claim: Claim, tmp_path: Path) -> None:
+    """A worker whose run was cancelled or taken over begins no further step, nor does it apply one that was begun."""
+    path = tmp_path / "file"
+    path.write_text("")
+    effect = FileEffect(path)
+    recovery.recover(store, lambda _owner: False)
+    step = Counter("never")
+    with pytest.raises(LostClaim):
+        Journal(store, claim).run(StepKind.REPEATABLE, "step", step)
+    with pytest.raises(LostClaim):
+        Journal(store, claim).effect("edit", effect)
+    assert (step.calls, path.read_text()) == (0, "")

@@ -1,0 +1,101 @@
+"""What a person does to work under way: cancel, pause, resume, replay. One transaction each, and wake-ups after it.
+
+Works beside running workers and without any. What a crash leaves undone after the transaction is done by others: runs
+without a message are woken by the reconciler, desks without a run are removed when a worker starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from lao.core.states import Phase
+from lao.durable.faults import crash_point
+from lao.durable.holding import owner_alive
+from lao.durable.processes import kill_marked
+from lao.state import cancelling, pauses, replaying, runs
+from lao.state.cancelling import Begun, Cancelled
+from lao.state.records import Plan, Task
+from lao.workspace.git import Repository
+from workflows.factory import Factory
+from workflows.place import clear_away, take_back
+from workflows.reconciler import wake_forgotten
+from workflows.wake import wake
+
+
+def cancel(factory: Factory, plan: Plan, task: Task | None = None) -> Cancelled:
+    """End what is open of the plan, or of the task and what needs it.
+
+    A phase at work loses its run: its commands are ended here, and its worker stops at its next step. What it had
+    brought into the plan's folder without committing it is taken back.
+
+    Raises:
+        Transient: the plan's repository is held by another process for a minute.
+    """
+    task_id = task.id if task else None
+    for run in cancelling.at_work(factory.store, plan_id=plan.id, task_id=task_id):
+        if owner_alive(run.owner) is False:
+            kill_marked(factory.marker(run.run_id))
+    with _folder(factory, plan) as repository:
+        with factory.store.write():
+            now = factory.store.now()
+            found = cancelling.cancel_plan(plan.id, now) if task is None else cancelling.cancel_task(task.id, now)
+        crash_point("after_finish")
+        for run in found.begun:
+            _end(factory, plan, repository, run)
+    _wake(factory, found.ready)
+    if task is not None and factory.desks:
+        _wake(factory, runs.call_back(factory.store, plan.id))
+    return found
+
+
+@contextmanager
+def _folder(factory: Factory, plan: Plan) -> Iterator[Repository | None]:
+    """The plan's repository with all others of LAO kept out of it, so that nobody lands there; None without one."""
+    settings = factory.settings
+    if not settings.git.enabled or not (plan.workspace / ".git").exists():
+        yield None
+        return
+    repository = Repository(plan.workspace, settings=settings.git, state_dir=settings.paths.state_dir)
+    with repository.exclusive():
+        yield repository
+
+
+def _end(factory: Factory, plan: Plan, repository: Repository | None, run: Begun) -> None:
+    """End the run's child processes, and clear what it left; a worker that lives clears where it works itself."""
+    kill_marked(factory.marker(run.run_id))
+    if repository is not None:
+        take_back(factory.store, repository, run.run_id)
+    if not run.owner or owner_alive(run.owner) is False:
+        clear_away(factory, run.run_id, run.task_id, run.phase, plan.workspace)
+
+
+def pause(factory: Factory, plan: Plan | None) -> tuple[float, bool]:
+    """Begin nothing new of the plan, or of all (see ``pauses.pause``). Nobody needs to be woken for it."""
+    return pauses.pause(factory.store, plan.id if plan else None)
+
+
+def resume(factory: Factory, plan: Plan | None) -> tuple[tuple[str, ...], int]:
+    """Go on. Returns (the plans that were paused, "" for all of them; how many runs were woken)."""
+    ended = pauses.resume(factory.store, plan.id if plan else None)
+    crash_point("after_finish")
+    return ended, wake_forgotten(factory) if ended else 0
+
+
+def replay(factory: Factory, task: Task, since: Phase) -> int:
+    """Try a task that is over again from CODE, VERIFY or REVIEW; returns how many runs were woken.
+
+    Raises:
+        Refused: it is not over, or cannot be tried again from there.
+    """
+    early = factory.settings.orchestration.early_release
+    with factory.store.write():
+        ready = replaying.replay(task.id, since, factory.store.now(), early=early)
+    crash_point("after_finish")
+    _wake(factory, ready)
+    return len(ready)
+
+
+def _wake(factory: Factory, ready: Iterable[int]) -> None:
+    for run_id in ready:
+        wake(factory.store, run_id)
