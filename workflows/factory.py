@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lao.config.load import load
 from lao.config.settings import ModelSettings, Settings
 from lao.core.clock import Clock, SystemClock
+from lao.core.errors import LaoError, StateDamaged
 from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Phase, Role
 from lao.core.words import Event
@@ -39,6 +40,7 @@ class Factory:
 
     Attributes:
         not_calibrated: models that this process has tried to calibrate at their first use.
+        damaged: why this process must not go on.
     """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
@@ -48,6 +50,7 @@ class Factory:
         self.owner: Owner = current_owner()
         self.heartbeat = Heartbeat(self.store)
         self.stop = threading.Event()
+        self.damaged: StateDamaged | None = None
         self.last_resident = ""
         self.not_calibrated: set[str] = set()
         self.calibrating = threading.Lock()
@@ -189,9 +192,21 @@ class Factory:
             data={"event": event.kind, "text": event.text, **data},
         )
 
+    def give_up(self, error: StateDamaged) -> None:
+        """Let this worker end: nothing runs on a state that cannot be trusted."""
+        if self.damaged is None:
+            log.error("%s", error)
+        self.damaged = error
+        self.stop.set()
+
     def close(self) -> None:
         self.stop.set()
         self.heartbeat.close()
+        if self.store.wrote and self.damaged is None:
+            try:
+                self.store.mark()
+            except LaoError as error:
+                log.warning("what was written has no witness: %s", error.message)
         for chat in self._chats.values():
             chat.close()
         self.store.close()

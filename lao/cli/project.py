@@ -23,6 +23,8 @@ def open_project(session: Session) -> Iterator[Factory]:
     try:
         with active.use(factory):
             yield factory
+    except Exception as error:
+        raise damage(error, factory.store.path) or error from error
     finally:
         factory.close()
 

@@ -211,6 +211,12 @@ def gate_view(store: Store) -> dict[str, Json] | None:
         }
 
 
+def has_plans(store: Store) -> bool:
+    """Whether there is anything that could be lost."""
+    with store.reading():
+        return bool(PlanRow.select().exists())
+
+
 def is_idle(store: Store) -> bool:
     """Nothing is running, runnable or cooling down in any plan that is not over."""
     with store.reading():
