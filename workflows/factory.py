@@ -21,6 +21,7 @@ from lao.core.words import Event
 from lao.durable.holding import Heartbeat
 from lao.durable.owners import Owner, current_owner
 from lao.state import ledger, profiles, queries
+from lao.state.guard import damage
 from lao.state.loads import KeptLoads
 from lao.state.store import Store, open_store
 from workflows.meter import Meter
@@ -198,6 +199,17 @@ class Factory:
             log.error("%s", error)
         self.damaged = error
         self.stop.set()
+
+    def is_damaged(self, error: BaseException) -> bool:
+        """Give up when this error means that the state is damaged; one of the queue's file does not."""
+        if isinstance(error, StateDamaged):
+            self.give_up(error)
+        elif damage(error, self.store.path) is not None:
+            try:
+                self.store.check()
+            except StateDamaged as found:
+                self.give_up(found)
+        return self.damaged is not None
 
     def close(self) -> None:
         self.stop.set()

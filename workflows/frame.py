@@ -26,7 +26,6 @@ from lao.durable.backoff import delay_s
 from lao.durable.faults import crash_point
 from lao.durable.journal import Journal
 from lao.state import plans, runs
-from lao.state.guard import damage
 from lao.state.records import Claim
 from lao.state.runs import NotClaimed
 from lao.state.transitions import LostClaim
@@ -65,10 +64,8 @@ def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) ->
     except (CancelExecution, RetryTask):
         raise
     except Exception as error:  # the border: whatever says that the state is damaged ends this worker
-        damaged = damage(error, factory.store.path)
-        if damaged is None:
+        if not factory.is_damaged(error):
             raise
-        factory.give_up(damaged)
         raise CancelExecution(retry=False) from error
 
 
@@ -140,7 +137,7 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
         _over(factory, claim, ready)
         raise CancelExecution(retry=False) from error
     except Exception as error:  # the border: an unexpected error releases the run and lets Huey's retries try again
-        if damage(error, factory.store.path) is None:
+        if not factory.is_damaged(error):
             _finished(factory, _unexpected(factory, claim, error))
         raise
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 
-from lao.core.errors import LaoError, StateDamaged
+from lao.core.errors import LaoError
 from lao.durable.holding import owner_alive
 from lao.durable.processes import kill_marked
 from lao.state import recovery, runs
@@ -47,8 +47,7 @@ def reconcile_forever(factory: Factory) -> None:
             woken = reconcile(factory, GRACE_S)
         except (LaoError, sqlite3.Error) as error:  # of the state, of the queue's file
             problem = explain(error, factory.settings.paths.queue)
-            if isinstance(problem, StateDamaged) and isinstance(error, LaoError):
-                factory.give_up(problem)
+            factory.is_damaged(error)
             log.warning("reconciler: %s", problem.message)
         else:
             if woken:

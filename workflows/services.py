@@ -125,7 +125,9 @@ def keep_alive(service: Callable[[Factory], None], factory: Factory, pause_s: fl
     while not factory.stop.is_set():
         try:
             service(factory)
-        except Exception:  # the border of a service thread
+        except Exception as error:  # the border of a service thread
+            if factory.is_damaged(error):
+                return
             log.exception("%s failed; it begins again in %s s", service.__name__, pause_s)
             factory.stop.wait(pause_s)
 

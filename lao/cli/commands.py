@@ -33,6 +33,8 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "run": Entry("lao.cli.run_cmd:command", "Watch the plans folder and work on what is queued."),
         "worker": Entry("lao.cli.worker_cmd:command", "Run the plain workers, or print their commands."),
         "status": Entry("lao.cli.status_cmd:command", "Show plans, tasks, queue and tokens."),
+        "doctor": Entry("lao.cli.doctor_cmd:command", "Look over the project; --durability tries this disk."),
+        "restore": Entry("lao.cli.restore_cmd:command", "Put a backup of the state in its place."),
         "retry-failed": Entry("lao.cli.retry_failed_cmd:command", "Queue failed tasks again."),
         "reset-failed": Entry("lao.cli.retry_failed_cmd:command", "Old name of retry-failed.", hidden=True),
     }

@@ -17,6 +17,7 @@ SOME_FAILED, NEEDS_PERSON = 3, 4
 @contextmanager
 def open_project(session: Session) -> Iterator[Factory]:
     """The project's factory, active for the block."""
+    from lao.state.guard import damage
     from workflows.factory import Factory, active
 
     factory = Factory(session.settings())
