@@ -42,6 +42,7 @@ class Guard:
         if self._factory.clock.now() >= self._not_before and self._due():
             self._not_before = self._factory.clock.now() + RETRY_S  # a failure is not tried again at once
             log.info("state backed up to %s", self._store.back_up().path)
+            self._not_before = self._factory.clock.now() + BACKUP_EVERY_S  # also where the clock was set back
 
     def _due(self) -> bool:
         """Whether the newest backup is a day old, something has changed since, and nobody waits for a worker."""
@@ -52,7 +53,7 @@ class Guard:
         age = self._factory.clock.now() - newest.at if newest else NEVER_IDLE_S
         if 0 <= age < BACKUP_EVERY_S or (newest and backups.marked(newest) == store.marked()):
             return False
-        return age >= NEVER_IDLE_S and newest is not None or queries.is_idle(store)
+        return (newest is not None and age >= NEVER_IDLE_S) or queries.is_idle(store)
 
 
 def guard_forever(factory: Factory) -> None:

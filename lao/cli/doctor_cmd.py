@@ -1,4 +1,4 @@
-"""``lao doctor``: looks the project over, group by group. Changes nothing; a group is a function in a module of its own."""
+"""``lao doctor``: looks the project over, group by group, and changes nothing. Each group has a module of its own."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def command(session: Session, durability: bool, trial_seed: int | None, as_json:
     if durability:
         from lao.cli.doctor_durability import examine as try_disk
 
-        groups = [("Durability", try_disk(session, trial_seed))]
+        groups: list[tuple[str, Sequence[Check]]] = [("Durability", try_disk(session, trial_seed))]
     else:
         groups = [(title, _load(target)(session)) for title, target in GROUPS]
     worst = _worst(check.level for _, checks in groups for check in checks)

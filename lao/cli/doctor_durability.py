@@ -64,7 +64,11 @@ def _second(done: Trial) -> Check:
 
 def _judged(name: str, text: str, *, bad: int, injected: int, least: int) -> Check:
     if bad:
-        return Check(name, "fail", text, "do not keep the state on this disk; a local disk with ext4, xfs, APFS will do")
+        return Check(
+            name, "fail", text, "do not keep the state on this disk; a local disk with ext4, xfs, APFS will do"
+        )
     if injected < least:
-        return Check(name, "fail", f"{text}: too few faults to say anything", "try again while the machine is less busy")
+        return Check(
+            name, "fail", f"{text}: too few faults to say anything", "try again while the machine is less busy"
+        )
     return Check(name, "ok", text)

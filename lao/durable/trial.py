@@ -65,7 +65,7 @@ def run(folder: Path, seed: int, seconds: float = SECONDS) -> Trial:
     Raises:
         LaoError: a trial could not be made at all (disk full, no permission).
     """
-    trial, rng = Trial(), random.Random(seed)
+    trial, rng = Trial(), random.Random(seed)  # noqa: S311 - repeatable on purpose
     end = time.monotonic() + seconds
     _measure(trial, folder / "fsync", until=time.monotonic() + seconds * 0.1)
     _second_workers(trial, folder / "gpu.lock")
@@ -119,7 +119,7 @@ def _second_workers(trial: Trial, path: Path) -> None:
 
 
 def _kill_a_writer(trial: Trial, state: Path, rng: random.Random) -> None:
-    """One more writer on the same state, killed at a random moment; then all that was ever acknowledged is looked for."""
+    """One more writer on the same state, killed at a random moment; all that was ever acknowledged must be there."""
     before = _found(state) if state.exists() else []
     struck, told = _writer_killed(state, rng, 0)
     if not struck:

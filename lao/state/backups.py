@@ -1,4 +1,4 @@
-"""Backups of the state file: made whole, found, checked, thinned out, and put back. Does not decide when (workflows)."""
+"""Backups of the state file: made whole, found, checked, thinned out, put back. Does not decide when."""
 
 from __future__ import annotations
 
@@ -127,7 +127,9 @@ def make(state: Path, now: float) -> Backup:
             schema = schema_of(db)
         problem = problem_of(temporary)
         if problem is not None:
-            raise BadInput(f"the backup of {str(state)!r} came out damaged ({problem})", "check the disk and its cables")
+            raise BadInput(
+                f"the backup of {str(state)!r} came out damaged ({problem})", "check the disk and its cables"
+            )
         temporary.chmod(0o600)
         final = place / f"{state.stem}-{schema}-{dt.datetime.fromtimestamp(now, dt.timezone.utc):{_TIME}}.db"
         put(temporary, final)

@@ -20,6 +20,9 @@ PRAGMAS = {"synchronous": 2, "foreign_keys": 1, "fullfsync": 1}
 """For every connection. With WAL, which stays with the file, FULL means that no acknowledged commit is lost by a power
 cut; ``fullfsync`` acts on macOS only."""
 
+ERRORS = (pw.PeeweeException, sqlite3.Error)
+"""What SQLite says through a ``Store``, for callers that must not know peewee."""
+
 BUSY_TIMEOUT_S = 30.0
 NEEDED_MB = 10
 """What the state may want at once: a write-ahead log up to its checkpoint, and the pages that go back into the file."""
@@ -60,7 +63,7 @@ class Store:
                 with self.db.atomic("IMMEDIATE"):
                     yield
                 self.wrote = True
-        except (pw.PeeweeException, sqlite3.Error) as error:
+        except ERRORS as error:
             raise explain(error, self.path) from error
 
     @contextmanager
@@ -68,7 +71,7 @@ class Store:
         """Translates SQLite's errors for a block of reads."""
         try:
             yield
-        except (pw.PeeweeException, sqlite3.Error) as error:
+        except ERRORS as error:
             raise explain(error, self.path) from error
 
     def mark(self) -> None:
@@ -163,7 +166,7 @@ def _prepared(store: Store) -> Store:
         store.db.execute_sql("PRAGMA journal_mode = wal")
         _assert_pragmas(store.db)
         migrate(store.db, str(store.path), store.back_up)
-    except (pw.PeeweeException, sqlite3.Error) as error:
+    except ERRORS as error:
         store.close()
         raise explain(error, store.path) from error
     except LaoError:

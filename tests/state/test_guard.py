@@ -202,7 +202,7 @@ def test_an_older_copy_in_its_place_is_noticed(state: Path) -> None:
     hand_in(store, "# Today\n", "/plans/today.md")
     store.mark()
     store.close()
-    os.replace(state.with_name("yesterday"), state)
+    state.with_name("yesterday").replace(state)
     refused(state, StateDamaged, "an older copy")
 
 
