@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from lao.config.load import load
 from lao.config.settings import ModelSettings, Settings
 from lao.core.clock import Clock, SystemClock
+from lao.core.errors import LaoError, StateDamaged
 from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Phase, Role
 from lao.core.words import Event
 from lao.durable.holding import Heartbeat
 from lao.durable.owners import Owner, current_owner
 from lao.state import ledger, profiles, queries
+from lao.state.guard import damage
 from lao.state.loads import KeptLoads
 from lao.state.store import Store, open_store
 from workflows.meter import Meter
@@ -39,6 +41,7 @@ class Factory:
 
     Attributes:
         not_calibrated: models that this process has tried to calibrate at their first use.
+        damaged: why this process must not go on.
     """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
@@ -48,6 +51,7 @@ class Factory:
         self.owner: Owner = current_owner()
         self.heartbeat = Heartbeat(self.store)
         self.stop = threading.Event()
+        self.damaged: StateDamaged | None = None
         self.last_resident = ""
         self.not_calibrated: set[str] = set()
         self.calibrating = threading.Lock()
@@ -189,9 +193,32 @@ class Factory:
             data={"event": event.kind, "text": event.text, **data},
         )
 
+    def give_up(self, error: StateDamaged) -> None:
+        """Let this worker end: nothing runs on a state that cannot be trusted."""
+        if self.damaged is None:
+            log.error("%s", error)
+        self.damaged = error
+        self.stop.set()
+
+    def is_damaged(self, error: BaseException) -> bool:
+        """Give up when this error means that the state is damaged; one of the queue's file does not."""
+        if isinstance(error, StateDamaged):
+            self.give_up(error)
+        elif damage(error, self.store.path) is not None:
+            try:
+                self.store.check()
+            except StateDamaged as found:
+                self.give_up(found)
+        return self.damaged is not None
+
     def close(self) -> None:
         self.stop.set()
         self.heartbeat.close()
+        if self.store.wrote and self.damaged is None:
+            try:
+                self.store.mark()
+            except LaoError as error:
+                log.warning("what was written has no witness: %s", error.message)
         for chat in self._chats.values():
             chat.close()
         self.store.close()

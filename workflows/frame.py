@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable
+from typing import TypeVar
 
 from huey.exceptions import CancelExecution, RetryTask
 
@@ -16,6 +17,7 @@ from lao.core.errors import (
     Interrupted,
     NeedsHuman,
     ServerAway,
+    StateDamaged,
     Terminal,
     Transient,
 )
@@ -45,6 +47,9 @@ ERROR_LIMIT = 3
 """Unexpected errors of one run before it is set aside for a person."""
 
 BACKOFF_BASE_S = 1.0
+RECORD_AGAIN_S = 2.0
+
+Recorded = TypeVar("Recorded")
 
 
 def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) -> None:
@@ -55,6 +60,17 @@ def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) ->
         RetryTask: not now; Huey runs it again after the delay, with the rest of its chain.
     """
     factory = active.get()
+    try:
+        _perform(factory, phase, run_id, body, prepared)
+    except (CancelExecution, RetryTask):
+        raise
+    except Exception as error:  # the border: whatever says that the state is damaged ends this worker
+        if not factory.is_damaged(error):
+            raise
+        raise CancelExecution(retry=False) from error
+
+
+def _perform(factory: Factory, phase: Phase, run_id: int, body: Body, prepared: Prepared | None) -> None:
     try:
         _defer_if_not_ready(factory, phase, run_id, prepared)
         claim = runs.claim(factory.store, run_id, factory.owner.to_text(), __version__, desks=factory.desks)
@@ -113,16 +129,17 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
         raise CancelExecution(retry=False) from error
     except (Transient, OSError) as error:
         _put_off(factory, claim, error)
-    except LostClaim:
+    except (LostClaim, StateDamaged):
         raise
     except (AttemptFailed, Terminal, NeedsHuman, BadInput) as error:
-        ready = failures.end_run(factory, claim, error)
+        ended = error
+        ready = _recorded(factory, lambda: failures.end_run(factory, claim, ended))
         _report(factory, claim, f"{type(error).__name__}: {error.message}", logging.WARNING)
         _over(factory, claim, ready)
         raise CancelExecution(retry=False) from error
     except Exception as error:  # the border: an unexpected error releases the run and lets Huey's retries try again
-        ready = _unexpected(factory, claim, error)
-        _finished(factory, ready)
+        if not factory.is_damaged(error):
+            _finished(factory, _unexpected(factory, claim, error))
         raise
     else:
         _report(factory, claim, outcome.text)
@@ -173,22 +190,39 @@ def _put_off(factory: Factory, claim: Claim, error: Transient | OSError) -> None
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             _finished(factory, _unexpected(factory, claim, error))
             raise error
-        error = DiskFull(f"no space left: {error}", "free some space; LAO goes on by itself")
+        error = DiskFull(f"disk full: no space left: {error}", "free some space; LAO goes on by itself")
+    reason = error.message
     waits = runs.waits_of(factory.store, claim.run.id)
     delay = error.delay_s or delay_s(BACKOFF_BASE_S, waits, str(claim.run.id))
-    runs.release(factory.store, claim, not_before=factory.clock.now() + delay, reason=error.message)
+    _recorded(
+        factory, lambda: runs.release(factory.store, claim, not_before=factory.clock.now() + delay, reason=reason)
+    )
     level = logging.WARNING if isinstance(error, (ServerAway, DiskFull)) else logging.INFO
     _report(factory, claim, f"waits {delay:.1f} s: {error.message}", level)
     raise RetryTask(delay=delay) from error
 
 
+def _recorded(factory: Factory, record: Callable[[], Recorded]) -> Recorded:
+    """Write down how a run ended, waiting while the state itself has no room: a run that could not be given back would
+    belong to this living worker for ever."""
+    while True:
+        try:
+            return record()
+        except Transient as error:
+            if factory.stop.is_set():
+                raise
+            log.warning("waits %.0f s: %s", RECORD_AGAIN_S, error.message)
+            factory.clock.wait(RECORD_AGAIN_S)
+
+
 def _unexpected(factory: Factory, claim: Claim, error: BaseException) -> list[int]:
     """Release for another try; after ERROR_LIMIT of them set the run aside."""
     if runs.errors_of(factory.store, claim.run.id) + 1 < ERROR_LIMIT:
-        runs.release(factory.store, claim, reason=f"unexpected {error!r}", error=True)
+        text = f"unexpected {error!r}"
+        _recorded(factory, lambda: runs.release(factory.store, claim, reason=text, error=True))
         return []
     parked = NeedsHuman(f"unexpected error, {ERROR_LIMIT} times: {error!r}", "see the log, then 'lao retry-failed'")
-    return failures.end_run(factory, claim, parked)
+    return _recorded(factory, lambda: failures.end_run(factory, claim, parked))
 
 
 def _over(factory: Factory, claim: Claim, ready: list[int]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 
 from lao.core.errors import LaoError
 from lao.durable.holding import owner_alive
 from lao.durable.processes import kill_marked
 from lao.state import pauses, plans, recovery, runs
+from lao.state.store import explain
 from workflows import failures, queues
 from workflows.factory import Factory
 from workflows.wake import wake
@@ -68,8 +70,10 @@ def reconcile_forever(factory: Factory) -> None:
         try:
             told = tell_pauses(factory, told)
             woken = reconcile(factory, GRACE_S)
-        except LaoError as error:
-            log.warning("reconciler: %s", error.message)
+        except (LaoError, sqlite3.Error) as error:  # of the state, of the queue's file
+            problem = explain(error, factory.settings.paths.queue)
+            factory.is_damaged(error)
+            log.warning("reconciler: %s", problem.message)
         else:
             if woken:
                 log.info("reconciler: %s runs woken again", woken)

@@ -19,6 +19,7 @@ from lao.workspace.desks import clean_desks
 from lao.workspace.snapshots import clean_snapshots
 from workflows.awake import keep_awake
 from workflows.factory import Factory, active
+from workflows.guard import guard_forever
 from workflows.queues import FactoryHuey
 from workflows.reconciler import reconcile, reconcile_forever
 from workflows.watcher import watch_forever
@@ -33,6 +34,7 @@ def make_consumer(huey: FactoryHuey, **options: Any) -> FactoryConsumer:
     """
     log_to_stderr()
     try:
+        active.get().store.check()
         lock = own_queue(active.get(), huey.queue)
     except LaoError as error:
         sys.stderr.write(f"lao: {error}\n")
@@ -93,6 +95,7 @@ class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
             clean_desks(state / "desks", lambda run: runs.is_open(factory.store, run))
         reconcile(factory)
         threads = [_start(factory, service) for service in _services(queue)]
+        _start(factory, self._end_when_damaged)
         try:
             super().run()
         finally:
@@ -100,8 +103,16 @@ class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
             # also after Ctrl-C: the phase at work lets go of its run at the next step instead of counting as a crash
             for thread in (*threads, *(worker for _, worker in self.worker_threads)):
                 thread.join(timeout=5)
-            runs.unregister_worker(factory.store, queue.value, factory.owner.to_text())
+            if factory.damaged is None:
+                runs.unregister_worker(factory.store, queue.value, factory.owner.to_text())
             factory.close()
+        if factory.damaged is not None:
+            raise SystemExit(factory.damaged.exit_code)
+
+    def _end_when_damaged(self, factory: Factory) -> None:
+        factory.stop.wait()
+        if factory.damaged is not None:
+            self.stop()
 
     def stop(self, graceful: bool = False) -> None:
         active.get().stop.set()
@@ -114,13 +125,15 @@ def keep_alive(service: Callable[[Factory], None], factory: Factory, pause_s: fl
     while not factory.stop.is_set():
         try:
             service(factory)
-        except Exception:  # the border of a service thread
+        except Exception as error:  # the border of a service thread
+            if factory.is_damaged(error):
+                return
             log.exception("%s failed; it begins again in %s s", service.__name__, pause_s)
             factory.stop.wait(pause_s)
 
 
 def _services(queue: Queue) -> tuple[Callable[[Factory], None], ...]:
-    return (reconcile_forever, watch_forever) if queue is Queue.CPU else (keep_awake,)
+    return (reconcile_forever, watch_forever, guard_forever) if queue is Queue.CPU else (keep_awake,)
 
 
 def _start(factory: Factory, service: Callable[[Factory], None]) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import lao
 from lao.config.settings import Settings
-from lao.core.errors import LaoError
+from lao.core.errors import BadInput, LaoError
 from lao.core.states import Queue
 from lao.durable.owners import FileLock
 
@@ -119,7 +119,8 @@ class Supervisor:
             if code is None:
                 continue
             if code in (1, 42) and time.monotonic() - self._started[queue] < STARTING_S:
-                raise LaoError(f"the {queue.value} worker ended with exit code {code}", "its message is above")
+                kind = BadInput if code == BadInput.exit_code else LaoError
+                raise kind(f"the {queue.value} worker ended with exit code {code}", "its message is above")
             now = time.monotonic()
             self._restarts = [at for at in self._restarts if now - at < 60] + [now]
             if len(self._restarts) > RESTARTS_A_MINUTE:

@@ -38,6 +38,8 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "cancel": Entry("lao.cli.cancel_cmd:command", "End a plan, or a task and what needs it."),
         "replay": Entry("lao.cli.replay_cmd:command", "Try a task that is over again, from one of its phases."),
         "status": Entry("lao.cli.status_cmd:command", "Show plans, tasks, queue and tokens."),
+        "doctor": Entry("lao.cli.doctor_cmd:command", "Look over the project; --durability tries this disk."),
+        "restore": Entry("lao.cli.restore_cmd:command", "Put a backup of the state in its place."),
         "retry-failed": Entry("lao.cli.retry_failed_cmd:command", "Queue failed tasks again."),
         "reset-failed": Entry("lao.cli.retry_failed_cmd:command", "Old name of retry-failed.", hidden=True),
     }

@@ -19,12 +19,15 @@ SOME_FAILED, NEEDS_PERSON = 3, 4
 @contextmanager
 def open_project(session: Session) -> Iterator[Factory]:
     """The project's factory, active for the block."""
+    from lao.state.store import ERRORS, explain
     from workflows.factory import Factory, active
 
     factory = Factory(session.settings())
     try:
         with active.use(factory):
             yield factory
+    except ERRORS as error:
+        raise explain(error, factory.store.path) from error
     finally:
         factory.close()
 

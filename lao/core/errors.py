@@ -2,7 +2,8 @@
 
 LaoError                      exit 1
 ├── BadInput                  exit 42   a file, flag or plan that the user must change
-│   └── ConfigError           exit 42   factory.yaml or an environment variable
+│   ├── ConfigError           exit 42   factory.yaml or an environment variable
+│   └── StateDamaged          exit 42   the state file cannot be trusted; nothing runs on it and nothing is changed
 ├── Refused                   exit 1    another worker holds the project, a command is not allowed now
 ├── Transient                 retried after a pause, uses no attempt (server away, disk full, database busy)
 ├── AttemptFailed             counts against the task's attempts; a fresh attempt follows
@@ -41,6 +42,10 @@ class BadInput(LaoError):
 
 class ConfigError(BadInput):
     """``factory.yaml``, a flag or an environment variable is wrong. Never retried."""
+
+
+class StateDamaged(BadInput):
+    """The state file is damaged, or older than what was acknowledged. Workers stop; a backup is restored by hand."""
 
 
 class Refused(LaoError):

@@ -44,22 +44,34 @@ MIGRATIONS: tuple[Migration, ...] = (_create_tables, _profiles_and_ladder, _rech
 """Entry n brings a file of version n to version n + 1."""
 
 
-def migrate(db: Any, path: str) -> None:
+def refuse_newer(schema: int, path: str) -> None:
+    """Raise Refused for a file that was written by a newer LAO."""
+    if schema > len(MIGRATIONS):
+        raise Refused(
+            f"state file {path!r} has schema {schema}, this LAO knows {len(MIGRATIONS)}",
+            "upgrade LAO, or point paths.database to another file",
+        )
+
+
+def migrate(db: Any, path: str, back_up: Callable[[], object] = lambda: None) -> None:
     """Bring the file to this program's schema version.
+
+    Args:
+        back_up: called before a file of an older schema is changed, while nobody else can write; what it raises ends
+            the upgrade with the file as it was.
 
     Raises:
         Refused: the file was written by a newer LAO; nothing is changed.
     """
     current = _version(db)
-    if current > len(MIGRATIONS):
-        raise Refused(
-            f"state file {path!r} has schema {current}, this LAO knows {len(MIGRATIONS)}",
-            "upgrade LAO, or point paths.database to another file",
-        )
+    refuse_newer(current, path)
     if current == len(MIGRATIONS):
         return
     with db.atomic("IMMEDIATE"):
-        for migration in MIGRATIONS[_version(db) :]:
+        current = _version(db)  # somebody else may have been faster
+        if 0 < current < len(MIGRATIONS):
+            back_up()
+        for migration in MIGRATIONS[current:]:
             migration(db)
         MetaRow.replace(key="schema", value=str(len(MIGRATIONS))).execute()
 

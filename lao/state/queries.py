@@ -212,6 +212,12 @@ def gate_view(store: Store) -> dict[str, Json] | None:
         }
 
 
+def has_plans(store: Store) -> bool:
+    """Whether there is anything that could be lost."""
+    with store.reading():
+        return bool(PlanRow.select().exists())
+
+
 def is_idle(store: Store, plan_id: str | None = None) -> bool:
     """Nothing is running in any plan (or in this one) that is not over, nor, but for a pause, runnable or cooling
     down."""

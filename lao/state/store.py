@@ -12,27 +12,39 @@ import peewee as pw
 
 from lao.core.clock import Clock, SystemClock
 from lao.core.errors import BadInput, DiskFull, LaoError, Transient
+from lao.state import backups, guard
 from lao.state.migrations import migrate
-from lao.state.tables import TABLES
+from lao.state.tables import TABLES, MetaRow
 
 PRAGMAS = {"synchronous": 2, "foreign_keys": 1, "fullfsync": 1}
 """For every connection. With WAL, which stays with the file, FULL means that no acknowledged commit is lost by a power
 cut; ``fullfsync`` acts on macOS only."""
 
+ERRORS = (pw.PeeweeException, sqlite3.Error)
+"""What SQLite says through a ``Store``, for callers that must not know peewee."""
+
 BUSY_TIMEOUT_S = 30.0
+NEEDED_MB = 10
+"""What the state may want at once: a write-ahead log up to its checkpoint, and the pages that go back into the file."""
+
 OPEN_TIMEOUT_S, OPEN_POLL_S = 30.0, 0.02
 """Two processes that open a new file at once: switching it to WAL says "locked" without waiting, whatever the busy
 timeout is, so opening is tried again."""
 
 
 class Store:
-    """One open state file. Threads get a connection each; close with ``close()`` in the thread that used it."""
+    """One open state file. Threads get a connection each; close with ``close()`` in the thread that used it.
+
+    Attributes:
+        wrote: something was committed by this store since ``mark`` was called last.
+    """
 
     def __init__(self, path: Path, clock: Clock | None = None, timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.path = path
         self.clock: Clock = clock or SystemClock()
         self.db: Any = pw.SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=timeout_s)
         self.db.bind(TABLES)
+        self.wrote = False
 
     def now(self) -> float:
         return self.clock.now()
@@ -42,7 +54,7 @@ class Store:
         """A short IMMEDIATE transaction; nested use joins the outer one.
 
         Raises:
-            DiskFull, Transient (locked), BadInput (not a database), LaoError (any other SQLite error).
+            DiskFull, Transient (locked), StateDamaged, LaoError (any other SQLite error).
         """
         try:
             if self.db.in_transaction():
@@ -50,7 +62,8 @@ class Store:
             else:
                 with self.db.atomic("IMMEDIATE"):
                     yield
-        except (pw.PeeweeException, sqlite3.Error) as error:
+                self.wrote = True
+        except ERRORS as error:
             raise explain(error, self.path) from error
 
     @contextmanager
@@ -58,7 +71,54 @@ class Store:
         """Translates SQLite's errors for a block of reads."""
         try:
             yield
-        except (pw.PeeweeException, sqlite3.Error) as error:
+        except ERRORS as error:
+            raise explain(error, self.path) from error
+
+    def mark(self) -> None:
+        """Let the file beside the state witness all that is committed (``lao.state.guard``).
+
+        Raises:
+            LaoError: as ``write``; the state is as good as before.
+        """
+        with self.write():
+            mark = guard.raise_mark(self.path)
+        self.wrote = False
+        try:
+            backups.write_mark(self.path, mark)
+        except OSError as error:
+            raise explain(error, self.path) from error
+
+    def marked(self) -> int:
+        """The mark that is committed, 0 while there is none."""
+        with self.reading():
+            row = MetaRow.get_or_none(MetaRow.key == "mark")
+        return int(row.value) if row else 0
+
+    def version_of_data(self) -> int:
+        """A number of this thread's connection that changes when any other connection has committed."""
+        with self.reading():
+            return int(self.db.execute_sql("PRAGMA data_version").fetchone()[0])
+
+    def back_up(self) -> backups.Backup:
+        """Write a backup of what is committed.
+
+        Raises:
+            DiskFull, LaoError: it could not be written; there is none then.
+        """
+        try:
+            return backups.make(self.path, self.now())
+        except (OSError, sqlite3.Error) as error:
+            raise explain(error, backups.folder(self.path)) from error
+
+    def check(self) -> None:
+        """Read the whole file; workers do it when they start.
+
+        Raises:
+            StateDamaged: something is wrong with it.
+        """
+        try:
+            guard.check(self.path)
+        except sqlite3.Error as error:
             raise explain(error, self.path) from error
 
     def close(self) -> None:
@@ -73,19 +133,15 @@ def open_store(path: Path, clock: Clock | None = None, timeout_s: float = BUSY_T
         timeout_s: how long a statement waits for a lock.
 
     Raises:
-        BadInput: the folder cannot be written, or the file is no SQLite database.
-        Refused: the file is of a newer schema.
+        BadInput: the folder cannot be written, or the file is a database of another program.
+        StateDamaged: the file is damaged or has lost acknowledged work (``lao.state.guard``); nothing was changed.
+        Refused: the file is of a newer schema; nothing was changed.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            path.touch(mode=0o600)
-    except OSError as error:
-        raise explain(error, path) from error
     store = Store(path, clock, timeout_s)
     deadline = store.clock.monotonic() + OPEN_TIMEOUT_S
     while True:
         try:
+            _admit(path)
             return _prepared(store)
         except Transient as error:
             if isinstance(error, DiskFull) or store.clock.monotonic() >= deadline:
@@ -93,13 +149,24 @@ def open_store(path: Path, clock: Clock | None = None, timeout_s: float = BUSY_T
             store.clock.wait(OPEN_POLL_S)
 
 
+def _admit(path: Path) -> None:
+    """Only a file that can be trusted, or a new one, is opened for writing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        guard.examine(path)
+        if not path.exists():
+            path.touch(mode=0o600)
+    except (OSError, sqlite3.Error) as error:
+        raise explain(error, path) from error
+
+
 def _prepared(store: Store) -> Store:
     """The store with its pragmas and its schema; closed again when that fails."""
     try:
         store.db.execute_sql("PRAGMA journal_mode = wal")
         _assert_pragmas(store.db)
-        migrate(store.db, str(store.path))
-    except (pw.PeeweeException, sqlite3.Error) as error:
+        migrate(store.db, str(store.path), store.back_up)
+    except ERRORS as error:
         store.close()
         raise explain(error, store.path) from error
     except LaoError:
@@ -126,14 +193,15 @@ def explain(error: BaseException, path: Path) -> LaoError:
     if "cannot rollback" in text and error.__context__ is not None:
         return explain(error.__context__, path)  # SQLite had rolled back by itself; the first error is the cause
     if "disk is full" in text or getattr(error, "errno", None) == 28:
-        return DiskFull(f"no space left while writing {str(path)!r}", "free some space; LAO goes on by itself")
+        return DiskFull(
+            f"disk full: no space left to write {str(path)!r}, at least {NEEDED_MB} MB needed",
+            "free some space; LAO goes on by itself",
+        )
     if "locked" in text or "busy" in text:
         return Transient(f"state file {str(path)!r} is locked by another process", "see 'lao status' for the workers")
-    if "not a database" in text or "malformed" in text:
-        return BadInput(
-            f"{str(path)!r} is not a usable SQLite database ({text})",
-            "restore a backup or move the file away; plans in the plans folder are taken in again",
-        )
+    damaged = guard.damage(error, path)
+    if damaged is not None:
+        return damaged
     if isinstance(error, OSError) or "readonly" in text or "unable to open" in text:
         return BadInput(
             f"cannot write the state file {str(path)!r} ({text})", "check the permissions of its folder, or use --db"
