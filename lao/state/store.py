@@ -12,6 +12,7 @@ import peewee as pw
 
 from lao.core.clock import Clock, SystemClock
 from lao.core.errors import BadInput, DiskFull, LaoError, Transient
+from lao.core.folders import make_folders, sync_folder
 from lao.state.migrations import migrate
 from lao.state.tables import TABLES
 
@@ -77,8 +78,9 @@ def open_store(path: Path, clock: Clock | None = None, timeout_s: float = BUSY_T
         Refused: the file is of a newer schema.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         if not path.exists():
+            sync_folder(path.parent.parent)  # whoever has made the folder; SQLite syncs the names in it
             path.touch(mode=0o600)
     except OSError as error:
         raise explain(error, path) from error

@@ -1,7 +1,7 @@
-"""A model of a disk that loses what was not synced: fed with system calls, it lays out folders as a power cut leaves them.
+"""A model of a disk that loses what was not synced: fed with changes, it lays out folders as a power cut leaves them.
 
-Strict, as POSIX has it: the content of a file lasts from its own fsync on, its name from an fsync of the folder on. What
-was not synced is there, or not, or torn at 512-byte borders, by the choice of the caller's random numbers.
+Strict, as POSIX has it: the content of a file lasts from its own fsync on, its name from an fsync of the folder on.
+What was not synced is there, or not, or torn at 512-byte borders, by the choice of the caller's random numbers.
 """
 
 from __future__ import annotations

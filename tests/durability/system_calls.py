@@ -129,7 +129,7 @@ class Player:
 
     Attributes:
         root: the folder of which ``disk`` is the model.
-        told: called with what the recorded program writes to its standard output.
+        told: called with what the recorded program itself writes to its standard output.
         counts: calls that concerned the folder, by name.
     """
 
@@ -202,7 +202,7 @@ class Player:
         if name in ("chdir", "fchdir"):
             text = call.arguments[0]
             assert isinstance(text, bytes)
-            process.cwd[0] = os.path.normpath(os.path.join(process.cwd[0], os.fsdecode(text)))
+            process.cwd[0] = os.path.normpath(Path(process.cwd[0], os.fsdecode(text)))
         elif name in ("dup", "dup2", "dup3") or (name == "fcntl" and str(call.arguments[1]).startswith("F_DUPFD")):
             self._dup(process, int(call.numbers[0]), call.result)
         elif name in ("sync", "syncfs"):
@@ -242,7 +242,7 @@ class Player:
         else:
             opened = self._opened(call, 0)
         if opened is None:
-            if call.name == "write" and call.numbers[0] == str(TOLD):
+            if call.name == "write" and call.numbers[0] == str(TOLD) and call.pid not in self._forks:
                 self.told(_data(call))
             return False
         node = opened.node
