@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from lao.core.folders import make_folders
 from lao.core.states import Phase
 from lao.core.steps import StepKind
 from lao.durable.files import FileWrite
@@ -18,7 +19,7 @@ from workflows.work import Outcome, Work
 def body(work: Work) -> Outcome:
     """Prepare the workspace and take the baseline."""
     settings, plan = work.factory.settings, work.plan
-    plan.workspace.mkdir(parents=True, exist_ok=True)
+    make_folders(plan.workspace)
     repository = work.repository()
     base, baseline = _found(work, repository) if repository else (None, [])
     commands = validation_commands(settings.orchestration, plan.options, None, plan.workspace)

@@ -80,9 +80,22 @@ def open_place(work: Work) -> Place:
         return {"head": opened.head, "commit": opened.commit, "tree": opened.tree, "found": list(opened.found)}
 
     saved = work.steps.run(StepKind.READ, "desk", lay_out)
-    repository.desk(run).find()
+    _find(work, repository)
     own = repository.at_desk(run)
     return Place(own.root, own, saved["head"], saved["commit"], saved["tree"], tuple(saved["found"]))
+
+
+def _find(work: Work, repository: Repository) -> None:
+    """Check that the desk is as it was left. What had begun to land before a power cut needs nothing but its candidate.
+
+    Raises:
+        AttemptFailed: kind "desk_gone".
+    """
+    run = work.claim.run.id
+    desk, begun = repository.desk(run), journal.intent_of(work.factory.store, run, _LAND)
+    if begun is not None and desk.outlived():
+        repository.lay_again(run, begun["candidate"])
+    desk.find()
 
 
 def bring_home(work: Work, place: Place, candidate: str | None) -> tuple[str | None, tuple[str, ...]]:

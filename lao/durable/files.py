@@ -12,12 +12,14 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from lao.core.errors import DiskFull
+from lao.core.folders import make_folders, sync_folder
 from lao.core.words import Json
 
 TEMPORARY: Final = re.compile(r"^\.lao-(\d+)-[0-9a-f]+\.tmp$")
@@ -77,28 +79,6 @@ def _mode_of(path: Path) -> int | None:
     return path.stat().st_mode & 0o7777 if path.is_file() and not path.is_symlink() else None
 
 
-def make_folders(folder: Path) -> None:
-    """Create ``folder`` with its parents and make each new directory entry durable."""
-    missing: list[Path] = []
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
-    for new in reversed(missing):
-        new.mkdir(exist_ok=True)
-        sync_folder(new.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """fsync a directory; silently nothing where the system has no such call (Windows)."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def sha256_of(path: Path) -> str | None:
     """Hex digest of a regular file's content, or None when there is no such file."""
     try:
@@ -112,12 +92,15 @@ def sha256_of(path: Path) -> str | None:
 
 
 def clean_temporaries(folder: Path) -> int:
-    """Remove what writers that are dead left in ``folder`` itself; returns how many files went."""
+    """Remove what writers that are dead left in ``folder`` itself; returns how many files and folders went."""
     removed = 0
     for entry in folder.glob(TEMPORARY_GLOB):
         match = TEMPORARY.match(entry.name)
         if match and not pid_exists(int(match.group(1))):
-            entry.unlink(missing_ok=True)
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
             removed += 1
     return removed
 
@@ -162,13 +145,18 @@ class FileWrite:
         target = self.root / intent["path"]
         if sha256_of(target) != intent["after"]:
             write_atomic(target, _unpack(intent))
+        else:  # a killed process may have written it and not synced its name
+            sync_folder(target.parent)
         return _result(intent)
 
     def probe(self, intent: Json) -> Json | None:
         # Asked only after a crash, so this is the place to look for a half-written temporary of the dead writer.
         target = self.root / intent["path"]
         clean_temporaries(target.parent)
-        return _result(intent) if sha256_of(target) == intent["after"] else None
+        if sha256_of(target) != intent["after"]:
+            return None
+        sync_folder(target.parent)
+        return _result(intent)
 
 
 def _result(intent: Json) -> Json:

@@ -38,7 +38,7 @@ class Owner:
 
     def alive(self) -> bool:
         """Whether that very process still runs here."""
-        return self.boot_id == _boot_id() and start_time(self.pid) == self.started
+        return self.boot_id == boot_id() and start_time(self.pid) == self.started
 
     def to_text(self) -> str:
         return f"{self.boot_id}:{self.pid}:{self.started:.2f}:{self.host}"
@@ -61,10 +61,11 @@ def current_owner() -> Owner:
     """This process."""
     started = start_time(os.getpid())
     assert started is not None
-    return Owner(socket.gethostname(), _boot_id(), os.getpid(), started)
+    return Owner(socket.gethostname(), boot_id(), os.getpid(), started)
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
+    """Names the time since the machine was started."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

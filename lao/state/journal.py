@@ -44,6 +44,13 @@ def open_intents(store: Store, plan_id: str, label: str) -> list[Json]:
         return [intent for (intent,) in steps.tuples()]
 
 
+def intent_of(store: Store, run_id: int, label: str) -> Json:
+    """The intent of the run's step with this label, finished or not; None when it has not come to that."""
+    with store.reading():
+        step = StepRow.get_or_none(StepRow.run == run_id, StepRow.label == label)
+        return step.intent if step is not None else None
+
+
 def record(
     store: Store,
     claim: Claim,

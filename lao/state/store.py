@@ -12,6 +12,7 @@ import peewee as pw
 
 from lao.core.clock import Clock, SystemClock
 from lao.core.errors import BadInput, DiskFull, LaoError, Transient
+from lao.core.folders import make_folders, sync_folder
 from lao.state import backups, guard
 from lao.state.migrations import migrate
 from lao.state.tables import TABLES, MetaRow
@@ -152,9 +153,10 @@ def open_store(path: Path, clock: Clock | None = None, timeout_s: float = BUSY_T
 def _admit(path: Path) -> None:
     """Only a file that can be trusted, or a new one, is opened for writing."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         guard.examine(path)
         if not path.exists():
+            sync_folder(path.parent.parent)  # whoever has made the folder; SQLite syncs the names in it
             path.touch(mode=0o600)
     except (OSError, sqlite3.Error) as error:
         raise explain(error, path) from error

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from lao.core.errors import BadInput
+from lao.core.folders import make_folders, sync_file, sync_folder
 from lao.durable.files import TEMPORARY_GLOB, pid_exists
 from lao.workspace.commits import tip
 from lao.workspace.git_calls import Git
@@ -46,22 +47,66 @@ def tree_of(git: Git, commit: str) -> str:
 
 def restore(git: Git, commit: str) -> tuple[str, ...]:
     """Bring the folder to a checkpoint or tree; the paths that were changed or removed for it. Safe to repeat."""
-    listed = git.out("diff-tree", "-r", "--no-renames", "--name-status", "-z", folder_tree(git), commit).split("\0")
-    pairs = list(zip(listed[1::2], listed[0::2], strict=False))
-    gone = [path for path, status in pairs if status == "D"]
-    back = [path for path, status in pairs if status != "D"]
+    gone, back = _differing(git, commit)
     for path in gone:  # first: a folder may have to make room for a file of its name
         _remove(git, path)
     if back:
-        index = temporary_index(git)
-        env = {"GIT_INDEX_FILE": str(index)}
-        try:
-            git.out("read-tree", commit, env=env)
-            names = b"\0".join(os.fsencode(p) for p in back)
-            git.call("checkout-index", "-f", "-z", "--stdin", stdin=names, env=env)
-        finally:
-            index.unlink(missing_ok=True)
+        _check_out(git, commit, back)
     return tuple(sorted((*gone, *back)))
+
+
+def replace(git: Git, commit: str) -> tuple[str, ...]:
+    """As ``restore``, and so that it lasts: a power cut meanwhile leaves each file old or new, never half."""
+    gone, back = _differing(git, commit)
+    for path in gone:
+        _remove(git, path)
+    place = git.git_dir / f"{_INDEX}{os.getpid()}-{secrets.token_hex(4)}.files"
+    try:
+        if back:
+            place.mkdir()
+            _check_out(git, commit, back, f"--prefix={place}/")
+        for path in back:
+            _put(place / path, git.root / path)
+        for folder in sorted({_nearest((git.root / path).parent) for path in (*gone, *back)}):
+            sync_folder(folder)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    return tuple(sorted((*gone, *back)))
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the one above it that is still there."""
+    while not folder.is_dir():
+        folder = folder.parent
+    return folder
+
+
+def _put(new: Path, target: Path) -> None:
+    """Move a file that was just made to its place, synced before; a folder that is in its way goes, as with git."""
+    if not new.is_symlink():
+        sync_file(new)
+    make_folders(target.parent)
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    new.replace(target)
+
+
+def _differing(git: Git, commit: str) -> tuple[list[str], list[str]]:
+    """Paths that are in the folder and not in the commit, and those that the commit has and the folder has not so."""
+    listed = git.out("diff-tree", "-r", "--no-renames", "--name-status", "-z", folder_tree(git), commit).split("\0")
+    pairs = list(zip(listed[1::2], listed[0::2], strict=False))
+    return [path for path, status in pairs if status == "D"], [path for path, status in pairs if status != "D"]
+
+
+def _check_out(git: Git, commit: str, paths: list[str], *where: str) -> None:
+    index = temporary_index(git)
+    env = {"GIT_INDEX_FILE": str(index)}
+    try:
+        git.out("read-tree", commit, env=env)
+        names = b"\0".join(os.fsencode(p) for p in paths)
+        git.call("checkout-index", "-f", "-z", *where, "--stdin", stdin=names, env=env)
+    finally:
+        index.unlink(missing_ok=True)
 
 
 def folder_tree(git: Git) -> str:
@@ -91,11 +136,14 @@ def temporary_index(git: Git) -> Path:
 
 
 def clean_indexes(git: Git) -> None:
-    """Remove the indexes, with their locks, of processes that were killed."""
+    """Remove the indexes, with their locks, and the files of processes that were killed."""
     for file in git.git_dir.glob(f"{_INDEX}*"):
         pid = file.name.removeprefix(_INDEX).partition("-")[0]
         if not (pid.isdigit() and pid_exists(int(pid))):
-            file.unlink(missing_ok=True)
+            if file.is_dir():
+                shutil.rmtree(file, ignore_errors=True)
+            else:
+                file.unlink(missing_ok=True)
 
 
 def _remove(git: Git, path: str) -> None:

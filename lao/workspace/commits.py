@@ -13,6 +13,7 @@ from lao.core.errors import AttemptFailed, Terminal
 from lao.core.words import Json
 from lao.durable.files import TEMPORARY_GLOB
 from lao.workspace.git_calls import Git
+from lao.workspace.lasting import keep_head, keep_named, keep_objects
 
 _EMPTY_TREES: Final = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -55,6 +56,7 @@ class Commit:
         if tree == parent_tree or (parent is None and tree in _EMPTY_TREES.values()):
             index.unlink(missing_ok=True)
             return {"parent": parent, "tree": None, "step": self.step_id}
+        keep_objects(self.git, tree, *([f"^{parent}"] if parent else []))  # the intent names it
         return {"parent": parent, "tree": tree, "step": self.step_id, "message": self.message, "date": self.date}
 
     def apply(self, intent: Json) -> Json:
@@ -63,8 +65,10 @@ class Commit:
             if wanted["tree"] is None:
                 return {"commit": None}
             commit = self._write(wanted)
+            keep_named(self.git, [commit])
             if self._move(wanted, commit):
                 self._settle(commit)
+                keep_head(self.git)
                 return {"commit": commit}
             # HEAD is elsewhere: this step got there before a crash, or somebody else committed in between.
             if (done := self.probe(intent)) is not None:
@@ -87,6 +91,7 @@ class Commit:
             return None
         if commit == head:
             self._settle(commit)
+        keep_head(self.git)
         return {"commit": commit}
 
     @property

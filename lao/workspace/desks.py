@@ -12,10 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lao.core.errors import AttemptFailed
+from lao.durable.owners import boot_id
 from lao.workspace.git_calls import Git
 from lao.workspace.snapshots import kept_aside, lay_out
 
 _PREFIX = "run-"
+_BOOT = "boot"
 
 
 class Desk:
@@ -37,14 +39,30 @@ class Desk:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         lay_out(git, commit, fresh / self.root.name)
+        (fresh / _BOOT).write_text(boot_id(), encoding="utf-8")
         fresh.rename(self._place)
 
+    def outlived(self) -> bool:
+        """Whether the machine was started again since the desk was laid out: what is there may be half written, since
+        nothing at a desk is synced."""
+        try:
+            return (self._place / _BOOT).read_text(encoding="utf-8", errors="replace") != boot_id()
+        except FileNotFoundError:
+            return True
+
     def find(self) -> None:
-        """Check that the desk is still there.
+        """Check that the desk is still there, as it was left.
 
         Raises:
-            AttemptFailed: it was removed while its run was interrupted; what was done there is lost.
+            AttemptFailed: it was removed while its run was interrupted, or the machine went down; what was done there
+                is lost.
         """
+        if (self.root / ".git").is_dir() and self.outlived():
+            raise AttemptFailed(
+                "the machine was started again during the attempt, and its folder may be half written",
+                "the attempt is made again",
+                kind="desk_gone",
+            )
         if not (self.root / ".git").is_dir():
             raise AttemptFailed(
                 f"the folder of the interrupted attempt is gone: {str(self.root)!r}",

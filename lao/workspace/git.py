@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
+import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -12,9 +14,10 @@ from typing import Final
 
 from lao.config.settings import GitSettings
 from lao.core.errors import BadInput, Refused, Transient
+from lao.core.folders import make_folders, sync_folder, sync_tree
 from lao.core.steps import Steps
 from lao.core.words import Json
-from lao.durable.files import sha256_of, write_atomic
+from lao.durable.files import clean_temporaries, sha256_of, write_atomic
 from lao.durable.owners import FileLock
 from lao.workspace import checkpoints
 from lao.workspace.commits import Commit, empty_tree, tip
@@ -98,7 +101,9 @@ class Repository:
         Raises:
             BadInput: no git, no identity, or the ``.git`` there is broken.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
+        make_folders(self.root)
+        sync_folder(self.root.parent)  # a killed LAO may have made it
+        clean_temporaries(self.root)
         if self._is_made():
             self.available()
             self._git.call("rev-parse", "--git-dir")
@@ -107,9 +112,24 @@ class Repository:
             raise BadInput(f"{str(self.root / '.git')!r} points nowhere", "repair it, or run with --no-git")
         if not (self.root / ".gitignore").exists():  # first: after a kill in between, the rest is still to do
             write_atomic(self.root / ".gitignore", _IGNORED)
-        self._git.call("init", "-q", "-b", "main", str(self.root))
+        self._initialise()
         self.available()
         return True
+
+    def _initialise(self) -> None:
+        """``git init``; aside and synced first, so that a power cut leaves a whole repository or none."""
+        if (self.root / ".git").exists():
+            self._git.call("init", "-q", "-b", "main", str(self.root))
+            sync_tree(self.root / ".git")
+            return
+        place = self.root / f".lao-{os.getpid()}-{secrets.token_hex(6)}.tmp"
+        try:
+            self._git.call("init", "-q", "-b", "main", str(place))
+            sync_tree(place / ".git")
+            (place / ".git").rename(self.root / ".git")
+            sync_folder(self.root)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
     def _is_made(self) -> bool:
         """git init makes ``objects`` last."""
@@ -249,6 +269,10 @@ class Repository:
             found = tuple(path for path in self.changed_files(head, commit) if path not in others)
         self.desk(run).lay_out(self._git, commit)
         return Opened(head, commit, tree, found)
+
+    def lay_again(self, run: int, candidate: str) -> None:
+        """Lay out a desk with what is about to land, or has landed."""
+        self.desk(run).lay_out(self._git, candidate)
 
     def at_desk(self, run: int) -> Repository:
         """The desk's own small repository."""

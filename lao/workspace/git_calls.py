@@ -44,6 +44,13 @@ class Git:
             return Path(os.path.normpath(self.root / text.removeprefix("gitdir:").strip()))
         return entry
 
+    @property
+    def common_dir(self) -> Path:
+        """Where objects and branches are; a linked work tree keeps them in the main repository."""
+        folder = Path(os.path.realpath(self.git_dir))
+        link = folder / "commondir"
+        return Path(os.path.normpath(folder / link.read_text(encoding="utf-8").strip())) if link.exists() else folder
+
     def call(
         self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, ok: Iterable[int] = (0,)
     ) -> tuple[int, str]:

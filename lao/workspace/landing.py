@@ -15,8 +15,10 @@ from typing import Final
 
 from lao.core.errors import AttemptFailed
 from lao.core.words import Json
-from lao.workspace.checkpoints import folder_tree, restore, temporary_index
+from lao.workspace.checkpoints import folder_tree, replace, temporary_index
+from lao.workspace.commits import tip
 from lao.workspace.git_calls import Git
+from lao.workspace.lasting import keep_objects
 
 _REGULAR: Final = frozenset({"100644", "100755"})
 _SIDES: Final = ("base", "ours", "theirs")
@@ -28,6 +30,8 @@ Entry = tuple[str, str]
 @dataclass(frozen=True)
 class Landing:
     """Effect: the plan's folder has what differs between two commits. The result is ``{"changed": paths}``.
+
+    After a power cut each file is the old or the new one, and the new one when the result was recorded.
 
     Done twice it is done once: what is there already merges with itself. The caller keeps others from the folder
     meanwhile and commits the paths.
@@ -50,7 +54,7 @@ class Landing:
     def apply(self, intent: Json) -> Json:
         if intent["changed"]:
             ours = folder_tree(self.live)
-            restore(self.live, merged_tree(self.live, intent["base"], ours, intent["candidate"]))
+            replace(self.live, merged_tree(self.live, intent["base"], ours, intent["candidate"]))
         return {"changed": intent["changed"]}
 
     def probe(self, intent: Json) -> Json | None:  # noqa: ARG002  # the Protocol's name
@@ -62,6 +66,8 @@ class Landing:
         if names:
             pack = self.desk.raw("pack-objects", "-q", "--stdout", stdin=f"{names}\n".encode())
             self.live.call("unpack-objects", "-q", stdin=pack)
+        head, _ = tip(self.live)
+        keep_objects(self.live, self.candidate, *([f"^{head}"] if head else []))  # the intent names it
 
 
 def take_back(live: Git, intent: Mapping[str, Json]) -> tuple[str, ...]:
@@ -74,7 +80,7 @@ def take_back(live: Git, intent: Mapping[str, Json]) -> tuple[str, ...]:
     """
     if not intent["changed"]:
         return ()
-    return restore(live, merged_tree(live, intent["candidate"], folder_tree(live), intent["base"]))
+    return replace(live, merged_tree(live, intent["candidate"], folder_tree(live), intent["base"]))
 
 
 def merged_tree(git: Git, base: str, ours: str, theirs: str) -> str:

@@ -57,7 +57,7 @@ def lay_out(git: Git, commit: str, tree: Path) -> Path:
     repository = tree / ".git"
     for name in ("objects/info", "refs/heads", "info"):
         (repository / name).mkdir(parents=True)
-    (repository / "objects/info/alternates").write_text(f"{_common(git) / 'objects'}\n", encoding="utf-8")
+    (repository / "objects/info/alternates").write_text(f"{git.common_dir / 'objects'}\n", encoding="utf-8")
     form = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
     if len(commit) == 64:
         form = form.replace("= 0", "= 1") + "[extensions]\n\tobjectFormat = sha256\n"
@@ -76,7 +76,7 @@ def lay_out(git: Git, commit: str, tree: Path) -> Path:
 def _excluded(git: Git) -> str:
     """What the user ignores here without a ``.gitignore``."""
     try:
-        return (_common(git) / "info/exclude").read_text(encoding="utf-8")
+        return (git.common_dir / "info/exclude").read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
 
@@ -88,13 +88,6 @@ def kept_aside(git: Git) -> list[str]:
     names = [name.rstrip("/") for name in listed if name]
     wanted = [n for n in names if not any(part in CACHES or part.endswith(".pyc") for part in n.split("/"))]
     return list(dict.fromkeys((*BORROWED, *wanted[:MOST_BORROWED])))
-
-
-def _common(git: Git) -> Path:
-    """Where the objects are; a linked work tree keeps them in the main repository."""
-    folder = Path(os.path.realpath(git.git_dir))
-    link = folder / "commondir"
-    return Path(os.path.normpath(folder / link.read_text(encoding="utf-8").strip())) if link.exists() else folder
 
 
 def clean_snapshots(folder: Path) -> int:
