@@ -129,6 +129,9 @@ def test_unknown_sizes_rely_on_the_release() -> None:
     server = FakeServer(info("alpha", 10, context=8192), info("beta", 0))
     assert Rig(server, ScriptedProbe([1, 3, 9])).gate.ensure(Role.CODER).waited_s == 2.0
     assert Rig(FakeServer(info("alpha"), info("beta", 0)), ScriptedProbe([0])).gate.ensure(Role.CODER).ok
+    unknown = FakeServer(info("alpha", 0, context=8192), info("beta", 0))
+    busy = Rig(unknown, ScriptedProbe([9, 8.99])).gate.ensure(Role.CODER)  # another program took a little meanwhile
+    assert (busy.ok, busy.waited_s) == (True, 0.0)
 
 
 def test_size_of_the_settings() -> None:

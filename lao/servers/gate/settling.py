@@ -55,7 +55,7 @@ def shortfall(before: MemoryReading, now: MemoryReading, demand: Demand, limits:
         return ""
     released = 0 if before.available_bytes is None else now.available_bytes - before.available_bytes
     wanted = limits.release_fraction * _capped(demand.unloaded_bytes, now)
-    back = released >= wanted
+    back = released >= wanted or wanted < STEADY_BYTES  # less than other programs take and give back
     weights_fit = now.available_bytes >= _capped(demand.size_bytes, now)
     if demand.need.guess and demand.unloaded and back and weights_fit:
         return ""
