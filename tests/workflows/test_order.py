@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lao.core.clock import FakeClock
@@ -111,7 +111,7 @@ def test_no_line_waits_longer_than_its_bound() -> None:
     assert chooser.choose([Line("code", 20, 3)]) == Line("code", 20, 3)
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(["plan", "code", "review"]), st.integers(1, 30)), min_size=1, max_size=40))
 def test_the_bound_holds_for_any_arrivals(arrivals: list[tuple[str, int]]) -> None:
     """Every line gets a turn within the bound, the phase at work and a phase for each other line, whatever comes."""
