@@ -173,7 +173,7 @@ def advice(state: Path) -> str:
     if backup is None:
         return (
             f"there is no good backup in {str(folder(state))!r}; copy the file away, then try "
-            f"'sqlite3 {state.name} .recover', or move it away with its -wal to begin anew"
+            f"'sqlite3 {state.name} .recover', or move it away with its -wal and -mark to begin anew"
         )
     return (
         f"the newest good backup is {str(backup.path)!r} ({backup.when}); "
