@@ -22,6 +22,14 @@ ensure_git() {
   fi
 }
 
+# ensure_strace: the simulated power cuts record with it; where it cannot be installed they are skipped.
+ensure_strace() {
+  command -v strace >/dev/null && return 0
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    { apt-get update -qq && apt-get install -y -qq strace; } || echo "no strace: the simulated power cuts are skipped" >&2
+  fi
+}
+
 # make_venv DIR PYTHON: on Debian the venv module is a package of its own; as root it is installed when missing.
 make_venv() {
   [ -x "$1/bin/pip" ] && return 0

@@ -173,6 +173,15 @@ def _evidence(factory: Project) -> list[str]:
     return bad + ([f"git fsck: {fsck.stdout}{fsck.stderr}"] if fsck.returncode else [])
 
 
+_LOST = """
+SELECT (SELECT count(*) FROM lao_modelevent WHERE kind='call' AND lao_modelevent.run_id = lao_run.id) FROM lao_run
+WHERE phase='code' AND state IN ('ready', 'running')
+AND EXISTS (SELECT 1 FROM lao_step WHERE run_id = lao_run.id AND label='desk' AND state='done')
+AND NOT EXISTS (SELECT 1 FROM lao_step WHERE run_id = lao_run.id AND label='land')
+"""
+"""The recorded calls of each attempt that was at work at its desk, which no power cut leaves as it was."""
+
+
 @dataclass(frozen=True)
 class _Server:
     """What the server of the checker's project tells, with the calls that were recorded before the cut."""
@@ -184,6 +193,8 @@ def _resumed(factory: Project, tasks: int, calls: int) -> list[str]:
     """Start the factory after the reboot, let it end, check."""
     recorded = "SELECT count(*) FROM lao_modelevent WHERE kind='call'"
     had = sum(count for (count,) in _query(factory, recorded))
+    lost = _query(factory, _LOST)
+    redone, again = len(lost), sum(made for (made,) in lost)
     before = int(factory.server.stats["completions"])
     boot = factory.root.parent / "boot_id"
     boot.write_text(f"{uuid.uuid4()}\n")
@@ -203,7 +214,7 @@ def _resumed(factory: Project, tasks: int, calls: int) -> list[str]:
     made = had + int(factory.server.stats["completions"]) - before
     stats = {**factory.server.stats, "completions": made}
     view = Project(factory.root, _Server(stats))  # type: ignore[arg-type]
-    return check(view, plan=PLAN, tasks=tasks, per_plan=tasks, kills=tasks, expected_calls=calls)
+    return check(view, plan=PLAN, tasks=tasks, per_plan=tasks, kills=0, expected_calls=calls + again, redone=redone)
 
 
 def _namespace() -> list[str]:

@@ -100,6 +100,48 @@ def test_a_file_that_became_a_folder_comes_back(root: Path) -> None:
     assert (root / "old.py").read_text() == "old\n"
 
 
+def test_replacing_does_what_restoring_does(root: Path) -> None:
+    """Links, executable files, a file for a folder and a folder for a file; nothing of it is left in .git."""
+    git = Git(root)
+    (root / "run.sh").write_text("#!/bin/sh\n")
+    (root / "run.sh").chmod(0o755)
+    (root / "link").symlink_to("a.py")
+    (root / "deep" / "er").mkdir(parents=True)
+    (root / "deep" / "er" / "file").write_text("deep\n")
+    before = _state(root)
+    saved = checkpoints.save(git)[0]
+    (root / "run.sh").unlink()
+    (root / "link").unlink()
+    (root / "deep" / "er" / "file").unlink()
+    (root / "deep" / "er").rmdir()
+    (root / "deep" / "er").write_text("a file now\n")
+    (root / "old.py").unlink()
+    (root / "old.py").mkdir()
+    (root / "old.py" / "x.py").write_text("x\n")
+    assert checkpoints.replace(git, saved) == (
+        "deep/er",
+        "deep/er/file",
+        "link",
+        "old.py",
+        "old.py/x.py",
+        "run.sh",
+    )
+    assert _state(root) == before
+    assert (root / "link").is_symlink()
+    assert (root / "run.sh").stat().st_mode & 0o111
+    assert checkpoints.replace(git, saved) == ()
+    assert not list((root / ".git").glob("lao-checkpoint-*"))
+
+
+def test_what_a_killed_replacement_left_is_cleared(root: Path) -> None:
+    """The folder with the new files goes when its process is dead."""
+    left = root / ".git" / "lao-checkpoint-99999999-abcd.files"
+    left.mkdir()
+    (left / "a.py").write_text("half")
+    checkpoints.clean_indexes(Git(root))
+    assert not left.exists()
+
+
 def test_a_checkpoint_before_the_first_commit(tmp_path: Path) -> None:
     """A repository without any commit can be restored too."""
     _git(tmp_path, "init", "-q", "-b", "main")

@@ -210,3 +210,16 @@ def test_desks_of_runs_that_are_over_are_cleared(plan: Repository) -> None:
     plan.desk(2).find()
     with pytest.raises(AttemptFailed, match="folder of the interrupted attempt is gone"):
         plan.desk(1).find()
+
+
+def test_a_desk_of_before_a_reboot_is_not_used(plan: Repository) -> None:
+    """J2: nothing at a desk is synced, so what a power cut left there may be half written."""
+    desk = plan.desk(Work(plan, 1).run)
+    assert not desk.outlived()
+    (desk.root.parent / "boot").write_text("another boot")
+    assert desk.outlived()
+    with pytest.raises(AttemptFailed, match="started again") as failed:
+        desk.find()
+    assert failed.value.kind == "desk_gone"
+    plan.lay_again(1, plan.head() or "")
+    desk.find()

@@ -48,6 +48,16 @@ def test_killed_init_is_finished(root: Path) -> None:
     assert commit(repo, "s1")
 
 
+def test_killed_init_aside_is_cleared(root: Path) -> None:
+    """git init works aside, so that a power cut leaves a whole repository or none; what is left of it goes."""
+    left = root / ".lao-99999999-abcdef.tmp"
+    (left / ".git").mkdir(parents=True)
+    repo = repository(root)
+    assert repo.ensure() is True
+    assert sorted(entry.name for entry in root.iterdir()) == [".git", ".gitignore"]
+    assert git(root, "fsck", "--strict") == ""
+
+
 def test_broken_repository_is_bad_input(root: Path) -> None:
     """A .git that is no repository, or a file that points nowhere, is one clear message."""
     root.mkdir(parents=True)
