@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("lao", "workflows", "models_cfg", "tests", "pyproject.toml")
-FAILED, LIMIT_S = 1, 300.0
+FAILED, LIMIT_S = 1, 900.0
 MODEL = "tests/durability/test_state_model.py"
 
 
@@ -243,14 +243,15 @@ def main() -> int:
             for bug in bugs:
                 plant(bug, copy_tree(folder / f"bug-{BUGS.index(bug)}"))
             return 0
+        print("| Bug | found by | seconds |\n|---|---|---|", flush=True)
         with ThreadPoolExecutor(options.jobs) as pool:
-            clean = pool.submit(run_checks, copy_tree(folder / "clean"), sorted({bug.check for bug in bugs}))
             tried = [pool.submit(try_bug, bug, folder) for bug in bugs]
-            found = [each.result() for each in tried]
+            clean = pool.submit(run_checks, copy_tree(folder / "clean"), sorted({bug.check for bug in bugs}))
+            found = []
+            for each in tried:
+                found.append(each.result())
+                print(f"| {found[-1][0].name} | {found[-1][1] or 'NOTHING'} | {found[-1][2]:.0f} |", flush=True)
             status, output, seconds = clean.result()
-    print("| Bug | found by | seconds |\n|---|---|---|")
-    for bug, test, took, _ in found:
-        print(f"| {bug.name} | {test or 'NOTHING'} | {took:.0f} |")
     missed = [(bug, text) for bug, test, _, text in found if not test]
     for bug, text in missed:
         print(f"\n{bug.name}: not found by {bug.check}\n{text[-2000:]}")
