@@ -59,7 +59,8 @@ def test_a_cancelled_plan_leaves_no_process_and_no_desk(tmp_path: Path, killed: 
 def test_stop_ends_the_workers_and_the_next_run_goes_on(tmp_path: Path, plain: bool) -> None:
     """L5: lao run or plain consumers, in the middle of a command: they end, no crash is counted, no attempt is lost."""
     with project(tmp_path) as factory:
-        (factory.root / "plans" / "parts.md").write_text(plan_text(1, check=f"test -e {tmp_path}/go || " + "sleep 600"))
+        check = f"test -e part_1.txt && if test ! -e {tmp_path}/go; then {sleeper(tmp_path)}; fi"
+        (factory.root / "plans" / "parts.md").write_text(plan_text(1, check=check))
         commands = [worker_command(queue) for queue in Queue]
         consumers: list[subprocess.Popen[bytes]] = []
         try:
@@ -79,9 +80,7 @@ def test_stop_ends_the_workers_and_the_next_run_goes_on(tmp_path: Path, plain: b
                         )
             else:
                 consumers.append(factory.start("run", "--plain", log=tmp_path / "log"))
-            until(
-                lambda: [r for r in status(factory)["running"] if r["phase"] == "code" and r["state"] == "running"], 60
-            )
+            until(lambda: alive(tmp_path), 60)
             done = factory.lao("stop", "--json")
             assert done.returncode == 0, done.stderr
             shown = json.loads(done.stdout)
@@ -89,6 +88,7 @@ def test_stop_ends_the_workers_and_the_next_run_goes_on(tmp_path: Path, plain: b
             what = ["cpu worker", "gpu worker"] if plain else ["lao run", "cpu worker", "gpu worker"]
             assert [p["what"] for p in shown["stopped"]] == what
             assert workers(factory) == {}
+            assert alive(tmp_path) is None
             for consumer in consumers:
                 consumer.wait(10)
         finally:
