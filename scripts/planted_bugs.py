@@ -7,6 +7,7 @@ loudly when the code moves; the same checks must pass on a copy without a bug. E
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -234,6 +235,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="bugs whose name contains this")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--check-texts", action="store_true", help="only see that every bug can still be planted")
+    parser.add_argument("--json", action="store_true", help="at the end also the figures as JSON")
     options = parser.parse_args()
     bugs = [bug for bug in BUGS if options.only in bug.name]
     started = time.monotonic()
@@ -262,6 +264,9 @@ def main() -> int:
         end="",
     )
     print(f"{'passed' if not status else 'FAILED'}; {time.monotonic() - started:.0f} s in all")
+    if options.json:
+        violations = [bug.name for bug, _ in missed] + (["the checks fail without a bug"] if status else [])
+        print(json.dumps({"planted": len(found), "violations": violations}))
     return 1 if missed or status else 0
 
 

@@ -75,15 +75,26 @@ def run(experiment: Experiment, slice_: str) -> dict[str, Any]:
 
 
 def _by_json(experiment: Experiment, done: subprocess.CompletedProcess[str]) -> tuple[int, list[str]]:
-    start = done.stdout.find("{")
-    try:
-        told = json.loads(done.stdout[start:]) if start >= 0 else {}
-    except ValueError:
-        told = {}
-    violations = list(told.get("violations", ()))
+    told = [part for part in _objects(done.stdout) if experiment.count in part]
+    violations = [violation for part in told for violation in part.get("violations", ())]
     if done.returncode and not violations:
         violations = [f"exit status {done.returncode}: {(done.stderr or done.stdout)[-500:]}"]
-    return int(told.get(experiment.count, 0)), violations
+    return sum(int(part[experiment.count]) for part in told), violations
+
+
+def _objects(text: str) -> list[dict[str, Any]]:
+    """The JSON objects in what a command printed, and those in them."""
+    found: list[dict[str, Any]] = []
+    at = text.find("{")
+    while at >= 0:
+        try:
+            value, end = json.JSONDecoder().raw_decode(text, at)
+        except ValueError:
+            end = at + 1
+        else:
+            found += [value, *(inner for inner in value.values() if isinstance(inner, dict))]
+        at = text.find("{", end)
+    return found
 
 
 def _by_pytest(report: Path, done: subprocess.CompletedProcess[str]) -> tuple[int, list[str]]:

@@ -45,8 +45,8 @@ class Experiment:
     def arguments(self, slice_: str) -> list[str]:
         """The command line of a slice."""
         order = ("release", "nightly", "ci")
-        found = next(self.command[s] for s in order[order.index(slice_) :] if s in self.command)
-        return [sys.executable, "-m", *found]
+        smaller = (*order[order.index(slice_) :], *reversed(order))
+        return [sys.executable, "-m", *next(self.command[s] for s in smaller if s in self.command)]
 
 
 def sweep(*extra: str) -> dict[str, tuple[str, ...]]:
@@ -95,6 +95,51 @@ EXPERIMENTS: Final = (
         "somebody unloads the model by hand every 0.7 s while phases are under way",
         ("P7",),
         {"ci": ("pytest", "-q", "tests/durability/test_hands_on_the_server.py")},
+    ),
+    Experiment(
+        "power-cuts-state",
+        "a simulated power cut of the state file: what was not synced is missing, torn or there",
+        ("P1", "P10"),
+        {
+            name: ("tests.durability.power_cut", "--state", str(cuts), "--factory", "0")
+            for name, cuts in (("ci", 300), ("nightly", 5000))
+        },
+        "lossy",
+    ),
+    Experiment(
+        "power-cuts-factory",
+        "the same of a whole run, with git objects, branches, plan folders; some are worked on to the end",
+        ("P1", "P2", "P4", "P5"),
+        {
+            name: ("tests.durability.power_cut", "--state", "0", "--factory", str(cuts), "--resume", str(resumed))
+            for name, cuts, resumed in (("ci", 40, 4), ("nightly", 500, 50))
+        },
+        "lossy",
+    ),
+    Experiment(
+        "damage",
+        "state files with flipped bytes, cut or missing write-ahead logs, of other versions and programs",
+        ("P10",),
+        {"ci": ("pytest", "-q", "tests/durability/test_damage.py", "tests/state/test_guard.py")},
+    ),
+    Experiment(
+        "disk-full",
+        "no space for the state, a desk, a commit",
+        ("P1", "P7"),
+        {"ci": ("pytest", "-q", "tests/durability/test_disk_full.py")},
+    ),
+    Experiment(
+        "state-model",
+        "any history of claims, ends, crashes, rejections and commands, against a model in memory",
+        ("P2", "P6", "P7", "P9"),
+        {"ci": ("pytest", "-q", "tests/durability/test_state_model.py")},
+    ),
+    Experiment(
+        "planted-bugs",
+        "ten bugs planted in copies of LAO; a violation is one that no test finds",
+        ("P1", "P2", "P4", "P6", "P8", "P9"),
+        {"nightly": ("scripts.planted_bugs", "--json")},
+        "planted",
     ),
     Experiment(
         "claims",
