@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from lao.core.states import Phase
+from lao.core.states import Phase, RunState
 from lao.durable.faults import crash_point
 from lao.durable.holding import owner_alive
 from lao.durable.processes import kill_marked
-from lao.state import cancelling, pauses, replaying, runs
+from lao.state import cancelling, pauses, plans, replaying, runs
 from lao.state.cancelling import Begun, Cancelled
 from lao.state.records import Plan, Task
+from lao.workspace.desks import desks_of
 from lao.workspace.git import Repository
 from workflows.factory import Factory
 from workflows.place import clear_away, take_back
@@ -68,6 +69,17 @@ def _end(factory: Factory, plan: Plan, repository: Repository | None, run: Begun
         take_back(factory.store, repository, run.run_id)
     if not run.owner or owner_alive(run.owner) is False:
         clear_away(factory, run.run_id, run.task_id, run.phase, plan.workspace)
+
+
+def clear_cancelled(factory: Factory) -> None:
+    """At a worker's start: bring into order what a cancellation that was killed half-way, or its worker, has left.
+    A desk that is still there shows it."""
+    for run_id in desks_of(factory.settings.paths.state_dir / "desks"):
+        run = runs.get(factory.store, run_id)
+        if run is not None and run.state is RunState.SKIPPED:
+            with _folder(factory, plans.get(factory.store, run.plan_id)) as repository:
+                if repository is not None:
+                    take_back(factory.store, repository, run_id)
 
 
 def pause(factory: Factory, plan: Plan | None) -> tuple[float, bool]:

@@ -18,6 +18,7 @@ from lao.state import runs
 from lao.workspace.desks import clean_desks
 from lao.workspace.snapshots import clean_snapshots
 from workflows.awake import keep_awake
+from workflows.control import clear_cancelled
 from workflows.factory import Factory, active
 from workflows.guard import guard_forever
 from workflows.queues import FactoryHuey
@@ -92,6 +93,7 @@ class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
         if queue is Queue.CPU:
             clean_snapshots(state / "snapshots")
         else:
+            clear_cancelled(factory)
             clean_desks(state / "desks", lambda run: runs.is_open(factory.store, run))
         reconcile(factory)
         threads = [_start(factory, service) for service in _services(queue)]

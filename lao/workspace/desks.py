@@ -88,6 +88,12 @@ class Desk:
         shutil.rmtree(self._place, ignore_errors=True)
 
 
+def desks_of(folder: Path) -> tuple[int, ...]:
+    """The runs that have a desk."""
+    names = [place.name.removeprefix(_PREFIX) for place in (folder.iterdir() if folder.is_dir() else ())]
+    return tuple(sorted(int(name) for name in names if name.isdigit()))
+
+
 def clean_desks(folder: Path, wanted: Callable[[int], bool]) -> int:
     """Remove the desks of runs that are over; returns how many."""
     removed = 0

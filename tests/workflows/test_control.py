@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from lao.core.errors import Refused
 from lao.core.states import Phase
 from lao.durable import faults
 from lao.durable.faults import FaultPlan, InjectedFault
-from lao.state import plans, queries, references
+from lao.state import plans, queries, references, runs
 from lao.state.tables import RunRow
+from lao.workspace.desks import clean_desks
 from tests.durability.test_processes import until
 from tests.workflows.conftest import Plant
 from workflows import control, queues
@@ -94,12 +96,21 @@ def test_a_phase_at_work_ends_with_its_command_and_leaves_nothing(plant: Open, t
     assert calls(it, "sim-coder") > asked
 
 
-@pytest.mark.parametrize("point", ["before_step", "after_intent", "after_apply", "after_step"])
+@pytest.mark.parametrize(
+    ("point", "killed"),
+    [
+        ("before_step", False),
+        ("before_step", True),
+        ("after_intent", False),
+        ("after_apply", False),
+        ("after_step", False),
+    ],
+)
 def test_cancelled_at_any_step_the_folder_has_what_is_committed(
-    plant: Open, monkeypatch: pytest.MonkeyPatch, point: str
+    plant: Open, monkeypatch: pytest.MonkeyPatch, point: str, killed: bool
 ) -> None:
     """Interrupted at each step of an attempt, the landing and its commit included, and cancelled then: the folder is
-    clean, and the file is there exactly if its commit is."""
+    clean, and the file is there exactly if its commit is. Also when the command is killed after its transaction."""
     it = plant()
     seen = set()
     for nth in range(1, 40):
@@ -115,7 +126,13 @@ def test_cancelled_at_any_step_the_folder_has_what_is_committed(
             break
         folder = it.root / name
         landed = (folder / "part_1.txt").exists()
-        control.cancel(it.factory, the_plan(it, name))
+        monkeypatch.setattr(faults, "_plan", FaultPlan("after_finish:raise") if killed else None)
+        with pytest.raises(InjectedFault) if killed else nullcontext():
+            control.cancel(it.factory, the_plan(it, name))
+        monkeypatch.setattr(faults, "_plan", None)
+        if killed:
+            control.clear_cancelled(it.factory)
+            clean_desks(it.root / ".lao" / "desks", partial(runs.is_open, it.factory.store))
         committed = "lao(coder)" in git(folder, "log", "--format=%s")
         assert (folder / "part_1.txt").exists() is committed, (point, nth)
         assert git(folder, "status", "--porcelain") == "", (point, nth)
