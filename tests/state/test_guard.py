@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import sqlite3
@@ -154,7 +155,8 @@ def test_torn_pages_are_refused_at_the_first_look_or_by_the_check(state: Path) -
     whole = state.read_bytes()
     pages = len(whole) // 4096
     found = 0
-    for page in (1, 2, 5, pages // 2, pages - 2):
+    chosen = random.Random(5).sample(range(1, pages), 40)
+    for page in chosen:
         state.write_bytes(whole[: page * 4096] + os.urandom(4096) + whole[(page + 1) * 4096 :])
         before = state.read_bytes()
         with pytest.raises(StateDamaged, match=r"state\.db") as caught:
@@ -163,10 +165,12 @@ def test_torn_pages_are_refused_at_the_first_look_or_by_the_check(state: Path) -
         found += 1
         assert "no good backup" in caught.value.hint
         assert state.read_bytes() == before
-    assert found == 5
-    state.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(StateDamaged):
-        guard.check(state)
+    assert found == 40
+    for size in random.Random(6).sample(range(1, len(whole)), 40):
+        state.write_bytes(whole[:size])
+        with pytest.raises(StateDamaged, match=r"state\.db"):
+            guard.examine(state)
+            guard.check(state)
 
 
 def test_a_database_of_another_program_is_left_alone(state: Path) -> None:
