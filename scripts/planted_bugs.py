@@ -162,10 +162,8 @@ BUGS = (
         (
             (
                 "lao/workspace/landing.py",
-                "            ours = folder_tree(self.live)\n",
-                "            ours = folder_tree(self.live)\n"
-                '            if self.live.out("diff-tree", "-r", "--name-only", ours, intent["base"]):\n'
-                '                return {"changed": intent["changed"]}\n',
+                "        return None\n\n    def _import",
+                '        return {"changed": intent["changed"]}\n\n    def _import',
             ),
         ),
     ),

@@ -30,7 +30,7 @@ def test_a_wake_up_is_sent_after_the_commit_that_it_tells_of(plant: Open) -> Non
         other = sqlite3.connect(factory.factory.settings.paths.database)
         row = other.execute("SELECT state FROM lao_run WHERE id = ?", task.args).fetchone()
         other.close()
-        found[task.args[0]] = row[0] if row else "not in the file"
+        found.setdefault(task.args[0], row[0] if row else "not in the file")
 
     for huey in (queues.cpu, queues.gpu):
         huey.signal(SIGNAL_ENQUEUED)(look)
