@@ -60,7 +60,7 @@ BUGS = (
     ),
     Bug(
         "lost wake-ups are not sent again",
-        "tests/workflows/test_frame.py",
+        "tests/workflows/test_frame.py::test_lost_messages_are_made_again",
         (("workflows/reconciler.py", "    for run_id in lost:\n", "    for run_id in ():\n"),),
     ),
     Bug(
@@ -114,12 +114,12 @@ BUGS = (
     ),
     Bug(
         "a rejected task's dependents are forgotten",
-        MODEL,
+        "tests/state/test_dependents.py",
         (("lao/state/dependents.py", "            todo += of(row)\n", ""),),
     ),
     Bug(
         "a task waits for one that is over",
-        MODEL,
+        "tests/state/test_dependents.py",
         (
             (
                 "lao/state/pipeline.py",

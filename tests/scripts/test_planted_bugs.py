@@ -12,4 +12,4 @@ def test_a_bug_can_still_be_planted(bug: Bug) -> None:
     """The text that a bug replaces is there once, and the check that finds it exists."""
     for path, old, _new in bug.changes:
         assert (ROOT / path).read_text(encoding="utf-8").count(old) == 1
-    assert (ROOT / bug.check).exists()
+    assert (ROOT / bug.check.partition("::")[0]).exists()
