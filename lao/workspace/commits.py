@@ -47,7 +47,7 @@ class Commit:
 
     def prepare(self) -> Json:
         index = self._index
-        for stale in (index, index.with_name(index.name + ".lock")):
+        for stale in (index, self._lock):
             stale.unlink(missing_ok=True)
         parent, parent_tree = tip(self.git)
         self._seed(index, parent)
@@ -60,6 +60,7 @@ class Commit:
         return {"parent": parent, "tree": tree, "step": self.step_id, "message": self.message, "date": self.date}
 
     def apply(self, intent: Json) -> Json:
+        self._lock.unlink(missing_ok=True)  # of a git that was killed, or that a power cut brought back
         wanted = intent
         for _ in range(_MOVES):
             if wanted["tree"] is None:
@@ -89,6 +90,7 @@ class Commit:
         commit = self._find(intent["parent"], head)
         if commit is None:
             return None
+        self._lock.unlink(missing_ok=True)
         if commit == head:
             self._settle(commit)
         keep_head(self.git)
@@ -98,6 +100,11 @@ class Commit:
     def _index(self) -> Path:
         """Named after the step: a redo takes over what the killed run left."""
         return self.git.git_dir / f"lao-index-{hashlib.sha256(self.step_id.encode()).hexdigest()[:16]}"
+
+    @property
+    def _lock(self) -> Path:
+        """What git writes before the index; LAO's lock keeps others from it."""
+        return self._index.with_name(f"{self._index.name}.lock")
 
     @property
     def _whole(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Callable
@@ -294,3 +295,19 @@ def test_git_failures_are_classified(root: Path, repo: Repository, tmp_path: Pat
     monkeypatch.setenv("PATH", f"{fake}:{os.environ['PATH']}")
     with pytest.raises(DiskFull):
         repo.diff("HEAD", "HEAD")
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_lock_that_a_power_cut_brought_back_goes(repo: Repository, root: Path, moved: bool) -> None:
+    """Resumed before or after the move of the branch, the step leaves nothing of its index in .git."""
+    (root / "new").write_text("new\n")
+    step = effect(root, "s9")
+    intent = through_json(step.prepare())
+    if moved:
+        step.apply(intent)
+    digest = hashlib.sha256(b"s9").hexdigest()[:16]
+    (root / ".git" / f"lao-index-{digest}.lock").write_bytes(b"half")
+    found = step.probe(intent)
+    assert (found is not None) == moved
+    assert (found or step.apply(intent))["commit"] == repo.head()
+    assert not list((root / ".git").glob("lao-index-*"))
