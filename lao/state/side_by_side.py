@@ -24,6 +24,8 @@ _NAME: Final = 4
 
 def hindrance(row: Any) -> str:
     """Why this run must wait for others that are at work, or ""."""
+    if row.strikes >= STRIKES:  # it is claimed to be set aside
+        return ""
     if row.phase == Phase.CODE.value and _meets(row):
         return SAME_FILES
     return ALONE if _is_to_be_alone(row) else ""
@@ -80,8 +82,6 @@ def _is_to_be_alone(row: Any) -> bool:
     at_work = RunRow.select().where(
         RunRow.phase.in_(phases), RunRow.state == RunState.RUNNING.value, RunRow.id != row.id
     )
-    if row.strikes >= STRIKES:  # it is claimed to be set aside
-        return False
     if row.strikes >= SELECTIVE_CRASH:
         return bool(at_work.exists())
     return bool(at_work.where(RunRow.strikes >= SELECTIVE_CRASH).exists())

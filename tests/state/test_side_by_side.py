@@ -116,3 +116,12 @@ def test_what_may_have_ended_its_worker_is_tried_alone(store: Store) -> None:
     end(store, held)
     suspect = take(store, two)
     assert RunRow.get_by_id(suspect.run.id).strikes == recovery.SELECTIVE_CRASH
+
+
+def test_what_is_to_be_set_aside_waits_for_nobody(store: Store) -> None:
+    """K1: it is claimed to be parked, not to be worked on."""
+    planned(store, task("one", "a.py"), task("two", "a.py"))
+    one, two = code_runs()
+    take(store, one)
+    RunRow.update(strikes=recovery.STRIKES).where(RunRow.id == two).execute()
+    assert refused(store, two) == ""
