@@ -58,7 +58,8 @@ def at_work(it: Plant, huey: queues.FactoryHuey) -> Iterator[threading.Thread]:
             it._one(huey)
         finally:
             it.factory.store.close()
-            huey.storage.close()
+            for each in (queues.cpu, queues.gpu):  # a phase wakes others on either queue
+                each.storage.close()
 
     thread = threading.Thread(target=run)
     thread.start()
