@@ -15,7 +15,6 @@ import peewee as pw
 from lao.core.errors import BadInput, StateDamaged
 from lao.state import backups
 from lao.state.migrations import refuse_newer
-from lao.state.tables import MetaRow
 
 BROKEN: Final = ("not a database", "malformed", "file is encrypted")
 
@@ -89,11 +88,14 @@ def witness(path: Path) -> int | None:
         return 0
 
 
-def raise_mark(path: Path) -> int:
-    """Count on, in the open transaction of the caller; ``backups.write_mark`` follows after its commit."""
-    row = MetaRow.get_or_none(MetaRow.key == "mark")
-    mark = max(int(row.value) if row else 0, witness(path) or 0) + 1
-    MetaRow.replace(key="mark", value=str(mark)).execute()
+def raise_mark(db: sqlite3.Connection, path: Path) -> int:
+    """Count on, in the open transaction of the caller; ``backups.write_mark`` follows after its commit.
+
+    Args:
+        db: of the very file at ``path``: tables are bound to the store that was opened last, which may be another.
+    """
+    mark = max(backups.mark_of(db), witness(path) or 0) + 1
+    db.execute("REPLACE INTO lao_meta (key, value) VALUES ('mark', ?)", (str(mark),))
     return mark
 
 

@@ -15,7 +15,7 @@ from lao.core.errors import BadInput, DiskFull, LaoError, Transient
 from lao.core.folders import make_folders, sync_folder
 from lao.state import backups, guard
 from lao.state.migrations import migrate
-from lao.state.tables import TABLES, MetaRow
+from lao.state.tables import TABLES
 
 PRAGMAS = {"synchronous": 2, "foreign_keys": 1, "fullfsync": 1}
 """For every connection. With WAL, which stays with the file, FULL means that no acknowledged commit is lost by a power
@@ -82,7 +82,7 @@ class Store:
             LaoError: as ``write``; the state is as good as before.
         """
         with self.write():
-            mark = guard.raise_mark(self.path)
+            mark = guard.raise_mark(self.db.connection(), self.path)
         self.wrote = False
         try:
             backups.write_mark(self.path, mark)
@@ -92,8 +92,7 @@ class Store:
     def marked(self) -> int:
         """The mark that is committed, 0 while there is none."""
         with self.reading():
-            row = MetaRow.get_or_none(MetaRow.key == "mark")
-        return int(row.value) if row else 0
+            return backups.mark_of(self.db.connection())
 
     def version_of_data(self) -> int:
         """A number of this thread's connection that changes when any other connection has committed."""

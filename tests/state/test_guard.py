@@ -250,3 +250,17 @@ for name in ("state.db", "new.db"):
     lines = done.stdout.splitlines()
     assert [line.split()[:3] for line in lines] == [["BadInput", "42", "True"]] * 2, done.stdout + done.stderr
     assert all("permissions" in line for line in lines)
+
+
+def test_a_mark_is_made_in_its_own_file(tmp_path: Path) -> None:
+    """Tables belong to the store that was opened last; a mark in another file would have this one refused as older."""
+    first = open_store(tmp_path / "one" / "state.db")
+    second = open_store(tmp_path / "two" / "state.db")
+    second.close()
+    first.mark()
+    assert (first.marked(), guard.witness(first.path)) == (1, 1)
+    first.close()
+    open_store(first.path).close()
+    again = open_store(second.path)
+    assert (again.marked(), guard.witness(second.path)) == (0, None)
+    again.close()
