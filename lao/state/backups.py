@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from lao.core.errors import BadInput, LaoError
+from lao.core.folders import make_folders, sync_file, sync_folder
 
 KEPT: Final = 7
 _NAME: Final = re.compile(r"^(?P<stem>.+)-(?P<schema>\d+)-(?P<time>\d{8}T\d{6}Z)\.db$")
@@ -117,7 +118,7 @@ def make(state: Path, now: float) -> Backup:
         BadInput: what was written is not good.
     """
     place = folder(state)
-    place.mkdir(parents=True, exist_ok=True)
+    make_folders(place)
     temporary = place / f".{state.stem}-{os.getpid()}.tmp"
     temporary.unlink(missing_ok=True)
     try:
@@ -151,20 +152,9 @@ def thin_out(state: Path) -> None:
 
 def put(temporary: Path, final: Path) -> None:
     """Make a finished file durable under its name. Raises OSError."""
-    sync(temporary)
+    sync_file(temporary)
     temporary.replace(final)
-    sync(final.parent)
-
-
-def sync(path: Path) -> None:
-    """fsync a file or a folder."""
-    if os.name == "nt" and path.is_dir():
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(final.parent)
 
 
 def advice(state: Path) -> str:
@@ -205,12 +195,12 @@ def restore(state: Path, backup: Path, schemas: int, now: float) -> Path | None:
     temporary = state.with_name(f".{state.name}.restoring")
     aside = state.with_name(f"{state.name}.aside-{dt.datetime.fromtimestamp(now, dt.timezone.utc):{_TIME}}")
     try:
-        state.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(state.parent)
         temporary.unlink(missing_ok=True)
         with open_read_only(backup) as db:  # also a backup with a write-ahead log of its own comes whole
             db.execute("VACUUM INTO ?", (str(temporary),))
         temporary.chmod(0o600)
-        sync(temporary)
+        sync_file(temporary)
         moved = _set_aside(state, aside)
         write_mark(state, mark)
         put(temporary, state)
@@ -229,7 +219,7 @@ def _set_aside(state: Path, aside: Path) -> bool:
         if source.exists():
             source.rename(f"{aside}{part}")
             moved = True
-    sync(state.parent)
+    sync_folder(state.parent)
     return moved
 
 
