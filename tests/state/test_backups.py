@@ -126,7 +126,8 @@ def test_a_restore_that_is_broken_off_is_refused_and_can_be_repeated(
 
     for name in ("rename", "replace", "chmod"):
         monkeypatch.setattr(Path, name, _then(getattr(Path, name), killed))
-    monkeypatch.setattr(backups, "sync", _then(backups.sync, killed))
+    for name in ("sync_file", "sync_folder"):
+        monkeypatch.setattr(backups, name, _then(getattr(backups, name), killed))
     broken = False
     try:
         backups.restore(state, backup.path, len(MIGRATIONS), 0.0)
