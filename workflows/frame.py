@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from huey.exceptions import CancelExecution, RetryTask
 
@@ -22,6 +22,7 @@ from lao.core.errors import (
     Transient,
 )
 from lao.core.states import PHASE_ROLE, Phase, RunState
+from lao.durable import space
 from lao.durable.backoff import delay_s
 from lao.durable.faults import crash_point
 from lao.durable.journal import Journal
@@ -42,6 +43,9 @@ from workflows.work import Outcome, Work
 log = logging.getLogger("lao")
 
 Body = Callable[[Work], Outcome]
+
+FILLS_LIMIT = 5
+"""How often a phase may begin with room, and end for want of it while nobody else keeps the disk full."""
 
 ERROR_LIMIT = 3
 """Unexpected errors of one run before it is set aside for a person."""
@@ -119,6 +123,7 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
     try:
         if prepared and prepared.problem:
             raise prepared.problem
+        _require_space(factory, claim)
         work = _open(factory, claim, prepared)
         outcome = body(work)
         crash_point("before_finish")
@@ -132,11 +137,7 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
     except (LostClaim, StateDamaged):
         raise
     except (AttemptFailed, Terminal, NeedsHuman, BadInput) as error:
-        ended = error
-        ready = _recorded(factory, lambda: failures.end_run(factory, claim, ended))
-        _report(factory, claim, f"{type(error).__name__}: {error.message}", logging.WARNING)
-        _over(factory, claim, ready)
-        raise CancelExecution(retry=False) from error
+        _fail(factory, claim, error)
     except Exception as error:  # the border: an unexpected error releases the run and lets Huey's retries try again
         if not factory.is_damaged(error):
             _finished(factory, _unexpected(factory, claim, error))
@@ -146,6 +147,20 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
         _over(factory, claim, ready)
         if not outcome.chain:
             raise CancelExecution(retry=False)
+
+
+def _require_space(factory: Factory, claim: Claim) -> None:
+    least = factory.settings.orchestration.min_free_disk_mb
+    for folder in {factory.store.path.parent, plans.get(factory.store, claim.run.plan_id).workspace}:
+        space.require(folder, least)
+
+
+def _has_room(factory: Factory, claim: Claim) -> bool:
+    try:
+        _require_space(factory, claim)
+    except DiskFull:
+        return False
+    return True
 
 
 def _lost(factory: Factory, claim: Claim, error: LostClaim) -> None:
@@ -184,6 +199,13 @@ def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
     )
 
 
+def _fail(factory: Factory, claim: Claim, error: AttemptFailed | Terminal | NeedsHuman | BadInput) -> NoReturn:
+    ready = _recorded(factory, lambda: failures.end_run(factory, claim, error))
+    _report(factory, claim, f"{type(error).__name__}: {error.message}", logging.WARNING)
+    _over(factory, claim, ready)
+    raise CancelExecution(retry=False) from error
+
+
 def _put_off(factory: Factory, claim: Claim, error: Transient | OSError) -> None:
     """Back to the queue after a pause; no attempt is used."""
     if isinstance(error, OSError):
@@ -193,6 +215,8 @@ def _put_off(factory: Factory, claim: Claim, error: Transient | OSError) -> None
         error = DiskFull(f"disk full: no space left: {error}", "free some space; LAO goes on by itself")
     reason = error.message
     waits = runs.waits_of(factory.store, claim.run.id)
+    if isinstance(error, DiskFull) and waits >= FILLS_LIMIT and _has_room(factory, claim):
+        _fail(factory, claim, AttemptFailed(f"it fills the disk: {error.message}", kind="disk_filled"))
     delay = error.delay_s or delay_s(BACKOFF_BASE_S, waits, str(claim.run.id))
     _recorded(
         factory, lambda: runs.release(factory.store, claim, not_before=factory.clock.now() + delay, reason=reason)

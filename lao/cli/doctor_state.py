@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from pathlib import Path
 from typing import Final
 
 from lao.cli.context import Session
 from lao.cli.doctor_cmd import Check
+from lao.durable import space
 
-LEAST_FREE_MB: Final = 500
 LARGE_LOG_MB: Final = 64
 OLD_BACKUP_S: Final = 3 * 24 * 3600.0
 _MB: Final = 1_000_000
@@ -18,8 +17,9 @@ _MB: Final = 1_000_000
 
 def examine(session: Session) -> list[Check]:
     """File, schema, integrity, backup, size of the write-ahead log, free space."""
-    path = session.settings().paths.database
-    return [*_file(path), _space(path)]
+    settings = session.settings()
+    path = settings.paths.database
+    return [*_file(path), _space(path, settings.orchestration.min_free_disk_mb)]
 
 
 def _file(path: Path) -> list[Check]:
@@ -90,10 +90,10 @@ def _log(path: Path) -> Check:
     return Check("log", "ok", f"the write-ahead log is {size:.1f} MB")
 
 
-def _space(path: Path) -> Check:
-    folder = next(parent for parent in path.parents if parent.exists())
-    free = shutil.disk_usage(folder).free / _MB
+def _space(path: Path, least_mb: int) -> Check:
+    free = space.free_mb(path.parent)
     text = f"{free:.0f} MB free where the state is"
-    if free < LEAST_FREE_MB:
-        return Check("space", "warn", text, f"free some: below {LEAST_FREE_MB} MB a plan may have to wait in the night")
+    if free < least_mb:
+        remedy = f"free some: below {least_mb} MB (orchestration.min_free_disk_mb) plans wait"
+        return Check("space", "warn", text, remedy)
     return Check("space", "ok", text)

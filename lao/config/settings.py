@@ -115,6 +115,7 @@ class OrchestrationSettings:
     coder_batch_size: int | None
     reviewer_batch_size: int | None
     tasks_in_flight: int
+    min_free_disk_mb: int
     swap_patience_s: float
     longest_wait_s: float
     release: str

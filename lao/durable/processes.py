@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-from lao.core.errors import BadInput, Interrupted, LaoError
+from lao.core.errors import BadInput, DiskFull, Interrupted, LaoError
 from lao.core.words import CommandResult
+from lao.durable import space
 from lao.durable.owners import start_time
 
 MARKER: Final = "LAO_RUN"
@@ -71,6 +72,7 @@ def run_command(
 
     Raises:
         Interrupted: ``stop`` said so; the command was killed half-way.
+        DiskFull: it failed, and there is no space in ``cwd``: what it says is not about the work.
         BadInput: ``cwd`` is not a folder or the command has a NUL byte.
     """
     if os.name == "nt":
@@ -100,6 +102,11 @@ def run_command(
         output.drain(pipe)
     if ending == "stopped":
         raise Interrupted(f"stopped while {command[:200]!r} was running")
+    if process.returncode and space.is_full(cwd):
+        raise DiskFull(
+            f"disk full: {command[:200]!r} failed, and no space is left in {str(cwd)!r}",
+            "free some space; LAO goes on by itself",
+        )
     return CommandResult(
         command=command,
         exit_code=process.returncode,

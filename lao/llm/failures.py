@@ -69,6 +69,7 @@ class Failure(str, Enum):
     DESK_GONE = "desk_gone"
     MERGE_CONFLICT = "merge_conflict"
     NO_TIME = "no_time"
+    DISK_FILLED = "disk_filled"
     PLAIN = "plain"
     CALIBRATION = "calibration"
     ATTEMPT = "attempt"

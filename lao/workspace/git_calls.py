@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from lao.core.errors import BadInput, DiskFull, LaoError, Terminal, Transient
+from lao.durable import space
 from lao.durable.processes import child_environment
 
 # Each -c is there so that no setting of the user can prompt, run code, start a daemon or skip an fsync.
@@ -22,6 +23,7 @@ _FIXED: Final = tuple(
     for part in ("-c", setting)
 )  # fmt: skip
 _TIMEOUT_S: Final = 300
+_NO_SPACE: Final = ("No space left", "Disk quota", "Out of diskspace")
 
 
 class Git:
@@ -111,7 +113,7 @@ class Git:
     def _failure(self, args: tuple[str, ...], done: subprocess.CompletedProcess[bytes]) -> LaoError:
         said = os.fsdecode(done.stderr).strip()[-1_000:] or f"exit status {done.returncode}"
         what = f"git {args[0]} failed in {str(self.root)!r}: {said}"
-        if "No space left" in said or "Disk quota" in said:
+        if any(words in said for words in _NO_SPACE) or space.is_full(self.root):
             return DiskFull(what, "free some space; LAO goes on by itself")
         if _is_locked(done.stderr):
             return Transient(what, "another git command is running there")

@@ -86,11 +86,9 @@ def test_what_is_wrong_has_a_remedy_and_exit_code_1(state: Path, capsys: pytest.
     assert "→" in capsys.readouterr().out
 
 
-def test_little_room_is_a_warning(
-    state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Below 500 MB: still exit code 0."""
-    monkeypatch.setattr("lao.cli.doctor_state.LEAST_FREE_MB", 10**12)
+def test_little_room_is_a_warning(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Below the limit, at which plans wait: still exit code 0."""
+    Path("factory.yaml").write_text(f"orchestration: {{min_free_disk_mb: {10**12}}}\n")
     code, view, checks = doctor(capsys)
     assert (code, view["verdict"], checks["space"]["level"]) == (0, "warn", "warn")
     assert checks["space"]["remedy"]

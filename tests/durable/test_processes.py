@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lao.core.errors import BadInput, Interrupted
+from lao.core.errors import BadInput, DiskFull, Interrupted
 from lao.core.words import CommandResult
 from lao.durable.processes import kill_marked, run_command
 
@@ -162,6 +162,15 @@ def test_stop_interrupts(tmp_path: Path) -> None:
         run("echo $$ > pid; sleep 60", tmp_path, stop=lambda: pid.exists() and pid.read_text() != "")
     assert time.monotonic() - started < 5
     assert not alive(int(pid.read_text()))
+
+
+def test_a_failure_on_a_full_disk_says_nothing_about_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P7: it is waited for; a command that passed has passed, and with room a failure is a failure."""
+    assert run("exit 1", tmp_path).exit_code == 1
+    monkeypatch.setattr("lao.durable.space.FULL_MB", 1e12)
+    assert run("true", tmp_path).passed
+    with pytest.raises(DiskFull, match="exit 1"):
+        run("exit 1", tmp_path)
 
 
 def test_bad_folder_is_bad_input(tmp_path: Path) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Callable
 import pytest
 from huey.exceptions import CancelExecution, RetryTask
 
-from lao.core.errors import AttemptFailed, Interrupted, NeedsHuman, Terminal, Transient
+from lao.core.clock import FakeClock
+from lao.core.errors import AttemptFailed, DiskFull, Interrupted, NeedsHuman, Terminal, Transient
 from lao.core.states import Phase
 from lao.state import ledger, plans, queries, runs
 from lao.state.records import Claim
 from tests.workflows.conftest import Plant
 from workflows import failures
-from workflows.frame import Prepared, perform
+from workflows.frame import FILLS_LIMIT, Prepared, perform
 from workflows.services import keep_alive
 from workflows.work import Outcome, Work
 
@@ -82,6 +83,33 @@ def test_a_full_disk_is_waited_out(plant: Open) -> None:
         perform(Phase.CODE, run_id, raising(OSError(errno.ENOSPC, "No space left on device")), READY)
     factory.turn()
     assert [t["state"] for t in factory.tasks()] == ["completed"]
+
+
+def test_a_phase_that_fills_the_disk_by_itself_does_not_wait_for_ever(plant: Open) -> None:
+    """After a few times in which there was room before and after it, it costs an attempt."""
+    clock = FakeClock()
+    factory = plant(clock=clock)
+    run_id = coding(factory)
+    for _ in range(FILLS_LIMIT):
+        with pytest.raises(RetryTask) as stop:
+            perform(Phase.CODE, run_id, raising(DiskFull("disk full")), READY)
+        clock.wait(stop.value.delay)
+    with pytest.raises(CancelExecution):
+        perform(Phase.CODE, run_id, raising(DiskFull("disk full")), READY)
+    assert [f.kind for f in ledger.findings_of(factory.factory.store)] == ["disk_filled"]
+    assert factory.tasks()[0]["attempts"] == 2
+
+
+def test_a_phase_does_not_begin_with_too_little_room(plant: Open, caplog: pytest.LogCaptureFixture) -> None:
+    """K1: it waits, says how much is needed, uses no attempt, and begins once there is room."""
+    factory = plant(orchestration={"min_free_disk_mb": 10**12})
+    factory.submit("p", PLAN)
+    with pytest.raises(RetryTask):
+        perform(Phase.INGEST, 1, raising(AssertionError("begun")), None)
+    run = runs.get(factory.factory.store, 1)
+    assert run is not None
+    assert (run.state.value, run.phase) == ("ready", Phase.INGEST)
+    assert f"{10**12} MB needed" in caplog.text
 
 
 def test_a_failed_attempt_is_counted_and_the_next_one_is_queued(plant: Open) -> None:

@@ -285,16 +285,17 @@ def test_hooks_and_signing_of_the_user_do_not_run(root: Path, repo: Repository, 
 
 
 def test_git_failures_are_classified(root: Path, repo: Repository, tmp_path: Path, monkeypatch: Any) -> None:
-    """Disk full is waited for, everything unexpected names the folder and what git said."""
+    """A full disk, in both wordings, is waited for, everything unexpected names the folder and what git said."""
     with pytest.raises(Terminal, match="unknown revision"):
         repo.diff("HEAD", "no-such-thing")
     fake = tmp_path / "bin"
     fake.mkdir()
-    (fake / "git").write_text("#!/bin/sh\necho 'error: unable to write file: No space left on device' >&2\nexit 128\n")
-    (fake / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{fake}:{os.environ['PATH']}")
-    with pytest.raises(DiskFull):
-        repo.diff("HEAD", "HEAD")
+    for words in ("unable to write file: No space left on device", "sha1 file write error. Out of diskspace"):
+        (fake / "git").write_text(f"#!/bin/sh\necho 'fatal: {words}' >&2\nexit 128\n")
+        (fake / "git").chmod(0o755)
+        with pytest.raises(DiskFull):
+            repo.diff("HEAD", "HEAD")
 
 
 @pytest.mark.parametrize("moved", [False, True])
