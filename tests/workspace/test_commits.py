@@ -299,7 +299,7 @@ def test_git_failures_are_classified(root: Path, repo: Repository, tmp_path: Pat
 
 
 def test_a_git_that_is_killed_is_run_again(root: Path, repo: Repository, tmp_path: Path, monkeypatch: Any) -> None:
-    """T4: kill -9 of one git (out of memory, Ctrl-C for the whole group) is waited for; it used to fail task or plan."""
+    """T4: kill -9 of one git (out of memory, Ctrl-C for the group) is waited for; it used to fail task or plan."""
     (tmp_path / "git").write_text("#!/bin/sh\nkill -9 $$\n")
     (tmp_path / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
