@@ -26,7 +26,8 @@ KILLED_AT = (
     "link", "linkat", "mkdir", "mkdirat", "rmdir",
 )  # fmt: skip
 FAILING = ("fsync", "fdatasync")
-LOCKS = ("index.lock", "HEAD.lock", "refs/heads/main.lock", "packed-refs.lock", "config.lock")
+LOCKS = ("index.lock", "HEAD.lock", "refs/heads/main.lock")
+"""Those that a git of LAO may leave."""
 
 GIT = """#!/bin/sh
 n=0
@@ -140,7 +141,8 @@ class Locked:
         return [], {}
 
     def points(self, stages: Sequence[Stage]) -> list[LockPoint]:
-        there = [n for n, stage in enumerate(stages) if (stage.before / PLAN / ".git" / "HEAD").exists()]
+        last = [stage.name for stage in stages].index("review")  # behind it nothing may meet them any more
+        there = [n for n, stage in enumerate(stages[: last + 1]) if (stage.before / PLAN / ".git" / "HEAD").exists()]
         return [LockPoint(number, name) for number in there for name in LOCKS]
 
     def striking(self, point: LockPoint) -> tuple[Sequence[str], Mapping[str, str]]:

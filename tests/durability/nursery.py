@@ -205,7 +205,7 @@ class Nursery:
         self._process.stdout.close()
 
     def carry_out(
-        self, do: str, *arguments: Any, trace: Sequence[str] = (), timeout_s: float = 60, **environment: str
+        self, do: str, *arguments: Any, trace: Sequence[str] = (), timeout_s: float = 300, **environment: str
     ) -> Ended:
         """Let a child carry out an order of ``ORDERS`` and wait until it has ended; its process group ends with it.
 

@@ -194,9 +194,9 @@ class Bench(Generic[P]):
 
     def _finish(self, real: bool) -> tuple[int | None, str]:
         if not real:
-            last = self.nursery.carry_out("work", None, timeout_s=120)
+            last = self.nursery.carry_out("work", None)
             return last.code, last.said
-        done = self.factory.lao("run", "--single-run", "--plain")
+        done = self.factory.lao("run", "--single-run", "--plain", timeout=300)
         return done.returncode, done.stdout + done.stderr
 
     def _check(self, calls_before: int, kills: int) -> list[str]:
