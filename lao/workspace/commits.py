@@ -91,8 +91,7 @@ class Commit:
         if commit is None:
             return None
         self._lock.unlink(missing_ok=True)
-        if commit == head:
-            self._settle(commit)
+        self._settle(commit, on_top=commit == head)
         keep_head(self.git)
         return {"commit": commit}
 
@@ -155,14 +154,18 @@ class Commit:
             return False
         return True
 
-    def _settle(self, commit: str) -> None:
-        """What follows the move of the branch; done again when a crash came in between."""
-        self._refresh_index(commit)
+    def _settle(self, commit: str, *, on_top: bool = True) -> None:
+        """What follows the move of the branch; done again when a crash came in between.
 
-    def _refresh_index(self, commit: str) -> None:
-        """The user's index agrees with the new HEAD; what the user had staged of other paths stays."""
+        Args:
+            on_top: it is HEAD's commit; others may have been made between the crash and now.
+        """
+        self._refresh_index(commit, on_top)
+
+    def _refresh_index(self, commit: str, on_top: bool) -> None:
+        """The user's index agrees with HEAD in what was committed; what the user had staged of other paths stays."""
         index = self._index
-        if not self._whole:
+        if not self._whole or not on_top:
             index.unlink(missing_ok=True)
             if paths := self.paths or self._changed_in(commit):
                 self._with_paths(None, ["reset", "-q"], [f":(literal){p}" for p in paths])

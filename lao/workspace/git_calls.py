@@ -135,7 +135,9 @@ class Git:
         if self._git_is_running():
             return False
         folder = self.git_dir
-        for lock in (*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock")):
+        head = (folder / "HEAD").read_text(encoding="utf-8", errors="replace").strip()
+        branch = self.common_dir / f"{head.removeprefix('ref: ')}.lock"  # of a linked work tree it is elsewhere
+        for lock in (*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock"), branch):
             if lock.name != "lao.lock":
                 lock.unlink(missing_ok=True)
         return True

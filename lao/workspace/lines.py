@@ -26,7 +26,7 @@ class LineCommit(Commit):
         record = os.fsencode(f"100644 {blob}\t{path}\0")
         self.git.call("update-index", "-z", "--index-info", stdin=record, env=self._using(index))
 
-    def _settle(self, commit: str) -> None:
+    def _settle(self, commit: str, *, on_top: bool = True) -> None:
         (path,) = self.paths or ("",)
         file = self.git.root / path
         there = file.read_bytes() if file.is_file() else b""
@@ -36,7 +36,7 @@ class LineCommit(Commit):
                 write_atomic(file, committed)
         elif self.line.encode() not in there:  # somebody keeps lines of his own there
             write_atomic(file, there + self.line.encode())
-        super()._settle(commit)
+        super()._settle(commit, on_top=on_top)
 
     def _committed(self, path: str) -> bytes:
         """The file's content in HEAD."""

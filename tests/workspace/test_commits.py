@@ -124,6 +124,25 @@ def test_redo_after_later_commits(root: Path, repo: Repository) -> None:
     assert steps_in(root) == ["run/2", "run/1", "init"]
 
 
+@pytest.mark.parametrize("paths", [None, ("a",)])
+def test_the_index_agrees_after_a_crash_and_another_commit(
+    root: Path, repo: Repository, paths: tuple[str, ...] | None
+) -> None:
+    """T4: killed between the branch and the index, and another step commits first: the resumed one brings the index up
+    to date; what it had committed used to stay staged as deleted."""
+    (root / "a").write_text("1")
+    (root / "mine").write_text("1")
+    killed = effect(root, "run/1", paths=paths)
+    intent = through_json(killed.prepare())
+    assert killed._move(intent, killed._write(intent))
+    (root / "b").write_text("1")
+    commit(repo, "run/2", paths=("b",))
+    git(root, "add", "mine")
+    assert effect(root, "run/1", paths=paths).probe(intent) is not None
+    assert git(root, "status", "--porcelain") == ("A  mine" if paths else "")
+    assert not list((root / ".git").glob("lao-index-*"))
+
+
 def test_a_branch_that_never_rests(root: Path, repo: Repository) -> None:
     """Somebody moves the branch each time: an attempt fails, nothing hangs."""
 
@@ -162,6 +181,18 @@ def test_linked_work_tree(root: Path, repo: Repository) -> None:
     assert made is not None
     with side.snapshot(made) as folder:
         assert (folder / "a").read_text() == "1"
+
+
+def test_a_stale_lock_of_a_linked_work_tree_goes(root: Path, repo: Repository) -> None:
+    """T4: its branch, and the lock that a dead git left, are in the main repository; LAO used to wait for ever."""
+    linked = root.parent / "side"
+    git(root, "worktree", "add", "-q", "-b", "side", str(linked))
+    (root / ".git/refs/heads/side.lock").write_text("")
+    (root / ".git/refs/heads/main.lock").write_text("")
+    (linked / "a").write_text("1")
+    assert commit(repository(linked), "s1") is not None
+    assert not (root / ".git/refs/heads/side.lock").exists()
+    assert (root / ".git/refs/heads/main.lock").exists()  # of a branch that somebody else may be at
 
 
 def test_dirty_paths_of_the_user_stay_out(root: Path) -> None:
