@@ -184,6 +184,7 @@ class Repository:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep others of LAO out of the folder and its branch for a block; a call inside of another one is part of it.
+        What writers that were killed have left is gone when it begins.
 
         Raises:
             Transient: another one has it for longer than a minute.
@@ -199,6 +200,7 @@ class Repository:
         self._held = True
         try:
             checkpoints.clean_indexes(self._git)
+            clean_temporaries(self.root)
             yield
         finally:
             self._held = False

@@ -43,6 +43,10 @@ class CallPoint:
     nth: int
     what: str
 
+    @property
+    def key(self) -> str:
+        return f"{self.stage} {self.call} {self.nth}"
+
 
 @dataclass(frozen=True)
 class CallFault:

@@ -61,6 +61,10 @@ class GitPoint:
     nth: int
     what: str
 
+    @property
+    def key(self) -> str:
+        return f"{self.stage} {self.git} {self.call} {self.nth}"
+
 
 @dataclass(frozen=True)
 class GitFault:
@@ -129,6 +133,10 @@ class LockPoint:
 
     stage: int
     name: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.stage} {self.name}"
 
 
 @dataclass(frozen=True)

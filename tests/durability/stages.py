@@ -7,11 +7,11 @@ fault-free worker end the plan and calls the checker.
 from __future__ import annotations
 
 import json
-import random
 import re
 import shutil
 import subprocess
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -51,10 +51,13 @@ class Stage:
 
 
 class Point(Protocol):
-    """Where a fault strikes."""
+    """Where a fault strikes; ``key`` is the same in every recording."""
 
     @property
     def stage(self) -> int: ...
+
+    @property
+    def key(self) -> str: ...
 
 
 P = TypeVar("P", bound=Point)
@@ -222,8 +225,8 @@ class Choice:
     """Which points are tried.
 
     Attributes:
-        every: one of so many, spread over all stages and calls; the first of them by the seed.
-        shard: (which, of how many): for several processes beside one another.
+        every: one of so many, drawn by the seed.
+        shard: (which, of how many): for several processes beside one another, which have no point in common.
         seconds: begin no other point after so many.
         real: after every so many-th point a real ``lao run`` ends the plan; 0: never.
     """
@@ -236,9 +239,11 @@ class Choice:
     keep: Path | None = None
 
     def of(self, points: Sequence[P]) -> list[P]:
-        chosen = list(points[self.seed % self.every :: self.every])[self.shard[0] :: self.shard[1]]
-        random.Random(self.seed).shuffle(chosen)
-        return chosen
+        """The chosen points in an order of the seed."""
+        drawn = [(zlib.crc32(f"{self.seed} {point.key}".encode()), point) for point in points]
+        which, of = self.shard
+        mine = [pair for pair in drawn if pair[0] % self.every == 0 and pair[0] // self.every % of == which]
+        return [point for _, point in sorted(mine, key=lambda pair: pair[0] % 1_000_003)]
 
 
 def sweep(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,19 @@ def test_a_line_that_was_interrupted_while_another_came(repo: Repository, root: 
     assert (root / LOG).read_text() == git(root, "show", f"HEAD:{LOG}") + "\n"
     assert git(root, "status", "--porcelain") == ""
     assert sorted(steps_in(root)) == ["init", "killed", "other"]
+
+
+def test_a_line_whose_writer_was_killed_leaves_nothing(repo: Repository, root: Path) -> None:
+    """T1: killed between the new file and its name; its temporary used to stay in the plan's folder for good."""
+    killed = effect(root, "killed")
+    intent = through_json(killed.prepare())
+    git(root, "update-ref", "HEAD", killed._write(intent))
+    with subprocess.Popen(["true"]) as dead:
+        dead.wait()
+    (root / f".lao-{dead.pid}-0123456789ab.tmp").write_text("half")
+    with repo.exclusive():
+        assert killed.probe(intent) is not None
+    assert git(root, "status", "--porcelain") == ""
 
 
 def test_what_somebody_keeps_there_stays(repo: Repository, root: Path) -> None:
