@@ -38,7 +38,7 @@ from workflows.reconciler import reconcile
 from workflows.services import log_to_stderr, own_queue
 from workflows.submission import submit_file
 
-PR_SET_PTRACER, ANYBODY = 0x59616D61, -1
+PR_SET_PDEATHSIG, PR_SET_PTRACER, ANYBODY = 1, 0x59616D61, -1
 POLL_S = 0.02
 
 
@@ -109,10 +109,9 @@ def _modules() -> int:
 ORDERS: dict[str, Callable[..., int]] = {"work": work, "modules": _modules, "lao": lambda *words: lao(words)}
 
 
-def let_anybody_trace() -> None:
-    """Allow strace on this process where only a parent may trace (Yama)."""
-    with suppress(OSError, AttributeError):  # where anybody may trace anyway
-        ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANYBODY, 0, 0, 0)
+def _prctl(option: int, value: int) -> None:
+    with suppress(OSError, AttributeError):  # no Linux
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _child(order: dict[str, Any]) -> None:
@@ -120,13 +119,14 @@ def _child(order: dict[str, Any]) -> None:
     code = 1
     try:
         os.setsid()
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         out = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(out, 1)
         os.dup2(out, 2)
         os.chdir(order["cwd"])
         os.environ.update(order["environment"], LAB_WORKER=str(os.getpid()))
         if order["gate"]:
-            let_anybody_trace()
+            _prctl(PR_SET_PTRACER, ANYBODY)  # where only a parent may trace (Yama)
             Path(order["gate"]).read_bytes()
         code = ORDERS[order["do"]](*order["arguments"])
     except LaoError as error:
@@ -142,6 +142,7 @@ def _child(order: dict[str, Any]) -> None:
 def _tend() -> None:
     """Carry out orders, one in each line of the standard input, one after the other."""
     gc.disable()
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     for line in sys.stdin:
         order = json.loads(line)
         if order["do"] == "import":

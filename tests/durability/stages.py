@@ -247,7 +247,7 @@ class Choice:
 
 
 def sweep(
-    folder: Path, injector: Injector[P], choice: Choice, *, tasks: int = 2, tell: Callable[[str], None]
+    folder: Path, injector: Injector[P], choice: Choice, *, tasks: int = 2, tell: Callable[[str], None] = print
 ) -> Figures:
     """Strike at the chosen points, one after the other."""
     figures, end = Figures(choice.seed), time.monotonic() + choice.seconds
