@@ -6,12 +6,12 @@ fault-free worker end the plan and calls the checker.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
 import subprocess
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -240,10 +240,13 @@ class Choice:
 
     def of(self, points: Sequence[P]) -> list[P]:
         """The chosen points in an order of the seed."""
-        drawn = [(zlib.crc32(f"{self.seed} {point.key}".encode()), point) for point in points]
+
+        def number(point: P) -> int:
+            return int(hashlib.sha256(f"{self.seed} {point.key}".encode()).hexdigest(), 16)
+
         which, of = self.shard
-        mine = [pair for pair in drawn if pair[0] % self.every == 0 and pair[0] // self.every % of == which]
-        return [point for _, point in sorted(mine, key=lambda pair: pair[0] % 1_000_003)]
+        mine = sorted((point for point in points if number(point) % of == which), key=number)
+        return mine[: -(-len(mine) // self.every)]
 
 
 def sweep(
