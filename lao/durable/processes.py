@@ -75,10 +75,7 @@ def run_command(
         DiskFull: it failed, and there is no space in ``cwd``: what it says is not about the work.
         BadInput: ``cwd`` is not a folder or the command has a NUL byte.
     """
-    if os.name == "nt":
-        raise LaoError(f"cannot run {command!r}: commands need a POSIX shell", "run LAO under WSL, Linux or macOS")
-    if "\0" in command or not cwd.is_dir():
-        raise BadInput(f"cannot run {command[:200]!r} in {str(cwd)!r}", "the folder must exist, the command be text")
+    _require_runnable(command, cwd)
     started = time.monotonic()
     process = subprocess.Popen(
         ["/bin/sh", "-c", command],
@@ -112,6 +109,13 @@ def run_command(
         timed_out=ending == "timeout",
         truncated_bytes=output.dropped,
     )
+
+
+def _require_runnable(command: str, cwd: Path) -> None:
+    if os.name == "nt":
+        raise LaoError(f"cannot run {command!r}: commands need a POSIX shell", "run LAO under WSL, Linux or macOS")
+    if "\0" in command or not cwd.is_dir():
+        raise BadInput(f"cannot run {command[:200]!r} in {str(cwd)!r}", "the folder must exist, the command be text")
 
 
 def _require_space(command: str, cwd: Path) -> None:
