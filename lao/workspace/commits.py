@@ -22,6 +22,8 @@ _EMPTY_TREES: Final = {
 """By the length of an object id (SHA-1, SHA-256); git knows them without having them."""
 _TRAILER: Final = "LAO-Step"
 _MOVES: Final = 3
+_ABSENT: Final = "000000"
+"""The mode of what is not there."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ class Commit:
         self._lock.unlink(missing_ok=True)
         if commit == head:
             self._settle(commit)
+        else:
+            self._catch_up(commit)
         keep_head(self.git)
         return {"commit": commit}
 
@@ -158,6 +162,27 @@ class Commit:
     def _settle(self, commit: str) -> None:
         """What follows the move of the branch; done again when a crash came in between."""
         self._refresh_index(commit)
+
+    def _catch_up(self, commit: str) -> None:
+        """Another step has moved HEAD on since the kill: what the index still has as before ``commit`` follows HEAD.
+
+        Paths that it has otherwise were staged by the user, or were settled in time; they stay.
+        """
+        self._index.unlink(missing_ok=True)
+        entries = (line.partition("\t") for line in self._records("ls-files", "-s"))
+        staged = {path: tuple(entry.split(" ")[:2]) for entry, _, path in entries}
+        tree = ("diff-tree", "-r", "--root", "--no-commit-id", "--no-renames", "--no-abbrev")
+        changes = self._records(*tree, commit)
+        stale = []
+        for change, path in zip(changes[::2], changes[1::2], strict=True):
+            mode, _, blob, _ = change.lstrip(":").split(" ", 3)
+            if staged.get(path, (_ABSENT, "0" * len(commit))) == (mode, blob):
+                stale.append(f":(literal){path}")
+        if stale:
+            self._with_paths(None, ["reset", "-q"], stale)
+
+    def _records(self, command: str, *arguments: str) -> list[str]:
+        return self.git.out(command, "-z", *arguments).split("\0")[:-1]
 
     def _refresh_index(self, commit: str) -> None:
         """The user's index agrees with the new HEAD; what the user had staged of other paths stays."""

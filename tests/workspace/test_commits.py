@@ -124,6 +124,29 @@ def test_redo_after_later_commits(root: Path, repo: Repository) -> None:
     assert steps_in(root) == ["run/2", "run/1", "init"]
 
 
+@pytest.mark.parametrize("paths", [("a", "b", "gone"), None])
+def test_settled_after_later_commits(root: Path, repo: Repository, paths: tuple[str, ...] | None) -> None:
+    """Killed between branch and index, and another step went first: the index follows, what the user staged stays."""
+    for name in ("a", "b", "gone"):
+        (root / name).write_text("1")
+        if name != "b":
+            commit(repo, f"before {name}")
+    (root / "a").write_text("2")
+    (root / "gone").unlink()
+    killed = effect(root, "run/1", paths=paths)
+    intent = through_json(killed.prepare())
+    _without_index(killed, intent)
+    git(root, "add", "--", "a")
+    (root / "a").write_text("the user's")
+    git(root, "add", "--", "a")
+    (root / "other").write_text("1")
+    commit(repo, "run/2", paths=("other",))
+    assert effect(root, "run/1", paths=paths).probe(intent)
+    assert steps_in(root)[:2] == ["run/2", "run/1"]
+    assert git(root, "status", "--porcelain") == "M  a"
+    assert not list((root / ".git").glob("lao-index-*"))
+
+
 def test_a_branch_that_never_rests(root: Path, repo: Repository) -> None:
     """Somebody moves the branch each time: an attempt fails, nothing hangs."""
 
