@@ -38,6 +38,9 @@ class LineCommit(Commit):
             write_atomic(file, there + self.line.encode())
         super()._settle(commit)
 
+    def _catch_up(self, commit: str) -> None:
+        self._settle(commit)  # it goes by what HEAD has, wherever that is
+
     def _committed(self, path: str) -> bytes:
         """The file's content in HEAD."""
         if self.git.call("cat-file", "-e", f"HEAD:{path}", ok=(0, 1, 128))[0]:
