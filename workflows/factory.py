@@ -18,6 +18,7 @@ from lao.core.errors import LaoError, StateDamaged
 from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Phase, Role
 from lao.core.words import Event
+from lao.durable.containment import Containment, choose
 from lao.durable.holding import Heartbeat
 from lao.durable.owners import Owner, current_owner
 from lao.state import ledger, profiles, queries
@@ -65,6 +66,11 @@ class Factory:
     def project_id(self) -> str:
         """Marks the child processes of this project, whatever folder they run in."""
         return hashlib.sha256(str(self.settings.paths.database).encode()).hexdigest()[:12]
+
+    @cached_property
+    def containment(self) -> Containment:
+        """How the commands of this project are kept from outliving their worker."""
+        return choose(self.settings.sandbox_backend)
 
     def marker(self, run_id: int) -> str:
         """The ``LAO_RUN`` value of a run's child processes."""

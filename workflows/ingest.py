@@ -28,6 +28,7 @@ def body(work: Work) -> Outcome:
         cwd=plan.workspace,
         steps=work.steps,
         marker=work.marker,
+        containment=work.factory.containment,
         timeout_s=settings.orchestration.validation_timeout_s,
         stop=lambda: work.stopping,
     )

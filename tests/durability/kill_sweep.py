@@ -63,7 +63,7 @@ def sweep(folder: Path, *, kills: int, seed: int, longest_s: float = 1.5, early:
             found_here += _check_all(factory, names, struck, expected)
         hit, plans = hit + struck, plans + len(names)
         violations += [f"{violation} (in the project begun after {hit - struck} kills)" for violation in found_here]
-        print(f"{hit} kills, {len(violations)} violations", file=sys.stderr, flush=True)
+        print(f"{hit} kills, {len(violations)} violations", *found_here, sep="\n  ", file=sys.stderr, flush=True)
         if not found_here:
             shutil.rmtree(place)
     return {**found, "kills": hit, "plans": plans, "violations": violations}
