@@ -76,7 +76,7 @@ def open_place(work: Work) -> Place:
         return {path for intent in intents for path in intent["changed"]}
 
     def lay_out() -> dict[str, Json]:
-        opened = repository.open_desk(run, landing)
+        opened = repository.open_desk(run, work.the_task.id, landing)
         return {"head": opened.head, "commit": opened.commit, "tree": opened.tree, "found": list(opened.found)}
 
     saved = work.steps.run(StepKind.READ, "desk", lay_out)

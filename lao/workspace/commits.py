@@ -97,6 +97,7 @@ class Commit:
             self._settle(commit)
         else:
             self._catch_up(commit)
+        self.git.clear_stale_locks()  # the killed git may have moved the branch and still hold HEAD
         keep_head(self.git)
         return {"commit": commit}
 

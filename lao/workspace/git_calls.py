@@ -127,13 +127,17 @@ class Git:
 
     def clear_stale_locks(self) -> bool:
         """Remove lock files of gits that were killed; False when a live git works in this folder."""
-        if self._git_is_running():
+        locks = self._locks()
+        if locks and self._git_is_running():
             return False
-        folder = self.git_dir
-        for lock in (*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock")):
-            if lock.name != "lao.lock":
-                lock.unlink(missing_ok=True)
+        for lock in locks:
+            lock.unlink(missing_ok=True)
         return True
+
+    def _locks(self) -> list[Path]:
+        common = self.common_dir
+        found = {*self.git_dir.glob("*.lock"), *common.glob("packed-refs.lock"), *(common / "refs").rglob("*.lock")}
+        return [lock for lock in found if lock.name != "lao.lock"]
 
     def _git_is_running(self) -> bool:
         import psutil

@@ -257,6 +257,17 @@ def test_stale_lock_of_a_killed_git(root: Path, repo: Repository) -> None:
     assert not list((root / ".git").rglob("*[!o].lock"))
 
 
+def test_lock_that_is_left_after_the_branch_has_moved(root: Path, repo: Repository) -> None:
+    """git moves the branch before it lets go of HEAD: the resumed step, with nothing to move, removes that too."""
+    (root / "a").write_text("1")
+    step = effect(root, "run/1")
+    intent = through_json(step.prepare())
+    made = step.apply(intent)
+    (root / ".git" / "HEAD.lock").write_text("")
+    assert effect(root, "run/1").probe(intent) == made
+    git(root, "commit", "--allow-empty", "-q", "-m", "the user's next")
+
+
 def test_lock_of_a_live_git_is_respected(root: Path, repo: Repository) -> None:
     """While another git works there its lock stays, and the phase is tried again later."""
     (root / ".git/HEAD.lock").write_text("")
