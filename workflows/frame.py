@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 from huey.exceptions import CancelExecution, RetryTask
 
@@ -35,6 +35,7 @@ from workflows.calibrate import profile_of_run
 from workflows.energy import metered
 from workflows.factory import Factory, active
 from workflows.place import clear_away, drop_desk
+from workflows.recorded import recorded
 from workflows.seats import Seat
 from workflows.slots import Prepared
 from workflows.wake import wake
@@ -51,9 +52,6 @@ ERROR_LIMIT = 3
 """Unexpected errors of one run before it is set aside for a person."""
 
 BACKOFF_BASE_S = 1.0
-RECORD_AGAIN_S = 2.0
-
-Recorded = TypeVar("Recorded")
 
 
 def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) -> None:
@@ -200,7 +198,7 @@ def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
 
 
 def _fail(factory: Factory, claim: Claim, error: AttemptFailed | Terminal | NeedsHuman | BadInput) -> NoReturn:
-    ready = _recorded(factory, lambda: failures.end_run(factory, claim, error))
+    ready = recorded(factory, lambda: failures.end_run(factory, claim, error))
     _report(factory, claim, f"{type(error).__name__}: {error.message}", logging.WARNING)
     _over(factory, claim, ready)
     raise CancelExecution(retry=False) from error
@@ -218,35 +216,20 @@ def _put_off(factory: Factory, claim: Claim, error: Transient | OSError) -> None
     if isinstance(error, DiskFull) and waits >= FILLS_LIMIT and _has_room(factory, claim):
         _fail(factory, claim, AttemptFailed(f"it fills the disk: {error.message}", kind="disk_filled"))
     delay = error.delay_s or delay_s(BACKOFF_BASE_S, waits, str(claim.run.id))
-    _recorded(
-        factory, lambda: runs.release(factory.store, claim, not_before=factory.clock.now() + delay, reason=reason)
-    )
+    recorded(factory, lambda: runs.release(factory.store, claim, not_before=factory.clock.now() + delay, reason=reason))
     level = logging.WARNING if isinstance(error, (ServerAway, DiskFull)) else logging.INFO
     _report(factory, claim, f"waits {delay:.1f} s: {error.message}", level)
     raise RetryTask(delay=delay) from error
-
-
-def _recorded(factory: Factory, record: Callable[[], Recorded]) -> Recorded:
-    """Write down how a run ended, waiting while the state itself has no room: a run that could not be given back would
-    belong to this living worker for ever."""
-    while True:
-        try:
-            return record()
-        except Transient as error:
-            if factory.stop.is_set():
-                raise
-            log.warning("waits %.0f s: %s", RECORD_AGAIN_S, error.message)
-            factory.clock.wait(RECORD_AGAIN_S)
 
 
 def _unexpected(factory: Factory, claim: Claim, error: BaseException) -> list[int]:
     """Release for another try; after ERROR_LIMIT of them set the run aside."""
     if runs.errors_of(factory.store, claim.run.id) + 1 < ERROR_LIMIT:
         text = f"unexpected {error!r}"
-        _recorded(factory, lambda: runs.release(factory.store, claim, reason=text, error=True))
+        recorded(factory, lambda: runs.release(factory.store, claim, reason=text, error=True))
         return []
     parked = NeedsHuman(f"unexpected error, {ERROR_LIMIT} times: {error!r}", "see the log, then 'lao retry-failed'")
-    return _recorded(factory, lambda: failures.end_run(factory, claim, parked))
+    return recorded(factory, lambda: failures.end_run(factory, claim, parked))
 
 
 def _over(factory: Factory, claim: Claim, ready: list[int]) -> None:

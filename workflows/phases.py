@@ -13,6 +13,7 @@ from workflows import close, code, ingest, plan, review, verify, whole
 from workflows.factory import Factory, active
 from workflows.frame import Body, perform
 from workflows.queues import gpu, huey_for
+from workflows.recorded import recorded
 from workflows.seats import prepare
 from workflows.slots import Prepared
 
@@ -60,7 +61,7 @@ def _prepare(factory: Factory, role: Role, run_id: int) -> Prepared:
         return prepare(factory, role)
     finally:
         if loading:
-            runs.reserve(factory.store, run_id, "")
+            recorded(factory, lambda: runs.reserve(factory.store, run_id, ""))
 
 
 @gpu.pre_execute("memory_gate")  # type: ignore[untyped-decorator]

@@ -78,12 +78,12 @@ def _kill_again_and_again(factory: Project, text: str, kills: int, longest_s: fl
         workers = Workers(context, factory.root, factory.environment(), factory.root.parent / "run.log")
         workers.join(moments.uniform(0.05, longest_s))
         hit += 1 if workers.kill() else 0
-        if _over(factory):
+        if over(factory):
             _begin_again(factory, text, rounds)
     return hit
 
 
-def _over(factory: Project) -> bool:
+def over(factory: Project) -> bool:
     """Read without writing: a last connection that may write would tidy away what the kill has left."""
     state = factory.root / ".lao" / "state.db"
     if not state.exists():

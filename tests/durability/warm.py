@@ -40,6 +40,11 @@ class Workers:
         """Wait for the first of them to end, at most so long."""
         self._processes[0].join(timeout_s)
 
+    @property
+    def alive(self) -> bool:
+        """Whether both are."""
+        return all(process.is_alive() for process in self._processes)
+
     def kill(self) -> int:
         """SIGKILL for both and what is in their groups; returns how many were alive."""
         alive = [process for process in self._processes if process.is_alive()]
