@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lao.durable.files import write_atomic
+from lao.durable.files import clean_temporaries, write_atomic
 from lao.workspace.commits import Commit
 
 
@@ -29,6 +29,7 @@ class LineCommit(Commit):
     def _settle(self, commit: str) -> None:
         (path,) = self.paths or ("",)
         file = self.git.root / path
+        clean_temporaries(file.parent)
         there = file.read_bytes() if file.is_file() else b""
         committed = self._committed(path)
         if set(there.splitlines()) <= set(committed.splitlines()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,18 @@ def test_a_line_that_was_interrupted_while_another_came(repo: Repository, root: 
     assert (root / LOG).read_text() == git(root, "show", f"HEAD:{LOG}") + "\n"
     assert git(root, "status", "--porcelain") == ""
     assert sorted(steps_in(root)) == ["init", "killed", "other"]
+
+
+def test_killed_while_the_folder_gets_its_line(repo: Repository, root: Path) -> None:
+    """The half-written file beside it goes when the step is resumed."""
+    step = effect(root, "killed")
+    intent = through_json(step.prepare())
+    git(root, "update-ref", "HEAD", step._write(intent))
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (root / f".lao-{dead.pid}-ab75a486e740.tmp").write_text("kil")
+    assert step.probe(intent)
+    assert git(root, "status", "--porcelain") == ""
 
 
 def test_what_somebody_keeps_there_stays(repo: Repository, root: Path) -> None:
