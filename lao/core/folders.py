@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 
@@ -33,15 +34,32 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_file(file: Path) -> None:
-    """fsync a file's content, whoever wrote it; nothing when there is no such file."""
+    """fsync a file's content, whoever wrote it; nothing when there is no such file.
+
+    Raises:
+        OSError: it is not synced. A fresh copy is in its place then: the system may take for written what it could not
+            write (https://lwn.net/Articles/752063), so that the next sync of the same file would mean nothing.
+    """
     try:
         handle = os.open(file, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     except FileNotFoundError:
         return
     try:
         os.fsync(handle)
+    except OSError:
+        _write_anew(file)
+        raise
     finally:
         os.close(handle)
+
+
+def _write_anew(file: Path) -> None:
+    copy = file.with_name(f"tmp_obj_{os.getpid()}")  # git clears such names away
+    try:
+        shutil.copy2(file, copy)
+        copy.replace(file)
+    finally:
+        copy.unlink(missing_ok=True)
 
 
 def sync_tree(folder: Path) -> None:

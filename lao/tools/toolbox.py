@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -102,7 +103,7 @@ class Toolbox:
             try:
                 result = tool.run(self._context, arguments)
             except (BadInput, Refused, OSError) as exc:
-                result = failure(_words(exc))
+                result = failure(_for_the_model(exc))
             return _finish(self._context, tool.name, arguments, result, started)
 
         try:
@@ -125,7 +126,7 @@ class _AuditedEdit:
         try:
             return self.inner.prepare()
         except (BadInput, Refused, OSError) as exc:
-            return {"refused": _words(exc)}
+            return {"refused": _for_the_model(exc)}
 
     def apply(self, intent: Json) -> Json:
         started = time.monotonic()
@@ -135,7 +136,7 @@ class _AuditedEdit:
             try:
                 result = ToolResult.from_json(self.inner.apply(intent))
             except (BadInput, Refused, OSError) as exc:
-                result = failure(_words(exc))
+                result = failure(_for_the_model(exc))
         return _finish(self.context, self.tool, self.arguments, result, started)
 
     def probe(self, intent: Json) -> Json | None:
@@ -147,7 +148,10 @@ class _AuditedEdit:
         return _finish(self.context, self.tool, self.arguments, ToolResult.from_json(done), time.monotonic())
 
 
-def _words(exc: LaoError | OSError) -> str:
+def _for_the_model(exc: LaoError | OSError) -> str:
+    """What the model is told of an error. A disk that fails is nothing that it could do about: the phase ends."""
+    if isinstance(exc, OSError) and exc.errno == errno.EIO:
+        raise exc
     if isinstance(exc, LaoError):
         return str(exc)
     return f"the system refused: {exc.strerror or exc}"

@@ -63,7 +63,8 @@ class Git:
 
         Raises:
             BadInput: no git, no permission, not a repository.
-            Transient, DiskFull: somebody holds a lock, no space.
+            Transient, DiskFull: git was killed, somebody holds a lock, no space.
+            LaoError: the disk failed.
             Terminal: git says anything else.
         """
         done = self._done(args, stdin, env, ok)
@@ -115,6 +116,10 @@ class Git:
         what = f"git {args[0]} failed in {str(self.root)!r}: {said}"
         if any(words in said for words in _NO_SPACE) or space.is_full(self.root):
             return DiskFull(what, "free some space; LAO goes on by itself")
+        if done.returncode < 0:
+            return Transient(f"{what} (killed by signal {-done.returncode})", "it is run again")
+        if "Input/output error" in said:
+            return LaoError(what, "look after the disk; the phase is tried again")
         if _is_locked(done.stderr):
             return Transient(what, "another git command is running there")
         if "Permission denied" in said or "insufficient permission" in said or "Read-only file system" in said:

@@ -57,6 +57,14 @@ def sweep(*extra: str) -> dict[str, tuple[str, ...]]:
     }
 
 
+def calls(module: str, *extra: str, ci: int, nightly: int) -> dict[str, tuple[str, ...]]:
+    """Sweeps over one of so many points, over every one in a release."""
+    return {
+        name: (f"tests.durability.{module}", "--every", str(every), *extra)
+        for name, every in (("ci", ci), ("nightly", nightly), ("release", 1))
+    }
+
+
 EXPERIMENTS: Final = (
     Experiment(
         "kills",
@@ -77,6 +85,55 @@ EXPERIMENTS: Final = (
         "a worker kills itself at every named crash point, at the first and the fifth pass",
         ("P1", "P2", "P3", "P4"),
         {"ci": ("pytest", "-q", "tests/durability/test_crash_points.py")},
+    ),
+    Experiment(
+        "calls",
+        "kill -9 of the worker at every system call that writes, in every phase of a plan",
+        ("P1", "P2", "P3", "P4", "P5"),
+        calls("call_sweep", ci=101, nightly=5),
+        "struck",
+    ),
+    Experiment(
+        "calls-failing",
+        "an I/O error for every fsync, fdatasync and read of the worker; once",
+        ("P1", "P2", "P4", "P7"),
+        calls("call_sweep", "--errors", ci=101, nightly=5),
+        "struck",
+    ),
+    Experiment(
+        "calls-failing-on",
+        "the same for all such calls that follow, too",
+        ("P1", "P2", "P4", "P7"),
+        calls("call_sweep", "--errors", "--lasting", ci=101, nightly=5),
+        "struck",
+    ),
+    Experiment(
+        "git-calls",
+        "kill -9 of a single git process at every system call that writes; the worker lives on",
+        ("P2", "P4", "P7"),
+        calls("git_sweep", ci=101, nightly=5),
+        "struck",
+    ),
+    Experiment(
+        "git-calls-all",
+        "the same, and the worker is killed with its git",
+        ("P1", "P2", "P4"),
+        calls("git_sweep", "--all", ci=101, nightly=5),
+        "struck",
+    ),
+    Experiment(
+        "git-calls-failing",
+        "an I/O error for every sync of a git process",
+        ("P2", "P4", "P7"),
+        calls("git_sweep", "--errors", ci=31, nightly=3),
+        "struck",
+    ),
+    Experiment(
+        "git-locks",
+        "lock files of a dead git in the plan's repository before each phase",
+        ("P4", "P7"),
+        {"ci": ("tests.durability.git_sweep", "--locks")},
+        "struck",
     ),
     Experiment(
         "whole",

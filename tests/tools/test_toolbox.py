@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -239,6 +240,18 @@ def test_a_full_disk_and_a_stopping_worker_pass_through(bench: Bench, monkeypatc
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DiskFull):
         bench.call("file_write", {"path": "a", "content": "x"})
+
+
+def test_a_disk_that_fails_is_not_the_models_affair(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T9: an I/O error ends the phase, which is tried again; the model used to be asked to do something about it."""
+
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        bench.call("file_write", {"path": "a", "content": "x"})
+    assert not (bench.root / "a").exists()
 
 
 def test_custom_permission_is_asked(bench: Bench) -> None:

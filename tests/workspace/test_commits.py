@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lao.core.errors import AttemptFailed, DiskFull, Terminal, Transient
+from lao.core.errors import AttemptFailed, DiskFull, LaoError, Terminal, Transient
 from lao.core.steps import DirectSteps, Effect, StepKind
 from lao.durable.owners import FileLock
 from lao.workspace.commits import Commit
@@ -187,6 +187,18 @@ def test_linked_work_tree(root: Path, repo: Repository) -> None:
         assert (folder / "a").read_text() == "1"
 
 
+def test_a_stale_lock_of_a_linked_work_tree_goes(root: Path, repo: Repository) -> None:
+    """T4: its branch, and the lock that a dead git left, are in the main repository; LAO used to wait for ever."""
+    linked = root.parent / "side"
+    git(root, "worktree", "add", "-q", "-b", "side", str(linked))
+    (root / ".git/refs/heads/side.lock").write_text("")
+    (root / ".git/refs/heads/main.lock").write_text("")
+    (linked / "a").write_text("1")
+    assert commit(repository(linked), "s1") is not None
+    assert not (root / ".git/refs/heads/side.lock").exists()
+    assert (root / ".git/refs/heads/main.lock").exists()  # of a branch that somebody else may be at
+
+
 def test_dirty_paths_of_the_user_stay_out(root: Path) -> None:
     """What the user had changed before LAO came is not committed, stays staged if it was, until it changes again."""
     root.mkdir(parents=True)
@@ -330,6 +342,27 @@ def test_git_failures_are_classified(root: Path, repo: Repository, tmp_path: Pat
         (fake / "git").chmod(0o755)
         with pytest.raises(DiskFull):
             repo.diff("HEAD", "HEAD")
+
+
+def test_a_git_that_is_killed_is_run_again(root: Path, repo: Repository, tmp_path: Path, monkeypatch: Any) -> None:
+    """T4: kill -9 of one git (out of memory, Ctrl-C for the group) is waited for; it used to fail task or plan."""
+    (tmp_path / "git").write_text("#!/bin/sh\nkill -9 $$\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(Transient, match=r"(?s)git diff .*killed by signal 9"):
+        repo.diff("HEAD", "HEAD")
+
+
+def test_a_disk_that_fails_under_git_is_not_the_tasks_fault(
+    root: Path, repo: Repository, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """T9: git's words for an I/O error are an unexpected error, which is tried again; it used to fail task or plan."""
+    (tmp_path / "git").write_text("#!/bin/sh\necho 'fatal: fsync error on x: Input/output error' >&2\nexit 128\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(LaoError, match="Input/output error") as caught:
+        repo.diff("HEAD", "HEAD")
+    assert type(caught.value) is LaoError
 
 
 @pytest.mark.parametrize("moved", [False, True])
