@@ -67,11 +67,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to work on a run until somebody raises its epoch."""
+    """The right to work on a run until somebody raises its epoch.
+
+    Attributes:
+        begun_by: the version of LAO whose steps its journal holds, "" when nobody had claimed it.
+    """
 
     run: Run
     epoch: int
     owner: str
+    begun_by: str = ""
 
 
 def plan_record(row: PlanRow) -> Plan:
