@@ -15,18 +15,21 @@ from workflows.place import LAND, clear_away
 log = logging.getLogger("lao")
 
 COMMIT: Final = "commit:"
+FOUND: Final = "own-repository"
+"""What ingest found before it made a repository; asked again it would take LAO's for the user's own."""
 
 
 def is_lasting(label: str) -> bool:
-    """Whether the step with this label changes the plan's folder or branch: landings and commits."""
-    return label == LAND or label.startswith(COMMIT)
+    """Whether what the step with this label did or found cannot be had a second time: landings, commits, and whose the
+    repository was."""
+    return label in (LAND, FOUND) or label.startswith(COMMIT)
 
 
 def take_over(factory: Factory, claim: Claim) -> None:
     """Forget what another version has recorded of this run, before the run's journal is opened.
 
     The steps of another version may mean something else under the same name. What they did is at the attempt's desk, or
-    can be asked for again; the attempt is not counted. A run that has begun to land or to commit keeps its record.
+    can be asked for again; the attempt is not counted. A run with a step that lasts keeps its record.
     """
     if claim.begun_by in ("", __version__):
         return
