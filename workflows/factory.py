@@ -45,10 +45,10 @@ class Factory:
         damaged: why this process must not go on.
     """
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None, *, whole: bool = False) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
-        self.store: Store = open_store(settings.paths.database, self.clock)
+        self.store: Store = open_store(settings.paths.database, self.clock, whole=whole)
         self.owner: Owner = current_owner()
         self.heartbeat = Heartbeat(self.store)
         self.stop = threading.Event()
@@ -242,11 +242,15 @@ class ActiveFactory:
         self._factory: Factory | None = None
         self._lock = threading.Lock()
 
-    def get(self) -> Factory:
-        """The active factory, opened from the environment and the working directory when there is none yet."""
+    def get(self, *, whole: bool = False) -> Factory:
+        """The active factory, opened from the environment and the working directory when there is none yet.
+
+        Args:
+            whole: read the whole state file before it is opened (``lao.state.store.open_store``).
+        """
         with self._lock:
             if self._factory is None:
-                self._factory = Factory(load(env=os.environ))
+                self._factory = Factory(load(env=os.environ), whole=whole)
             return self._factory
 
     @contextmanager

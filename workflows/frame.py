@@ -23,14 +23,14 @@ from lao.core.errors import (
 )
 from lao.core.states import PHASE_ROLE, Phase, RunState
 from lao.durable import space
-from lao.durable.backoff import delay_s
+from lao.durable.backoff import bounded, delay_s
 from lao.durable.faults import crash_point
 from lao.durable.journal import Journal
 from lao.state import plans, runs
 from lao.state.records import Claim
 from lao.state.runs import NotClaimed
 from lao.state.transitions import LostClaim
-from workflows import failures
+from workflows import failures, takeover
 from workflows.calibrate import profile_of_run
 from workflows.energy import metered
 from workflows.factory import Factory, active
@@ -73,11 +73,15 @@ def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) ->
 
 
 def _perform(factory: Factory, phase: Phase, run_id: int, body: Body, prepared: Prepared | None) -> None:
+    run = runs.get(factory.store, run_id)
+    if run is not None and run.phase is not phase:
+        log.warning("a message wants %s of run %s, which is for %s; dropped", phase.value, run_id, run.phase.value)
+        raise CancelExecution(retry=False)
     try:
         _defer_if_not_ready(factory, phase, run_id, prepared)
         claim = runs.claim(factory.store, run_id, factory.owner.to_text(), __version__, desks=factory.desks)
     except Transient as error:
-        raise RetryTask(delay=error.delay_s or BACKOFF_BASE_S) from error
+        raise RetryTask(delay=bounded(error.delay_s or BACKOFF_BASE_S)) from error
     if isinstance(claim, NotClaimed):
         _not_claimed(factory, claim)
         return
@@ -102,7 +106,7 @@ def _defer_if_not_ready(factory: Factory, phase: Phase, run_id: int, prepared: P
     wanted = runs.wanted(factory.store, run_id, desks=factory.desks)
     if isinstance(wanted, NotClaimed):
         return
-    delay = problem.delay_s or delay_s(BACKOFF_BASE_S, runs.waits_of(factory.store, run_id), str(run_id))
+    delay = bounded(problem.delay_s or delay_s(BACKOFF_BASE_S, runs.waits_of(factory.store, run_id), str(run_id)))
     runs.defer(factory.store, run_id, until=factory.clock.now() + delay, reason=problem.message)
     log.warning("%s of run %s waits %.1f s: %s", phase.value, run_id, delay, problem.message)
     raise RetryTask(delay=delay)
@@ -175,12 +179,14 @@ def _lost(factory: Factory, claim: Claim, error: LostClaim) -> None:
 def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
     run = claim.run
     role = PHASE_ROLE.get(run.phase)
+    takeover.take_over(factory, claim)
     journal = Journal(
         factory.store,
         claim,
         role=role.value if role else "",
         model=factory.model_key(run.phase),
         stopping=factory.stop.is_set,
+        lasting=takeover.is_lasting,
     )
     name = prepared.model_name if prepared else ""
     seat = Seat(factory, role, name) if role else None
@@ -215,7 +221,7 @@ def _put_off(factory: Factory, claim: Claim, error: Transient | OSError) -> None
     waits = runs.waits_of(factory.store, claim.run.id)
     if isinstance(error, DiskFull) and waits >= FILLS_LIMIT and _has_room(factory, claim):
         _fail(factory, claim, AttemptFailed(f"it fills the disk: {error.message}", kind="disk_filled"))
-    delay = error.delay_s or delay_s(BACKOFF_BASE_S, waits, str(claim.run.id))
+    delay = bounded(error.delay_s or delay_s(BACKOFF_BASE_S, waits, str(claim.run.id)))
     recorded(factory, lambda: runs.release(factory.store, claim, not_before=factory.clock.now() + delay, reason=reason))
     level = logging.WARNING if isinstance(error, (ServerAway, DiskFull)) else logging.INFO
     _report(factory, claim, f"waits {delay:.1f} s: {error.message}", level)

@@ -35,8 +35,7 @@ def make_consumer(huey: FactoryHuey, **options: Any) -> FactoryConsumer:
     """
     log_to_stderr()
     try:
-        active.get().store.check()
-        lock = own_queue(active.get(), huey.queue)
+        lock = own_queue(active.get(whole=True), huey.queue)
     except LaoError as error:
         sys.stderr.write(f"lao: {error}\n")
         raise SystemExit(error.exit_code) from None

@@ -140,8 +140,10 @@ class Git:
         return True
 
     def _locks(self) -> list[Path]:
-        common = self.common_dir
-        found = {*self.git_dir.glob("*.lock"), *common.glob("packed-refs.lock"), *(common / "refs").rglob("*.lock")}
+        folder = self.git_dir
+        head = (folder / "HEAD").read_text(encoding="utf-8", errors="replace").strip()
+        branch = self.common_dir / f"{head.removeprefix('ref: ')}.lock"  # of a linked work tree it is elsewhere
+        found = {*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock"), *([branch] if branch.exists() else [])}
         return [lock for lock in found if lock.name != "lao.lock"]
 
     def _git_is_running(self) -> bool:
