@@ -126,6 +126,8 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
         _require_space(factory, claim)
         work = _open(factory, claim, prepared)
         outcome = body(work)
+        if claim.run.phase in PHASE_ROLE:
+            factory.note_served()
         crash_point("before_finish")
         with runs.finishing(factory.store, claim, RunState.DONE, outcome.result) as now:
             ready = outcome.apply(now)

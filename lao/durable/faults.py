@@ -48,7 +48,7 @@ class FaultPlan:
         if self.action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         elif self.action == "stop":
-            os.kill(os.getpid(), signal.SIGSTOP)
+            signal.raise_signal(signal.SIGSTOP)  # to this thread: sent to the process, it could go on for a while
         elif self.action == "raise":
             raise InjectedFault(point)
         elif self.action.startswith("sleep="):

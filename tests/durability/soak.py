@@ -95,7 +95,7 @@ class Soak:
     def begin_again(self) -> None:
         """All faults end, and ``lao run`` starts anew: the processes of the next stretch are of one age."""
         self._quiet()
-        self.run.ask()
+        self._end()
         while self.run.ending:
             self._look()
         while len(self.run.pids()) < 3:
@@ -111,10 +111,16 @@ class Soak:
                 self.violations.append(f"{self.stream.open()} plans are open {limit_s:.0f} s after the last fault")
                 break
             self._look()
-        self.run.ask()
+        self._end()
         while not self.run.tend(again=False):
             self._clock.wait(LOOK_S)
         self.violations += self.run.violations + self.faults.violations
+
+    def _end(self) -> None:
+        """SIGTERM; while ``lao run`` starts, it would just die of it."""
+        while len(self.run.pids()) < 3:
+            self._look()
+        self.run.ask()
 
     def _quiet(self) -> None:
         self.faults.over()

@@ -32,6 +32,9 @@ TASKS = 2
 CALLS = 1 + 3 * TASKS
 SOME = [("before_step", 5), ("after_apply", 5), ("before_finish", 2)]
 ALL = [(point, nth) for point in POINTS for nth in (1, 5)]
+ALONE: dict[str, object] = {"tasks_in_flight": 1, "retry_cooldown_base_s": 0, "infer_validation_commands": False}
+"""Of several threads another one would be stopped in the middle of a transaction, and SQLite then lets nobody write."""
+
 MOVE = "import os, socket, sys; socket.sethostname('elsewhere'); os.execv(sys.argv[1], sys.argv[1:])"
 ELSEWHERE = ["unshare", "-Ur", "--uts", sys.executable, "-c", MOVE]
 
@@ -63,7 +66,7 @@ def written(factory: Project) -> tuple[list[tuple], str]:
     """All that a worker could write, but for the registry of workers, the witness and what is told of models."""
     with closing(sqlite3.connect(factory.root / ".lao" / "state.db")) as connection:
         rows = []
-        for table in ("plan", "task", "run", "step", "finding", "validation", "todo", "dead_letter"):
+        for table in ("plan", "task", "run", "step", "finding", "validation", "todo"):
             rows += [(table, *row) for row in connection.execute(f"SELECT * FROM lao_{table} ORDER BY 1, 2")]
     git = ["git", "log", "--all", "--format=%H %T"]
     log = subprocess.run(git, cwd=factory.root / "parts", capture_output=True, text=True, check=True)
@@ -83,7 +86,7 @@ def let_the_lease_pass(factory: Project) -> None:
 def test_what_wakes_after_its_lease_writes_nothing(tmp_path: Path, point: str, nth: int) -> None:
     """P6: stopped at a named point, taken for dead, and woken when all is done: no row, no commit, no file."""
     log = tmp_path / "zombie.log"
-    with project(tmp_path) as factory:
+    with project(tmp_path, settings={"orchestration": ALONE}) as factory:
         (factory.root / "plans" / "parts.md").write_text(plan_text(TASKS))
         cpu = start(factory, Queue.CPU, log)
         gpu = start(factory, Queue.GPU, log, LAO_FAULT=f"{point}:stop@{nth}")
