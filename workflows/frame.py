@@ -253,11 +253,14 @@ def _unexpected(factory: Factory, claim: Claim, error: BaseException) -> list[in
 
 def _over(factory: Factory, claim: Claim, ready: list[int]) -> None:
     """Wake what became ready, and what waited for this attempt; clear its desk."""
-    _finished(factory, ready)
-    if claim.run.phase is Phase.CODE and factory.desks:
-        for run_id in runs.call_back(factory.store, claim.run.plan_id):
+    attempt = claim.run.phase is Phase.CODE and factory.desks
+    try:
+        _finished(factory, ready)
+        for run_id in runs.call_back(factory.store, claim.run.plan_id) if attempt else ():
             wake(factory.store, run_id)
-        drop_desk(factory, claim)
+    finally:  # also when the queue's file is locked for long: the reconciler wakes them, but clears no desk
+        if attempt:
+            drop_desk(factory, claim)
 
 
 def _finished(factory: Factory, ready: list[int]) -> None:
