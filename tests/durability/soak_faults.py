@@ -10,8 +10,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 
-import httpx
-
 from lao.core.clock import SystemClock
 from lao.core.errors import BadInput
 from lao.servers.simulated.scenario import CHAT_PATH, Fault, Match, Rule
@@ -288,17 +286,7 @@ class Faults:
         return True
 
     def _unload(self) -> bool:
-        try:
-            with httpx.Client(base_url=self._factory.server.url, timeout=5) as client:
-                loaded = [
-                    instance["id"]
-                    for model in client.get("/api/v1/models").json()["models"]
-                    for instance in model["loaded_instances"]
-                ]
-                for name in loaded:
-                    client.post("/api/v1/models/unload", json={"instance_id": name})
-        except (httpx.HTTPError, ValueError):  # away, or garbage is on its way: then it is not this fault's turn
-            return False
+        loaded = self._factory.server.unload_by_hand()
         if loaded:
             self.count("model unloaded", ", ".join(loaded))
         return bool(loaded)

@@ -129,6 +129,13 @@ class SimulatedServer:
         """
         self._vram.load(key, context_length)
 
+    def unload_by_hand(self) -> list[str]:
+        """Another client unloads all that is loaded; returns the instances."""
+        loaded = [str(name) for name in self.stats["resident"]]
+        for name in loaded:
+            self._vram.lose(name)
+        return loaded
+
     def restart(self) -> None:
         """The server's process is replaced: nothing is loaded any more. The port stays open."""
         self._vram.restart()
