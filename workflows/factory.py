@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from lao.config.load import load
 from lao.config.settings import ModelSettings, Settings
 from lao.core.clock import Clock, SystemClock
-from lao.core.errors import LaoError, StateDamaged
+from lao.core.errors import LaoError, NotAServer, ServerAway, StateDamaged
 from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Phase, Role
 from lao.core.words import Event
 from lao.durable.containment import Containment, choose
 from lao.durable.holding import Heartbeat
 from lao.durable.owners import Owner, current_owner
-from lao.state import ledger, profiles, queries
+from lao.state import ledger, profiles, queries, serving
 from lao.state.guard import damage
 from lao.state.loads import KeptLoads
 from lao.state.store import Store, open_store
@@ -56,6 +56,7 @@ class Factory:
         self.last_resident = ""
         self.not_calibrated: set[str] = set()
         self.calibrating = threading.Lock()
+        self._served = False
         self.meter = Meter(lambda: self.energy, self.clock)
         self.slots = Slots(lambda: settings.orchestration.swap_patience_s, self.stop.is_set, self.meter.changed)
         self._chats: dict[float, OpenAIModel] = {}
@@ -137,7 +138,25 @@ class Factory:
             clock=self.clock,
             report=self.report,
             stopping=self.stop.is_set,
+            served=self.has_served(),
         )
+
+    def has_served(self) -> bool:
+        """Whether a model server has answered this project at its present address, in this process or before."""
+        self._served = self._served or serving.has_answered(self.store, self.settings.server.base_url)
+        return self._served
+
+    def note_served(self) -> None:
+        """A model server has answered."""
+        if not self.has_served():
+            serving.note(self.store, self.settings.server.base_url)
+            self._served = True
+
+    def judged(self, error: LaoError) -> LaoError:
+        """The error, or ServerAway where nonsense comes from an address at which a server has answered before."""
+        if isinstance(error, NotAServer) and self.has_served():
+            return ServerAway(error.message, error.hint)
+        return error
 
     def ensure_resident(self, role: Role) -> GateOutcome:
         """Make the role's model resident; one decision at a time."""

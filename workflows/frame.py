@@ -128,6 +128,8 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
         _require_space(factory, claim)
         work = _open(factory, claim, prepared)
         outcome = body(work)
+        if claim.run.phase in PHASE_ROLE:
+            factory.note_served()
         crash_point("before_finish")
         with runs.finishing(factory.store, claim, RunState.DONE, outcome.result) as now:
             ready = outcome.apply(now)
@@ -240,11 +242,14 @@ def _unexpected(factory: Factory, claim: Claim, error: BaseException) -> list[in
 
 def _over(factory: Factory, claim: Claim, ready: list[int]) -> None:
     """Wake what became ready, and what waited for this attempt; clear its desk."""
-    _finished(factory, ready)
-    if claim.run.phase is Phase.CODE and factory.desks:
-        for run_id in runs.call_back(factory.store, claim.run.plan_id):
+    attempt = claim.run.phase is Phase.CODE and factory.desks
+    try:
+        _finished(factory, ready)
+        for run_id in runs.call_back(factory.store, claim.run.plan_id) if attempt else ():
             wake(factory.store, run_id)
-        drop_desk(factory, claim)
+    finally:  # also when the queue's file is locked for long: the reconciler wakes them, but clears no desk
+        if attempt:
+            drop_desk(factory, claim)
 
 
 def _finished(factory: Factory, ready: list[int]) -> None:

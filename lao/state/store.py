@@ -25,6 +25,7 @@ ERRORS = (pw.PeeweeException, sqlite3.Error)
 """What SQLite says through a ``Store``, for callers that must not know peewee."""
 
 BUSY_TIMEOUT_S = 30.0
+LOCKED = "is locked by another process"
 NEEDED_MB = 10
 """What the state may want at once: a write-ahead log up to its checkpoint, and the pages that go back into the file."""
 
@@ -205,7 +206,7 @@ def explain(error: BaseException, path: Path) -> LaoError:
             "free some space; LAO goes on by itself",
         )
     if "locked" in text or "busy" in text:
-        return Transient(f"state file {str(path)!r} is locked by another process", "see 'lao status' for the workers")
+        return Transient(f"state file {str(path)!r} {LOCKED}", "see 'lao status' for the workers")
     damaged = guard.damage(error, path)
     if damaged is not None:
         return damaged

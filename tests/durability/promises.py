@@ -186,6 +186,49 @@ EXPERIMENTS: Final = (
         {"ci": ("pytest", "-q", "tests/durability/test_disk_full.py")},
     ),
     Experiment(
+        "locks",
+        "another program holds the state or the queue locked for a second, for ten, at night for a minute",
+        ("P1", "P7"),
+        {
+            "ci": ("tests.durability.locks", "--holds", "20"),
+            "nightly": ("tests.durability.locks", "--holds", "200", "--long"),
+        },
+        "held",
+    ),
+    Experiment(
+        "starts",
+        "two to four workers of a project start at the same instant",
+        ("P6",),
+        {name: ("tests.durability.starts", "--races", races) for name, races in (("ci", "6"), ("nightly", "100"))},
+        "started",
+    ),
+    Experiment(
+        "zombies",
+        "a worker is stopped at every named crash point, and wakes when others have done its work",
+        ("P2", "P4", "P6"),
+        {"ci": ("pytest", "-q", "tests/durability/test_zombies.py")},
+    ),
+    Experiment(
+        "server-faults",
+        "the model server refuses, fails, hangs, breaks off, loses its model and talks nonsense",
+        ("P2", "P7"),
+        {
+            name: ("tests.durability.server_faults", "--faults", faults)
+            for name, faults in (("ci", "50"), ("nightly", "500"), ("release", "2000"))
+        },
+        "struck",
+    ),
+    Experiment(
+        "soak",
+        "a fault of any kind every few seconds, for hours; memory, open files and logs are watched (docs/soak.md)",
+        ("P1", "P2", "P4", "P6", "P7", "P8"),
+        {
+            name: ("tests.durability.soak", "--minutes", minutes, "--every", every)
+            for name, minutes, every in (("ci", "2", "4"), ("nightly", "30", "5"), ("release", "480", "30"))
+        },
+        "injected",
+    ),
+    Experiment(
         "state-model",
         "any history of claims, ends, crashes, rejections and commands, against a model in memory",
         ("P2", "P6", "P7", "P9"),
