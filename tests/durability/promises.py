@@ -145,7 +145,7 @@ EXPERIMENTS: Final = (
         "orphans",
         "the worker alone is killed while its commands have children",
         ("P8",),
-        {"ci": ("pytest", "-q", "tests/durability/test_processes.py")},
+        {"ci": ("pytest", "-q", "tests/durability/test_processes.py", "tests/durable/test_containment.py")},
     ),
     Experiment(
         "hands",
@@ -227,6 +227,16 @@ EXPERIMENTS: Final = (
             for name, minutes, every in (("ci", "2", "4"), ("nightly", "30", "5"), ("release", "480", "30"))
         },
         "injected",
+    ),
+    Experiment(
+        "disk-levels",
+        "a disk that fills up at random moments to random levels for four seconds",
+        ("P1", "P2", "P4", "P7"),
+        {
+            name: ("tests.durability.fill_sweep", "--levels", str(levels))
+            for name, levels in (("ci", 4), ("nightly", 50))
+        },
+        "said",
     ),
     Experiment(
         "state-model",
