@@ -53,7 +53,7 @@ def sweep(*extra: str) -> dict[str, tuple[str, ...]]:
     """Kill sweeps of growing size."""
     return {
         name: ("tests.durability.kill_sweep", "--kills", str(kills), *extra)
-        for name, kills in (("ci", 30), ("nightly", 500), ("release", 5000))
+        for name, kills in (("ci", 150), ("nightly", 2500), ("release", 10000))
     }
 
 
