@@ -3,7 +3,8 @@
 usage: python -m tests.durability.lab ci|nightly|release [--only NAME ...] [--publish]
        python -m tests.durability.lab nightly --only NAME --read FILE [--publish]
        python -m tests.durability.lab render [--check]
---read takes what an experiment has printed instead of carrying it out. --publish writes the figures into docs/guarantees.json and renders docs/guarantees.md; render does only the latter.
+--read takes what an experiment has printed instead of carrying it out. --publish writes the figures into
+docs/guarantees.json and renders docs/guarantees.md; render does only the latter.
 Exit status 1: a promise was broken, or nothing was injected.
 """
 
