@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +40,9 @@ def check(
         *_tasks(status, tasks, redone),
         *_files(workspace, per_plan),
         *_commits(workspace, per_plan),
+        *_tree(workspace, per_plan),
         *_state(project.root / ".lao" / "state.db"),
+        *_orphans(project),
         *_calls(project, CallsAllowed(expected_calls, expected_calls, expected_calls + kills), status),
     ]
 
@@ -56,10 +60,10 @@ def check_plans(project: Project, plans: Mapping[str, int], calls: CallsAllowed)
     bad += [f"the plans are {found} instead of {sorted(plans)}"] if found != sorted(plans) else []
     for plan, tasks in plans.items():
         workspace = project.root / plan
-        if workspace.is_dir():
-            bad += [f"{plan}: {line}" for line in (*_files(workspace, tasks), *_commits(workspace, tasks))]
+        found = [*_files(workspace, tasks), *_commits(workspace, tasks), *_tree(workspace, tasks)]
+        bad += [f"{plan}: {line}" for line in found]
     bad += [f"left over: {path.relative_to(state)}" for path in sorted(state.glob("desks/run-*"))]
-    return bad + _state(state / "state.db") + _calls(project, calls, status)
+    return bad + _orphans(project) + _state(state / "state.db") + _calls(project, calls, status)
 
 
 def _tasks(status: dict, tasks: int, redone: int) -> list[str]:
@@ -98,6 +102,28 @@ def _commits(workspace: Path, tasks: int) -> list[str]:
     bad += [f"work tree is not clean: {dirty}"] if dirty else []
     bad += [f"left over: {lock.name}" for lock in (workspace / ".git").rglob("*.lock") if lock.name != "lao.lock"]
     return bad
+
+
+def _tree(workspace: Path, tasks: int) -> list[str]:
+    """What is committed is what an undisturbed run commits, and nothing that was kept meanwhile is left."""
+    names = set(_git(workspace, "ls-tree", "-r", "--name-only", "HEAD").stdout.split()) - {".gitignore"}
+    wanted = {"LAO_PLAN.md", "LAO_REVIEW.log", "LAO_TASKS.json", *(f"part_{n}.txt" for n in range(1, tasks + 1))}
+    bad = [f"the tree has {sorted(names ^ wanted)} too much or too little"] if names != wanted else []
+    lines = _git(workspace, "show", "HEAD:LAO_REVIEW.log").stdout.splitlines()
+    bad += [f"LAO_REVIEW.log has {len(lines)} lines for {tasks} tasks"] if len(lines) != tasks else []
+    refs = _git(workspace, "for-each-ref", "--format=%(refname)", "refs/lao").stdout.split()
+    return bad + [f"left over: {ref}" for ref in refs]
+
+
+def _orphans(project: Project) -> list[str]:
+    """Processes with the marker of the project's commands, once no worker is left."""
+    owner = hashlib.sha256(str(project.root / ".lao" / "state.db").encode()).hexdigest()[:12]
+    found = []
+    for entry in Path("/proc").iterdir() if Path("/proc").is_dir() else ():
+        with suppress(OSError):
+            if entry.name.isdigit() and f"LAO_RUN={owner}.".encode() in (entry / "environ").read_bytes():
+                found.append(f"process {entry.name} is left: {(entry / 'cmdline').read_bytes()!r}")
+    return found
 
 
 def _state(path: Path) -> list[str]:
