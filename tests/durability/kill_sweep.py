@@ -18,12 +18,14 @@ from contextlib import closing
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+from lao.state.recovery import SELECTIVE_CRASH, STRIKES
 from tests.durability.factory_run import Project, plan_text, project
 from tests.durability.invariants import check
 from tests.durability.warm import Workers, warmed
 
 TASKS = 10
 PLAN = "parts"
+PATIENCE_S = 30.0
 A_PROJECT = 250
 """Kills before a project is let finish, checked and left for a fresh one."""
 
@@ -77,6 +79,9 @@ def _kill_again_and_again(factory: Project, text: str, kills: int, longest_s: fl
         rounds += 1
         workers = Workers(context, factory.root, factory.environment(), factory.root.parent / "run.log")
         workers.join(moments.uniform(0.05, longest_s))
+        deadline = time.monotonic() + PATIENCE_S
+        while _may_be_set_aside(factory) and time.monotonic() < deadline:
+            workers.join(0.1)
         hit += 1 if workers.kill() else 0
         if over(factory):
             _begin_again(factory, text, rounds)
@@ -84,16 +89,27 @@ def _kill_again_and_again(factory: Project, text: str, kills: int, longest_s: fl
 
 
 def over(factory: Project) -> bool:
-    """Read without writing: a last connection that may write would tidy away what the kill has left."""
+    """Whether all plans are completed."""
+    states = _read(factory, "SELECT state FROM lao_plan")
+    return bool(states) and set(states) == {"completed"}
+
+
+def _may_be_set_aside(factory: Project) -> bool:
+    """Whether another kill would rightly set a run aside: it was killed again and again before it got anywhere."""
+    open_runs = "SELECT strikes FROM lao_run WHERE state IN ('ready', 'running')"
+    return any(int(strikes) + SELECTIVE_CRASH >= STRIKES for strikes in _read(factory, open_runs))
+
+
+def _read(factory: Project, query: str) -> list[str | int]:
+    """Without writing: a last connection that may write would tidy away what the kill has left."""
     state = factory.root / ".lao" / "state.db"
     if not state.exists():
-        return False
+        return []
     with closing(sqlite3.connect(f"file:{state}?mode=ro", uri=True)) as connection:
         try:
-            states = [row[0] for row in connection.execute("SELECT state FROM lao_plan")]
+            return [row[0] for row in connection.execute(query)]
         except sqlite3.OperationalError:  # killed before its tables were made
-            return False
-    return bool(states) and set(states) == {"completed"}
+            return []
 
 
 def _begin_again(factory: Project, text: str, number: int) -> None:
