@@ -22,11 +22,11 @@ ensure_git() {
   fi
 }
 
-# ensure_strace: the simulated power cuts record with it; where it cannot be installed they are skipped.
-ensure_strace() {
-  command -v strace >/dev/null && return 0
+# ensure_tools: strace records the simulated power cuts, bubblewrap contains commands; tests without theirs are skipped.
+ensure_tools() {
+  command -v strace >/dev/null && command -v bwrap >/dev/null && return 0
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    { apt-get update -qq && apt-get install -y -qq strace; } || echo "no strace: the simulated power cuts are skipped" >&2
+    { apt-get update -qq && apt-get install -y -qq strace bubblewrap; } || echo "no strace or bubblewrap: tests are skipped" >&2
   fi
 }
 

@@ -124,6 +124,7 @@ class TaskBench:
                 cwd=folder,
                 steps=DirectSteps(),
                 marker=work.marker,
+                containment=work.factory.containment,
                 timeout_s=limits.validation_timeout_s,
                 stop=lambda: work.stopping,
             )

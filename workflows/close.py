@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lao.core.states import PlanState, TaskState
+from lao.core.steps import StepKind
 from lao.core.words import CommandResult
 from lao.quality.commands import command_findings
 from lao.state import ledger, pipeline, plans, queries
@@ -20,6 +21,10 @@ def body(work: Work) -> Outcome:
     known = plan_checks.gathered(work, whole)
     results = plan_checks.judge(work, whole, known)
     state, reason = judge([state for state, _ in standing], results)
+    repository = work.repository()
+    if state is PlanState.COMPLETED and repository is not None:
+        ids = [task.id for task in plans.tasks_of(factory.store, plan.id)]
+        work.steps.run(StepKind.REPEATABLE, "forget checkpoints", lambda: repository.forget_checkpoints(ids))
     evidence = queries.evidence_view(factory.store, plan.id)
     done = [task for task in plans.tasks_of(factory.store, plan.id) if task.state is TaskState.COMPLETED]
     bare = [task for task in done if task.id not in evidence]

@@ -235,6 +235,7 @@ def _toolbox(work: Work, root: Path) -> Toolbox:
     context = ToolContext(
         root=root,
         marker=work.marker,
+        containment=work.factory.containment,
         todos=ledger.TaskTodos(store, task.id),
         audit=work.audit,
         command_timeout_s=limits.validation_timeout_s,

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from lao.config.load import load
 from lao.config.settings import ModelSettings, Settings
 from lao.core.clock import Clock, SystemClock
-from lao.core.errors import LaoError, StateDamaged
+from lao.core.errors import LaoError, NotAServer, ServerAway, StateDamaged
 from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Phase, Role
 from lao.core.words import Event
+from lao.durable.containment import Containment, choose
 from lao.durable.holding import Heartbeat
 from lao.durable.owners import Owner, current_owner
-from lao.state import ledger, profiles, queries
+from lao.state import ledger, profiles, queries, serving
 from lao.state.guard import damage
 from lao.state.loads import KeptLoads
 from lao.state.store import Store, open_store
@@ -44,10 +45,10 @@ class Factory:
         damaged: why this process must not go on.
     """
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None, *, whole: bool = False) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
-        self.store: Store = open_store(settings.paths.database, self.clock)
+        self.store: Store = open_store(settings.paths.database, self.clock, whole=whole)
         self.owner: Owner = current_owner()
         self.heartbeat = Heartbeat(self.store)
         self.stop = threading.Event()
@@ -55,6 +56,7 @@ class Factory:
         self.last_resident = ""
         self.not_calibrated: set[str] = set()
         self.calibrating = threading.Lock()
+        self._served = False
         self.meter = Meter(lambda: self.energy, self.clock)
         self.slots = Slots(lambda: settings.orchestration.swap_patience_s, self.stop.is_set, self.meter.changed)
         self._chats: dict[float, OpenAIModel] = {}
@@ -65,6 +67,11 @@ class Factory:
     def project_id(self) -> str:
         """Marks the child processes of this project, whatever folder they run in."""
         return hashlib.sha256(str(self.settings.paths.database).encode()).hexdigest()[:12]
+
+    @cached_property
+    def containment(self) -> Containment:
+        """How the commands of this project are kept from outliving their worker."""
+        return choose(self.settings.sandbox_backend)
 
     def marker(self, run_id: int) -> str:
         """The ``LAO_RUN`` value of a run's child processes."""
@@ -131,7 +138,25 @@ class Factory:
             clock=self.clock,
             report=self.report,
             stopping=self.stop.is_set,
+            served=self.has_served(),
         )
+
+    def has_served(self) -> bool:
+        """Whether a model server has answered this project at its present address, in this process or before."""
+        self._served = self._served or serving.has_answered(self.store, self.settings.server.base_url)
+        return self._served
+
+    def note_served(self) -> None:
+        """A model server has answered."""
+        if not self.has_served():
+            serving.note(self.store, self.settings.server.base_url)
+            self._served = True
+
+    def judged(self, error: LaoError) -> LaoError:
+        """The error, or ServerAway where nonsense comes from an address at which a server has answered before."""
+        if isinstance(error, NotAServer) and self.has_served():
+            return ServerAway(error.message, error.hint)
+        return error
 
     def ensure_resident(self, role: Role) -> GateOutcome:
         """Make the role's model resident; one decision at a time."""
@@ -236,11 +261,15 @@ class ActiveFactory:
         self._factory: Factory | None = None
         self._lock = threading.Lock()
 
-    def get(self) -> Factory:
-        """The active factory, opened from the environment and the working directory when there is none yet."""
+    def get(self, *, whole: bool = False) -> Factory:
+        """The active factory, opened from the environment and the working directory when there is none yet.
+
+        Args:
+            whole: read the whole state file before it is opened (``lao.state.store.open_store``).
+        """
         with self._lock:
             if self._factory is None:
-                self._factory = Factory(load(env=os.environ))
+                self._factory = Factory(load(env=os.environ), whole=whole)
             return self._factory
 
     @contextmanager

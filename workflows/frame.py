@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 from huey.exceptions import CancelExecution, RetryTask
 
@@ -23,18 +23,19 @@ from lao.core.errors import (
 )
 from lao.core.states import PHASE_ROLE, Phase, RunState
 from lao.durable import space
-from lao.durable.backoff import delay_s
+from lao.durable.backoff import bounded, delay_s
 from lao.durable.faults import crash_point
 from lao.durable.journal import Journal
 from lao.state import plans, runs
 from lao.state.records import Claim
 from lao.state.runs import NotClaimed
 from lao.state.transitions import LostClaim
-from workflows import failures
+from workflows import failures, takeover
 from workflows.calibrate import profile_of_run
 from workflows.energy import metered
 from workflows.factory import Factory, active
 from workflows.place import clear_away, drop_desk
+from workflows.recorded import recorded
 from workflows.seats import Seat
 from workflows.slots import Prepared
 from workflows.wake import wake
@@ -51,9 +52,6 @@ ERROR_LIMIT = 3
 """Unexpected errors of one run before it is set aside for a person."""
 
 BACKOFF_BASE_S = 1.0
-RECORD_AGAIN_S = 2.0
-
-Recorded = TypeVar("Recorded")
 
 
 def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) -> None:
@@ -75,11 +73,15 @@ def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) ->
 
 
 def _perform(factory: Factory, phase: Phase, run_id: int, body: Body, prepared: Prepared | None) -> None:
+    run = runs.get(factory.store, run_id)
+    if run is not None and run.phase is not phase:
+        log.warning("a message wants %s of run %s, which is for %s; dropped", phase.value, run_id, run.phase.value)
+        raise CancelExecution(retry=False)
     try:
         _defer_if_not_ready(factory, phase, run_id, prepared)
         claim = runs.claim(factory.store, run_id, factory.owner.to_text(), __version__, desks=factory.desks)
     except Transient as error:
-        raise RetryTask(delay=error.delay_s or BACKOFF_BASE_S) from error
+        raise RetryTask(delay=bounded(error.delay_s or BACKOFF_BASE_S)) from error
     if isinstance(claim, NotClaimed):
         _not_claimed(factory, claim)
         return
@@ -104,7 +106,7 @@ def _defer_if_not_ready(factory: Factory, phase: Phase, run_id: int, prepared: P
     wanted = runs.wanted(factory.store, run_id, desks=factory.desks)
     if isinstance(wanted, NotClaimed):
         return
-    delay = problem.delay_s or delay_s(BACKOFF_BASE_S, runs.waits_of(factory.store, run_id), str(run_id))
+    delay = bounded(problem.delay_s or delay_s(BACKOFF_BASE_S, runs.waits_of(factory.store, run_id), str(run_id)))
     runs.defer(factory.store, run_id, until=factory.clock.now() + delay, reason=problem.message)
     log.warning("%s of run %s waits %.1f s: %s", phase.value, run_id, delay, problem.message)
     raise RetryTask(delay=delay)
@@ -126,6 +128,8 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
         _require_space(factory, claim)
         work = _open(factory, claim, prepared)
         outcome = body(work)
+        if claim.run.phase in PHASE_ROLE:
+            factory.note_served()
         crash_point("before_finish")
         with runs.finishing(factory.store, claim, RunState.DONE, outcome.result) as now:
             ready = outcome.apply(now)
@@ -177,12 +181,14 @@ def _lost(factory: Factory, claim: Claim, error: LostClaim) -> None:
 def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
     run = claim.run
     role = PHASE_ROLE.get(run.phase)
+    takeover.take_over(factory, claim)
     journal = Journal(
         factory.store,
         claim,
         role=role.value if role else "",
         model=factory.model_key(run.phase),
         stopping=factory.stop.is_set,
+        lasting=takeover.is_lasting,
     )
     name = prepared.model_name if prepared else ""
     seat = Seat(factory, role, name) if role else None
@@ -200,7 +206,7 @@ def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
 
 
 def _fail(factory: Factory, claim: Claim, error: AttemptFailed | Terminal | NeedsHuman | BadInput) -> NoReturn:
-    ready = _recorded(factory, lambda: failures.end_run(factory, claim, error))
+    ready = recorded(factory, lambda: failures.end_run(factory, claim, error))
     _report(factory, claim, f"{type(error).__name__}: {error.message}", logging.WARNING)
     _over(factory, claim, ready)
     raise CancelExecution(retry=False) from error
@@ -217,45 +223,33 @@ def _put_off(factory: Factory, claim: Claim, error: Transient | OSError) -> None
     waits = runs.waits_of(factory.store, claim.run.id)
     if isinstance(error, DiskFull) and waits >= FILLS_LIMIT and _has_room(factory, claim):
         _fail(factory, claim, AttemptFailed(f"it fills the disk: {error.message}", kind="disk_filled"))
-    delay = error.delay_s or delay_s(BACKOFF_BASE_S, waits, str(claim.run.id))
-    _recorded(
-        factory, lambda: runs.release(factory.store, claim, not_before=factory.clock.now() + delay, reason=reason)
-    )
+    delay = bounded(error.delay_s or delay_s(BACKOFF_BASE_S, waits, str(claim.run.id)))
+    recorded(factory, lambda: runs.release(factory.store, claim, not_before=factory.clock.now() + delay, reason=reason))
     level = logging.WARNING if isinstance(error, (ServerAway, DiskFull)) else logging.INFO
     _report(factory, claim, f"waits {delay:.1f} s: {error.message}", level)
     raise RetryTask(delay=delay) from error
-
-
-def _recorded(factory: Factory, record: Callable[[], Recorded]) -> Recorded:
-    """Write down how a run ended, waiting while the state itself has no room: a run that could not be given back would
-    belong to this living worker for ever."""
-    while True:
-        try:
-            return record()
-        except Transient as error:
-            if factory.stop.is_set():
-                raise
-            log.warning("waits %.0f s: %s", RECORD_AGAIN_S, error.message)
-            factory.clock.wait(RECORD_AGAIN_S)
 
 
 def _unexpected(factory: Factory, claim: Claim, error: BaseException) -> list[int]:
     """Release for another try; after ERROR_LIMIT of them set the run aside."""
     if runs.errors_of(factory.store, claim.run.id) + 1 < ERROR_LIMIT:
         text = f"unexpected {error!r}"
-        _recorded(factory, lambda: runs.release(factory.store, claim, reason=text, error=True))
+        recorded(factory, lambda: runs.release(factory.store, claim, reason=text, error=True))
         return []
     parked = NeedsHuman(f"unexpected error, {ERROR_LIMIT} times: {error!r}", "see the log, then 'lao retry-failed'")
-    return _recorded(factory, lambda: failures.end_run(factory, claim, parked))
+    return recorded(factory, lambda: failures.end_run(factory, claim, parked))
 
 
 def _over(factory: Factory, claim: Claim, ready: list[int]) -> None:
     """Wake what became ready, and what waited for this attempt; clear its desk."""
-    _finished(factory, ready)
-    if claim.run.phase is Phase.CODE and factory.desks:
-        for run_id in runs.call_back(factory.store, claim.run.plan_id):
+    attempt = claim.run.phase is Phase.CODE and factory.desks
+    try:
+        _finished(factory, ready)
+        for run_id in runs.call_back(factory.store, claim.run.plan_id) if attempt else ():
             wake(factory.store, run_id)
-        drop_desk(factory, claim)
+    finally:  # also when the queue's file is locked for long: the reconciler wakes them, but clears no desk
+        if attempt:
+            drop_desk(factory, claim)
 
 
 def _finished(factory: Factory, ready: list[int]) -> None:

@@ -27,7 +27,7 @@ class Guard:
         self._factory = factory
         self._store: Store = factory.store
         self._seen = self._store.version_of_data()
-        self._not_before = 0.0
+        self._not_before = factory.clock.monotonic()
 
     def look(self) -> None:
         """Witness what others have committed since the last look; back up when it is time.
@@ -39,10 +39,11 @@ class Guard:
         if seen != self._seen:
             self._store.mark()
             self._seen = seen
-        if self._factory.clock.now() >= self._not_before and self._due():
-            self._not_before = self._factory.clock.now() + RETRY_S  # a failure is not tried again at once
+        clock = self._factory.clock
+        if clock.monotonic() >= self._not_before and self._due():
+            self._not_before = clock.monotonic() + RETRY_S  # a failure is not tried again at once
             log.info("state backed up to %s", self._store.back_up().path)
-            self._not_before = self._factory.clock.now() + BACKUP_EVERY_S  # also where the clock was set back
+            self._not_before = clock.monotonic() + BACKUP_EVERY_S  # also where the clock was set back
 
     def _due(self) -> bool:
         """Whether the newest backup is a day old, something has changed since, and nobody waits for a worker."""

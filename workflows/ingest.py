@@ -12,6 +12,7 @@ from lao.quality.commands import run_checks, validation_commands
 from lao.state import ledger, pipeline, plans
 from lao.workspace.git import Repository
 from lao.workspace.traces import plan_text
+from workflows.takeover import FOUND
 from workflows.traces import commit
 from workflows.work import Outcome, Work
 
@@ -28,6 +29,7 @@ def body(work: Work) -> Outcome:
         cwd=plan.workspace,
         steps=work.steps,
         marker=work.marker,
+        containment=work.factory.containment,
         timeout_s=settings.orchestration.validation_timeout_s,
         stop=lambda: work.stopping,
     )
@@ -49,7 +51,7 @@ def _found(work: Work, repository: Repository) -> tuple[str | None, list[list[st
     """
     plan, settings = work.plan, work.factory.settings
     name = settings.git.plan_file_name
-    own = work.steps.run(StepKind.READ, "own-repository", (plan.workspace / ".git" / "HEAD").exists)
+    own = work.steps.run(StepKind.READ, FOUND, (plan.workspace / ".git" / "HEAD").exists)
     repository.ensure()
     found = work.steps.run(
         StepKind.READ,

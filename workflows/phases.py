@@ -13,6 +13,7 @@ from workflows import close, code, ingest, plan, review, verify, whole
 from workflows.factory import Factory, active
 from workflows.frame import Body, perform
 from workflows.queues import gpu, huey_for
+from workflows.recorded import recorded
 from workflows.seats import prepare
 from workflows.slots import Prepared
 
@@ -60,7 +61,17 @@ def _prepare(factory: Factory, role: Role, run_id: int) -> Prepared:
         return prepare(factory, role)
     finally:
         if loading:
-            runs.reserve(factory.store, run_id, "")
+            recorded(factory, lambda: runs.reserve(factory.store, run_id, ""))
+
+
+def _prepared(factory: Factory, role: Role, run_id: int) -> Prepared | None:
+    """What the gate says of a run that is still wanted."""
+    try:
+        if isinstance(runs.wanted(factory.store, run_id, desks=factory.desks), NotClaimed):
+            return None
+        return _prepare(factory, role, run_id)
+    except LaoError as error:
+        return Prepared(problem=factory.judged(error))
 
 
 @gpu.pre_execute("memory_gate")  # type: ignore[untyped-decorator]
@@ -74,9 +85,7 @@ def memory_gate(task: Any) -> None:
     if role is None or not task.args:
         return
     try:
-        factory = active.get()
-        if not isinstance(runs.wanted(factory.store, task.args[0], desks=factory.desks), NotClaimed):
-            task.lao_prepared = _prepare(factory, role, task.args[0])
+        task.lao_prepared = _prepared(active.get(), role, task.args[0])
     except LaoError as error:
         task.lao_prepared = Prepared(problem=error)
     except Exception as error:  # a hook that raises would run the phase without its model

@@ -22,7 +22,7 @@ from workflows.work import Work
 
 log = logging.getLogger("lao")
 
-_LAND = "land"
+LAND = "land"
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ def open_place(work: Work) -> Place:
         return Place(work.plan.workspace, copy=copy)
 
     def landing() -> set[str]:
-        intents = journal.open_intents(work.factory.store, work.plan.id, _LAND)
+        intents = journal.open_intents(work.factory.store, work.plan.id, LAND)
         return {path for intent in intents for path in intent["changed"]}
 
     def lay_out() -> dict[str, Json]:
-        opened = repository.open_desk(run, landing)
+        opened = repository.open_desk(run, work.the_task.id, landing)
         return {"head": opened.head, "commit": opened.commit, "tree": opened.tree, "found": list(opened.found)}
 
     saved = work.steps.run(StepKind.READ, "desk", lay_out)
@@ -92,7 +92,7 @@ def _find(work: Work, repository: Repository) -> None:
         AttemptFailed: kind "desk_gone".
     """
     run = work.claim.run.id
-    desk, begun = repository.desk(run), journal.intent_of(work.factory.store, run, _LAND)
+    desk, begun = repository.desk(run), journal.intent_of(work.factory.store, run, LAND)
     if begun is not None and desk.outlived():
         repository.lay_again(run, begun["candidate"])
     desk.find()
@@ -111,7 +111,7 @@ def bring_home(work: Work, place: Place, candidate: str | None) -> tuple[str | N
     assert repository is not None and place.base is not None and candidate is not None, "git is on"
     commit_id = None
     with repository.exclusive():
-        landed = repository.land(work.steps, _LAND, run=run, base=place.base, candidate=candidate)
+        landed = repository.land(work.steps, LAND, run=run, base=place.base, candidate=candidate)
         if paths := tuple(dict.fromkeys((*landed, *place.found))):
             message = f"lao(coder): task #{task.id} {task.spec.title}"
             commit_id = commit(work, repository, message=message, what="coder", paths=paths)
@@ -125,7 +125,7 @@ def take_back(store: Store, repository: Repository, run_id: int) -> None:
     steps = journal.load(store, run_id)
     commits = [step for step in steps if step.label.startswith("commit:") and step.intent]
     made = [step.done or repository.settle(step.intent) for step in commits]
-    landed = next((step.intent for step in steps if step.label == _LAND and step.intent), None)
+    landed = next((step.intent for step in steps if step.label == LAND and step.intent), None)
     if landed is None or any(made):
         return
     try:

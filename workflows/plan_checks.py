@@ -61,6 +61,7 @@ def judge(work: Work, whole: Whole, known: dict[str, CommandResult] | None = Non
         place=lambda: _place(work, whole.commit),
         at_most=limits.parallel_checks if whole.commit else 1,
         marker=work.marker,
+        containment=work.factory.containment,
         timeout_s=limits.validation_timeout_s,
         stop=lambda: work.stopping,
     )

@@ -40,15 +40,32 @@ class FactoryHuey(Huey):  # type: ignore[misc]  # huey ships no types
     def deserialize_task(self, data: bytes) -> Any:
         """Keep what cannot be read; its phase is woken again by the reconciler."""
         try:
-            return super().deserialize_task(data)
+            task = super().deserialize_task(data)
+            _require_whole(task)
         except Exception as error:  # any message of another version or a torn one; nothing may be lost silently
-            ledger.add_dead_letter(active.get().store, self.queue.value, bytes(data), repr(error))
+            kept = data.encode() if isinstance(data, str) else bytes(data)
+            ledger.add_dead_letter(active.get().store, self.queue.value, kept, repr(error))
             raise
+        return task
 
     def create_consumer(self, **options: Any) -> Any:
         """The consumer that owns the project's queue (``services.make_consumer``), for ``huey_consumer`` too."""
         maker = self.consumer_maker or super().create_consumer
         return maker(self, **options) if self.consumer_maker else maker(**options)
+
+
+def _require_whole(task: Any) -> None:
+    """Raise ValueError unless the message, and what follows it in its chain, is one that LAO could have sent."""
+    while task is not None:
+        name = type(task).__name__
+        wakes = len(task.args) == 1 and type(task.args[0]) is int and 0 < task.args[0] <= _LARGEST_ID
+        if name in _PHASES and not wakes:
+            raise ValueError(f"a message for {name} with the arguments {task.args!r}")
+        if task.kwargs or task.on_error is not None or task.expires is not None or task.timeout is not None:
+            raise ValueError(f"a message for {name} with what no message of LAO has")
+        if any(type(n) not in (int, float) for n in (task.retries, task.retry_delay, task.priority or 0)):
+            raise ValueError(f"a message for {name} with a figure that is none")
+        task = task.on_complete
 
 
 def _route(task: Any, default: str) -> str:
@@ -94,6 +111,7 @@ def _limits() -> Limits:
     return Limits(told.swap_patience_s, told.longest_wait_s)
 
 
+_LARGEST_ID: Final = 2**63 - 1
 _PHASES: Final = frozenset(phase.value for phase in Phase)
 
 _registry: Final = Registry()

@@ -6,9 +6,10 @@ import logging
 import sqlite3
 
 from lao.core.errors import LaoError
+from lao.durable.backoff import LONGEST_S
 from lao.durable.holding import owner_alive
 from lao.durable.processes import kill_marked
-from lao.state import pauses, plans, recovery, runs
+from lao.state import pauses, plans, recovery, runs, waits
 from lao.state.store import explain
 from workflows import failures, queues
 from workflows.factory import Factory
@@ -39,10 +40,13 @@ def wake_forgotten(factory: Factory, grace_s: float = 0.0) -> int:
     Args:
         grace_s: spare those that became ready this short ago.
     """
+    base_s = factory.settings.orchestration.retry_cooldown_base_s
+    waits.end_impossible(factory.store, longest_s=LONGEST_S, cooldown_base_s=base_s)
     forgotten = runs.runnable(factory.store, owner_alive, grace_s)
     if not forgotten:
         return 0
-    known = {run for huey in (queues.cpu, queues.gpu) for run in huey.storage.next_runs()}
+    by = factory.clock.now() + LONGEST_S
+    known = {run for huey in (queues.cpu, queues.gpu) for run in huey.storage.next_runs(by)}
     lost = [run_id for run_id in forgotten if run_id not in known]
     for run_id in lost:
         wake(factory.store, run_id)

@@ -143,6 +143,7 @@ def _proofs(work: Work, given: Review, checked: dict[str, Json]) -> list[tuple[s
             folder,
             work.steps,
             marker=work.marker,
+            containment=work.factory.containment,
             timeout_s=min(PROOF_SECONDS, settings.orchestration.validation_timeout_s),
             stop=lambda: work.stopping,
         )

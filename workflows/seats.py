@@ -38,6 +38,8 @@ def prepare(factory: Factory, role: Role) -> Prepared:
 def _made_resident(factory: Factory, role: Role) -> tuple[Prepared, int]:
     """What the gate says, and how many requests may be sent at once."""
     outcome = factory.ensure_resident(role)
+    if outcome.ok and factory.server.manages_memory:
+        factory.note_served()
     wanted = factory.settings.gpu.parallel
     told = outcome.instance.parallel if outcome.instance else None
     capacity = min(wanted, told) if told else wanted
@@ -45,7 +47,7 @@ def _made_resident(factory: Factory, role: Role) -> tuple[Prepared, int]:
         return Prepared(outcome.instance.instance_id, outcome.instance.context_length), capacity
     if outcome.ok:
         return Prepared(factory.model_settings(role).key), capacity
-    problem = outcome.error or Transient(f"the memory gate said {outcome.reason}")
+    problem = factory.judged(outcome.error) if outcome.error else Transient(f"the memory gate said {outcome.reason}")
     if isinstance(problem, Transient):
         problem = Transient(problem.message, problem.hint, delay_s=outcome.delay_s or None)
     return Prepared(problem=problem), capacity

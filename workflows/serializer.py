@@ -54,7 +54,7 @@ def peek_name(data: bytes) -> str:
     """The task name of a serialized message, "" when it cannot be read."""
     try:
         return str(json.loads(bytes(data))["message"]["name"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 
@@ -63,5 +63,5 @@ def peek_run(data: bytes) -> int:
     try:
         fields = json.loads(bytes(data))["message"]
         return next((a for a in fields.get("args", ()) if isinstance(a, int)), 0)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return 0

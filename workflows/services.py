@@ -21,6 +21,7 @@ from workflows.awake import keep_awake
 from workflows.control import clear_cancelled
 from workflows.factory import Factory, active
 from workflows.guard import guard_forever
+from workflows.lock_news import say_locks_once
 from workflows.queues import FactoryHuey
 from workflows.reconciler import reconcile, reconcile_forever
 from workflows.watcher import watch_forever
@@ -35,8 +36,7 @@ def make_consumer(huey: FactoryHuey, **options: Any) -> FactoryConsumer:
     """
     log_to_stderr()
     try:
-        active.get().store.check()
-        lock = own_queue(active.get(), huey.queue)
+        lock = own_queue(active.get(whole=True), huey.queue)
     except LaoError as error:
         sys.stderr.write(f"lao: {error}\n")
         raise SystemExit(error.exit_code) from None
@@ -53,6 +53,7 @@ def make_consumer(huey: FactoryHuey, **options: Any) -> FactoryConsumer:
 def log_to_stderr() -> None:
     """Plain timestamped lines when nobody has set up logging (``huey_consumer`` sets up only its own)."""
     logging.getLogger("huey").addFilter(_is_news)
+    say_locks_once()
     if log.handlers:
         return
     handler = logging.StreamHandler()

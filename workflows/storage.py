@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from huey.storage import SqliteStorage
 
+from workflows import queue_file
 from workflows.order import Affinity, Line
 from workflows.serializer import peek_name, peek_run
 from workflows.slots import Slots
 
+_MEND_EVERY_S = 60.0
 _INDEX = "create index if not exists task_line on task (queue, priority, name, id)"
 
 
 class QueueStorage(SqliteStorage):  # type: ignore[misc]  # huey ships no types
     """The queue file, found when it is first used: importing a queue touches nothing.
+
+    A file that turns out to be damaged is moved aside; one that somebody has put in its place, or deleted, is followed.
 
     Args:
         locate: gives the path of the queue file of the active project.
@@ -28,20 +34,49 @@ class QueueStorage(SqliteStorage):  # type: ignore[misc]  # huey ships no types
 
     def __init__(self, name: str, locate: Callable[[], Path], **kwargs: Any) -> None:
         self._locate = locate
+        self._opened = 0
+        self._mended_at = -_MEND_EVERY_S
         super().__init__(name, filename="", strict_fifo=True, create_tables=False, timeout=30, **kwargs)
 
     def _create_connection(self) -> sqlite3.Connection:
         path = self._locate()
+        if problem := queue_file.problem_of(path):
+            queue_file.set_aside(path, problem)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         self.filename = str(path)
+        self._opened = queue_file.inode(path)
         connection: sqlite3.Connection = super()._create_connection()
-        # NORMAL: a power cut may lose wake-ups, which the reconciler makes again; the state has a file of its own.
-        connection.execute("pragma synchronous=1")
-        for sql in self.ddl:
-            connection.execute(sql)
-        _add_columns(connection)
+        try:
+            # NORMAL: a power cut may lose wake-ups, which the reconciler makes again; the state has a file of its own.
+            connection.execute("pragma synchronous=1")
+            for sql in self.ddl:
+                connection.execute(sql)
+            _add_columns(connection)
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
+
+    @contextlib.contextmanager
+    def db(self, commit: bool = False, close: bool = False) -> Iterator[sqlite3.Cursor]:
+        """Huey's access to the file, which every other method goes through."""
+        path = self._locate()
+        if self._conn is not None and queue_file.inode(path) != self._opened:
+            self.close()
+        try:
+            with super().db(commit=commit, close=close) as cursor:
+                yield cursor
+        except sqlite3.Error as error:
+            if queue_file.is_damage(error):
+                self._mend(path, str(error))
+            raise
+
+    def _mend(self, path: Path, reason: str) -> None:
+        """Move the damaged file aside, once a minute at most; whoever used it tries again by itself."""
+        if time.monotonic() - self._mended_at >= _MEND_EVERY_S:
+            self._mended_at = time.monotonic()
+            queue_file.set_aside(path, reason, self._opened)
 
     def enqueue(self, data: bytes, priority: float | None = None) -> None:
         """Store a message with its task's name and its run's id."""
@@ -57,10 +92,13 @@ class QueueStorage(SqliteStorage):  # type: ignore[misc]  # huey ships no types
         found: list[bytes] = super().read_schedule(ts.replace(tzinfo=dt.timezone.utc))
         return found
 
-    def next_runs(self) -> set[int]:
-        """The runs that the waiting and scheduled messages wake, without those that follow them in a chain."""
+    def next_runs(self, by: float) -> set[int]:
+        """The runs that the waiting messages wake, and those scheduled until ``by`` (seconds since the epoch), without
+        those that follow them in a chain. One scheduled for later is of a clock that was set back since, or torn."""
         waiting = self.sql("select run from task where queue = ?", (self.name,), results=True)
-        return {run for (run,) in waiting} | {peek_run(bytes(data)) for data in self.scheduled_items()}
+        due = "select data from schedule where queue = ? and timestamp <= ?"
+        scheduled = self.sql(due, (self.name, by), results=True)
+        return {run for (run,) in waiting} | {peek_run(data) for (data,) in scheduled}
 
 
 class GpuStorage(QueueStorage):

@@ -90,6 +90,7 @@ def _looked_at(work: Work, coded: dict[str, Json], commit: str | None) -> Looked
             cwd=folder,
             steps=work.steps,
             marker=work.marker,
+            containment=work.factory.containment,
             timeout_s=limits.validation_timeout_s,
             stop=lambda: work.stopping,
         )

@@ -11,7 +11,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from lao.core.errors import LaoError
+from lao.core.errors import LaoError, Transient
 from lao.state import plans
 from workflows.factory import Factory
 from workflows.submission import is_plan_file, submit_file
@@ -22,6 +22,7 @@ SETTLE_S = 0.4
 """A file is whole when its size and time have not changed for this long."""
 
 TICK_S = 0.1
+AGAIN_S = 2.0
 
 
 class PlanFolder:
@@ -59,9 +60,14 @@ class PlanFolder:
                 self._pending.pop(path)
                 self.notice(path)
             elif self._factory.clock.monotonic() - since >= SETTLE_S:
+                try:
+                    plan_id = self._submit(path)
+                except Transient as error:  # no room, a locked state: it is handed in again
+                    log.warning("plan %s waits: %s", path.name, error.message)
+                    self._pending[path] = (stamp, self._factory.clock.monotonic() + AGAIN_S)
+                    continue
                 self._pending.pop(path)
                 self._seen[path] = stamp
-                plan_id = self._submit(path)
                 taken += [plan_id] if plan_id else []
         return taken
 
@@ -69,6 +75,8 @@ class PlanFolder:
         store = self._factory.store
         try:
             submission = submit_file(self._factory, path)
+        except Transient:
+            raise
         except LaoError as error:
             digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
             if plans.reject(store, path, digest, error.message):

@@ -32,7 +32,10 @@ class Check:
     remedy: str = ""
 
 
-GROUPS: Final[Sequence[tuple[str, str]]] = (("State", "lao.cli.doctor_state:examine"),)
+GROUPS: Final[Sequence[tuple[str, str]]] = (
+    ("State", "lao.cli.doctor_state:examine"),
+    ("Commands", "lao.cli.doctor_commands:examine"),
+)
 """Title and ``module:function`` of each group; the function takes the session and returns its checks."""
 
 

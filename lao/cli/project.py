@@ -17,12 +17,16 @@ SOME_FAILED, NEEDS_PERSON = 3, 4
 
 
 @contextmanager
-def open_project(session: Session) -> Iterator[Factory]:
-    """The project's factory, active for the block."""
+def open_project(session: Session, *, whole: bool = True) -> Iterator[Factory]:
+    """The project's factory, active for the block.
+
+    Args:
+        whole: read the whole state file first, as every command should that changes it.
+    """
     from lao.state.store import ERRORS, explain
     from workflows.factory import Factory, active
 
-    factory = Factory(session.settings())
+    factory = Factory(session.settings(), whole=whole)
     try:
         with active.use(factory):
             yield factory

@@ -19,7 +19,7 @@ def command(session: Session, as_json: bool) -> None:
     if not session.settings().paths.database.exists():
         view = empty_view()
     else:
-        with open_project(session) as factory:
+        with open_project(session, whole=False) as factory:
             view = collect(factory)
     if as_json:
         emit_json(view)

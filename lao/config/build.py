@@ -57,6 +57,7 @@ def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) ->
         models=MappingProxyType({role: ModelSettings(role=role, **filled["models"][role.value]) for role in Role}),
         permission_mode=filled["permissions"]["mode"],
         output_style=filled["output_style"],
+        sandbox_backend=filled["sandbox"]["backend"],
         total_ram_gb=filled["total_ram_gb"],
         raw=MappingProxyType(filled),
         sources=MappingProxyType(sources),

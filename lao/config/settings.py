@@ -196,6 +196,7 @@ class Settings:
     models: Mapping[Role, ModelSettings]
     permission_mode: str
     output_style: str
+    sandbox_backend: str
     total_ram_gb: float | None
     raw: Mapping[str, Any]
     sources: Mapping[str, str]

@@ -37,18 +37,22 @@ class SystemClock:
 
 
 class FakeClock:
-    """A clock for tests: waiting moves it on at once."""
+    """A clock for tests: waiting moves it on at once, and somebody may set its wall time."""
 
     def __init__(self, start: float = 1_800_000_000.0) -> None:
-        self._now = start
+        self._passed, self._set_by = start, 0.0
         self.waits: list[float] = []
 
     def now(self) -> float:
-        return self._now
+        return self._passed + self._set_by
 
     def monotonic(self) -> float:
-        return self._now
+        return self._passed
 
     def wait(self, seconds: float) -> None:
         self.waits.append(seconds)
-        self._now += max(0.0, seconds)
+        self._passed += max(0.0, seconds)
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall time forward or back; no time passes by it."""
+        self._set_by += seconds

@@ -3,6 +3,7 @@
 LaoError                      exit 1
 ├── BadInput                  exit 42   a file, flag or plan that the user must change
 │   ├── ConfigError           exit 42   factory.yaml or an environment variable
+│   │   └── NotAServer        exit 42   no model server answers at the address; passes where one has answered before
 │   └── StateDamaged          exit 42   the state file cannot be trusted; nothing runs on it and nothing is changed
 ├── Refused                   exit 1    another worker holds the project, a command is not allowed now
 ├── Transient                 retried after a pause, uses no attempt (server away, disk full, database busy)
@@ -42,6 +43,11 @@ class BadInput(LaoError):
 
 class ConfigError(BadInput):
     """``factory.yaml``, a flag or an environment variable is wrong. Never retried."""
+
+
+class NotAServer(ConfigError):
+    """Something answers at the server's address, but not as a model server does. Where one has answered before it is
+    taken for ``ServerAway``: a proxy or a server that restarts says such things for a moment."""
 
 
 class StateDamaged(BadInput):

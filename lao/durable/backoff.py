@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 
 CAP_S = 60.0
+LONGEST_S = 120.0
+"""No pause before another try is longer, whatever asks for it (a server's Retry-After, say): seconds."""
 
 
 def delay_s(base_s: float, waits: int, seed: str, cap_s: float = CAP_S) -> float:
@@ -12,3 +14,8 @@ def delay_s(base_s: float, waits: int, seed: str, cap_s: float = CAP_S) -> float
     digest = hashlib.sha256(f"{seed}:{waits}".encode()).digest()
     jitter = 0.75 + digest[0] / 255 * 0.5
     return min(cap_s, base_s * 2.0 ** min(waits, 16)) * jitter
+
+
+def bounded(wanted_s: float) -> float:
+    """A pause that somebody else asks for, within 0 and ``LONGEST_S``; what is no number is ``LONGEST_S``."""
+    return max(0.0, min(LONGEST_S, wanted_s))

@@ -25,7 +25,10 @@ class InjectedFault(RuntimeError):
 
 
 class FaultPlan:
-    """Parsed ``LAO_FAULT``: ``point:kill``, ``point:raise`` or ``point:sleep=SECONDS``; ``@n`` means the n-th pass."""
+    """Parsed ``LAO_FAULT``: ``point:kill``, ``point:raise``, ``point:stop`` (SIGSTOP) or ``point:sleep=SECONDS``.
+
+    ``@n`` means the n-th pass.
+    """
 
     def __init__(self, text: str) -> None:
         head, _, nth = text.partition("@")
@@ -44,12 +47,14 @@ class FaultPlan:
                 return
         if self.action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        elif self.action == "stop":
+            signal.raise_signal(signal.SIGSTOP)  # to this thread: sent to the process, it could go on for a while
         elif self.action == "raise":
             raise InjectedFault(point)
         elif self.action.startswith("sleep="):
             threading.Event().wait(float(self.action.removeprefix("sleep=")))
         else:
-            raise ValueError(f"LAO_FAULT has unknown action {self.action!r}; known: kill, raise, sleep=SECONDS")
+            raise ValueError(f"LAO_FAULT has unknown action {self.action!r}; known: kill, raise, stop, sleep=SECONDS")
 
 
 _plan: FaultPlan | None = FaultPlan(os.environ["LAO_FAULT"]) if os.environ.get("LAO_FAULT") else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lao.core.chat import ChatAnswer
-from lao.core.errors import Interrupted
+from lao.core.errors import Interrupted, NeedsHuman
 from lao.core.steps import Effect, OutcomeUnknown, StepKind
 from lao.core.words import Json
 from lao.durable.faults import crash_point
@@ -23,6 +23,7 @@ class Journal:
     Args:
         role, model: what the run's model calls are counted under.
         stopping: asked before every real step; True raises Interrupted.
+        lasting: whether the step with this label changes what outlives the run; such a step is never forgotten.
     """
 
     def __init__(
@@ -33,10 +34,11 @@ class Journal:
         role: str = "",
         model: str = "",
         stopping: Callable[[], bool] = lambda: False,
+        lasting: Callable[[str], bool] = lambda _label: False,
     ) -> None:
         self._store, self._claim = store, claim
         self._role, self._model = role, model
-        self._stopping = stopping
+        self._stopping, self._lasting = stopping, lasting
         self._recorded = rows.load(store, claim.run.id)
         self._next = 0
         answers = sum(1 for s in self._recorded if s.done and s.kind is StepKind.MODEL)
@@ -83,11 +85,18 @@ class Journal:
         return result
 
     def _take(self, kind: StepKind, label: str) -> rows.Step | None:
-        """The recorded step at this place; a different one means that the body changed: the rest is forgotten."""
+        """The recorded step at this place; a different one means that the body changed: the rest is forgotten, unless
+        it has changed something that would be changed a second time (NeedsHuman)."""
         if self._next >= len(self._recorded):
             return None
         step = self._recorded[self._next]
         if (step.kind, step.label) != (kind, label):
+            if made := next((s.label for s in self._recorded[self._next :] if self._lasting(s.label)), None):
+                raise NeedsHuman(
+                    f"run {self._claim.run.id!r} was begun otherwise: its step {self._next} was {step.label!r} "
+                    f"and would now be {label!r}, and {made!r} has been begun already",
+                    "look at the plan's last commits, then 'lao retry-failed' does the task anew upon them",
+                )
             rows.drop_from(self._store, self._claim, self._next)
             del self._recorded[self._next :]
             return None

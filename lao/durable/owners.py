@@ -17,6 +17,10 @@ from types import TracebackType
 
 from lao.core.errors import BadInput, LaoError, Refused
 
+LOOKED_AT_S = 0.5
+"""A lock may be taken for a moment by somebody who only looks whether it is free, or be so new that its holder has not
+written its name yet; both are waited for before anybody is refused."""
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -105,7 +109,7 @@ class FileLock:
         self.what = what or str(path)
         self._handle: int | None = None
 
-    def acquire(self, wait_s: float = 0.0) -> None:
+    def acquire(self, wait_s: float = LOOKED_AT_S) -> None:
         """Take the lock, waiting at most ``wait_s`` for it.
 
         Raises:

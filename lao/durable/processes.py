@@ -22,6 +22,7 @@ from typing import IO, Final
 from lao.core.errors import BadInput, DiskFull, Interrupted, LaoError
 from lao.core.words import CommandResult
 from lao.durable import space
+from lao.durable.containment import Containment, contained
 from lao.durable.owners import start_time
 
 MARKER: Final = "LAO_RUN"
@@ -58,6 +59,7 @@ def run_command(
     timeout_s: float,
     marker: str,
     env: Mapping[str, str] | None = None,
+    containment: Containment = Containment.NONE,
     output_limit: int = 200_000,
     stop: Callable[[], bool] | None = None,
 ) -> CommandResult:
@@ -67,6 +69,7 @@ def run_command(
 
     Args:
         env: variables added to the scrubbed environment.
+        containment: what ends its processes when this one dies.
         output_limit: bytes of output that are kept, half from the start and half from the end.
         stop: asked about 20 times a second; True kills the command.
 
@@ -75,13 +78,10 @@ def run_command(
         DiskFull: it failed, and there is no space in ``cwd``: what it says is not about the work.
         BadInput: ``cwd`` is not a folder or the command has a NUL byte.
     """
-    if os.name == "nt":
-        raise LaoError(f"cannot run {command!r}: commands need a POSIX shell", "run LAO under WSL, Linux or macOS")
-    if "\0" in command or not cwd.is_dir():
-        raise BadInput(f"cannot run {command[:200]!r} in {str(cwd)!r}", "the folder must exist, the command be text")
+    _require_runnable(command, cwd)
     started = time.monotonic()
     process = subprocess.Popen(
-        ["/bin/sh", "-c", command],
+        contained(command, containment),
         cwd=cwd,
         env=child_environment(marker, env),
         stdin=subprocess.DEVNULL,
@@ -93,7 +93,7 @@ def run_command(
     output = _Output(output_limit)
     with process.stdout as pipe:
         try:
-            ending = _attend(process, pipe, output, deadline=started + timeout_s, stop=stop)
+            ending = _attend(process, pipe, output, deadline=started + timeout_s, stop=stop, how=containment)
         finally:
             _kill_group(process.pid, signal.SIGKILL)
             process.wait()
@@ -102,11 +102,8 @@ def run_command(
         output.drain(pipe)
     if ending == "stopped":
         raise Interrupted(f"stopped while {command[:200]!r} was running")
-    if process.returncode and space.is_full(cwd):
-        raise DiskFull(
-            f"disk full: {command[:200]!r} failed, and no space is left in {str(cwd)!r}",
-            "free some space; LAO goes on by itself",
-        )
+    if process.returncode:
+        _require_space(command, cwd)
     return CommandResult(
         command=command,
         exit_code=process.returncode,
@@ -117,6 +114,21 @@ def run_command(
     )
 
 
+def _require_runnable(command: str, cwd: Path) -> None:
+    if os.name == "nt":
+        raise LaoError(f"cannot run {command!r}: commands need a POSIX shell", "run LAO under WSL, Linux or macOS")
+    if "\0" in command or not cwd.is_dir():
+        raise BadInput(f"cannot run {command[:200]!r} in {str(cwd)!r}", "the folder must exist, the command be text")
+
+
+def _require_space(command: str, cwd: Path) -> None:
+    if space.is_full(cwd):
+        raise DiskFull(
+            f"disk full: {command[:200]!r} failed, and no space is left in {str(cwd)!r}",
+            "free some space; LAO goes on by itself",
+        )
+
+
 def _attend(
     process: subprocess.Popen[bytes],
     pipe: IO[bytes],
@@ -124,6 +136,7 @@ def _attend(
     *,
     deadline: float,
     stop: Callable[[], bool] | None,
+    how: Containment,
 ) -> str:
     """Read the output until the shell itself has ended; returns "ended", "timeout" or "stopped".
 
@@ -146,7 +159,7 @@ def _attend(
                     return ending
             elif now >= deadline or (stop is not None and stop()):
                 ending = "timeout" if now >= deadline else "stopped"
-                _kill_group(process.pid, signal.SIGTERM)
+                _ask_to_end(process.pid, None if how is Containment.NONE else process.pid)
                 deadline = now + _TERM_GRACE_S
     return ending
 
@@ -186,6 +199,14 @@ class _Output:
     def text(self) -> str:
         gap = f"\n[… {self.dropped} bytes of output dropped …]\n".encode() if self.dropped else b""
         return bytes(self.head + gap + self.tail).decode("utf-8", errors="replace")
+
+
+def _ask_to_end(group: int, leader: int | None) -> None:
+    """SIGTERM for all of a group but the leader of a container, which would take the others with it at once."""
+    for pid in _members(group):
+        if pid != leader:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGTERM)
 
 
 def _kill_group(group: int, number: int) -> None:

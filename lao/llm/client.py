@@ -44,6 +44,7 @@ class OpenAIModel:
         retry_backoff_base_s: wait before the second try; it doubles, with jitter, up to two minutes.
         report: gets a ``model.fault`` event for each fault and a ``model.retry`` event before each wait.
         stopping: asked several times a second; when true the request is hung up and Interrupted raised.
+        served: whether a server has answered at this address before, so that it is no wrong one.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class OpenAIModel:
         clock: Clock,
         report: Callable[[Event], None],
         stopping: Callable[[], bool] = lambda: False,
+        served: bool = False,
     ) -> None:
         self._url = base_url.rstrip("/")
         self._first_s = first_token_timeout_s
@@ -73,7 +75,7 @@ class OpenAIModel:
         self._sizes = Sizes()
         backstop_s = max(first_token_timeout_s, idle_timeout_s) + 30.0  # the exchange's own deadlines come first
         self._connection = Connection(self._url, api_key, connect_s=connect_timeout_s, backstop_s=backstop_s)
-        self._served = False
+        self._served = served
 
     def complete(self, request: ChatRequest) -> ChatAnswer:
         """Answer the request (see ``lao.core.chat.Model``).

@@ -15,6 +15,7 @@ from lao.config.settings import OrchestrationSettings
 from lao.core.errors import BadInput
 from lao.core.steps import StepKind, Steps
 from lao.core.words import CommandResult, Finding, Json, Severity, TaskSpec
+from lao.durable.containment import Containment
 from lao.durable.processes import run_command
 from lao.quality.evidence import digest
 
@@ -139,6 +140,7 @@ def run_checks(
     *,
     marker: str,
     timeout_s: float,
+    containment: Containment = Containment.NONE,
     stop: Callable[[], bool] | None = None,
     output_limit: int = 60_000,
 ) -> tuple[CommandResult, ...]:
@@ -152,7 +154,13 @@ def run_checks(
 
         def run(command: str = command) -> Json:
             result = run_command(
-                command, cwd=cwd, marker=marker, timeout_s=timeout_s, stop=stop, output_limit=output_limit
+                command,
+                cwd=cwd,
+                marker=marker,
+                timeout_s=timeout_s,
+                containment=containment,
+                stop=stop,
+                output_limit=output_limit,
             )
             return result.to_json()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from lao.core.errors import Interrupted
 from lao.core.steps import StepKind, Steps
 from lao.core.words import CommandResult, Json
+from lao.durable.containment import Containment
 from lao.durable.processes import run_command
 from lao.quality.commands import Commands, run_checks
 
@@ -26,6 +27,7 @@ class Lanes:
         at_most: commands at a time; with 1 they run in order, all in one folder.
         marker: put on the processes; each command's own one begins with it.
         timeout_s: of each command, in seconds.
+        containment: what keeps a command's processes from outliving this one.
         output_limit: bytes of each command's output that are kept.
     """
 
@@ -33,6 +35,7 @@ class Lanes:
     at_most: int
     marker: str
     timeout_s: float
+    containment: Containment = Containment.NONE
     stop: Callable[[], bool] = field(default=lambda: False)
     output_limit: int = 60_000
 
@@ -69,6 +72,7 @@ def run_parallel(
                 steps=steps,
                 marker=lanes.marker,
                 timeout_s=lanes.timeout_s,
+                containment=lanes.containment,
                 stop=lanes.stop,
                 output_limit=lanes.output_limit,
             )
@@ -126,6 +130,7 @@ def _run(commands: Commands, number: int, lanes: Lanes, over: Callable[[], bool]
             cwd=folder,
             marker=f"{lanes.marker}.{number}",
             timeout_s=lanes.timeout_s,
+            containment=lanes.containment,
             stop=stop,
             output_limit=lanes.output_limit,
         )

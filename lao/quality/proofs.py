@@ -18,6 +18,7 @@ from typing import Final
 
 from lao.core.steps import Steps
 from lao.core.words import CommandResult
+from lao.durable.containment import Containment
 from lao.quality.commands import run_checks
 from lao.quality.protection import is_test
 from lao.tools.permissions import refusal
@@ -93,6 +94,7 @@ def prove(
     *,
     marker: str,
     timeout_s: float,
+    containment: Containment = Containment.NONE,
     stop: Callable[[], bool] | None = None,
 ) -> tuple[CommandResult, ...]:
     """Run those that are allowed in ``folder``, each as one repeatable step.
@@ -101,7 +103,7 @@ def prove(
         Interrupted: the worker is stopping.
     """
     allowed = [("proof", c) for c in dict.fromkeys(commands) if refusal(c, folder) is None][:MOST]
-    return run_checks(allowed, folder, steps, marker=marker, timeout_s=timeout_s, stop=stop)
+    return run_checks(allowed, folder, steps, marker=marker, timeout_s=timeout_s, containment=containment, stop=stop)
 
 
 def reproduced(result: CommandResult) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lao.config.settings import Settings
 from lao.core.clock import Clock
-from lao.core.errors import ConfigError
+from lao.core.errors import NotAServer
 from lao.servers.memory.probes import system_probe
 from lao.servers.memory.reading import MemoryProbe, MemoryReading, UnknownProbe
 from lao.servers.protocol import ResidencyServer
@@ -27,7 +27,8 @@ def connect(settings: Settings, clock: Clock) -> ResidencyServer:
 
     Raises:
         ServerAway: kind auto, and nothing answers.
-        ConfigError: kind auto, and what answers is no model server; or the address is no address.
+        NotAServer: kind auto, and what answers is no model server.
+        ConfigError: the address is no address, the token is refused.
     """
     from lao.servers.adapters.llamacpp import LlamaCppServer
     from lao.servers.adapters.llamaswap import LlamaSwapServer
@@ -64,12 +65,14 @@ def detect_kind(settings: Settings) -> str:
     ``/v1/models``.
 
     Raises:
-        ServerAway, ConfigError: as ``connect``.
+        ServerAway, Transient, NotAServer, ConfigError: as ``connect``; a server that fails is not judged by that.
     """
     from lao.servers.rest import failure
 
     rest = _rest(settings)
     first = rest.get(_MODELS)
+    if first.status >= 500 and not first.missing_endpoint:  # its second list would make it a server that only chats
+        raise failure(first, f"list the models of {rest.url}")
     kind = _kind_of(rest, first)
     if kind:
         return kind
@@ -80,7 +83,7 @@ def detect_kind(settings: Settings) -> str:
     for reply in (last, first):
         if reply.error and not reply.missing_endpoint:
             raise failure(reply, f"list the models of {rest.url}")
-    raise ConfigError(
+    raise NotAServer(
         f"no model server found at {rest.url}: neither /api/v1/models nor /v1/models gives a list of models",
         "check lm_studio_base_url in factory.yaml",
     )

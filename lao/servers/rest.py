@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from lao.core.errors import ConfigError, LaoError, OutOfMemory, ServerAway, Terminal, Transient
+from lao.core.errors import ConfigError, LaoError, NotAServer, OutOfMemory, ServerAway, Terminal, Transient
 from lao.core.words import Json
 
 _NO_MEMORY = re.compile(r"insufficient (system )?(resources|memory)|out of memory|not enough memory|guardrail", re.I)
@@ -106,7 +106,8 @@ class Rest:
 
         Raises:
             ServerAway: no connection, timeout, broken answer, 502 to 504 without a body.
-            ConfigError: token refused, or something that is not JSON (HTML of another web server).
+            ConfigError: token refused.
+            NotAServer: something that is not JSON (HTML of another web server).
         """
         options: dict[str, Any] = {}
         if read_s is not None:
@@ -152,7 +153,7 @@ class Rest:
         what = "HTML" if "<html" in response.text[:500].lower() else f"no JSON object but {response.text[:60]!r}"
         if response.status_code in (429, 502, 503, 504):
             return ServerAway(f"the model server at {self.url} is not ready (HTTP {response.status_code})")
-        return ConfigError(
+        return NotAServer(
             f"{self.url} is not a model server: it answered {method} {path} with {what}",
             "check lm_studio_base_url in factory.yaml; usual ports: LM Studio 1234, Ollama 11434, llama-server 8080",
         )

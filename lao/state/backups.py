@@ -132,13 +132,21 @@ def make(state: Path, now: float) -> Backup:
                 f"the backup of {str(state)!r} came out damaged ({problem})", "check the disk and its cables"
             )
         temporary.chmod(0o600)
-        final = place / f"{state.stem}-{schema}-{dt.datetime.fromtimestamp(now, dt.timezone.utc):{_TIME}}.db"
+        at = _after_all(state, now)
+        final = place / f"{state.stem}-{schema}-{dt.datetime.fromtimestamp(at, dt.timezone.utc):{_TIME}}.db"
         put(temporary, final)
     finally:
         for leftover in (temporary, *(Path(f"{temporary}-{part}") for part in ("wal", "shm", "journal"))):
             leftover.unlink(missing_ok=True)
     thin_out(state)
-    return Backup(_seconds(f"{dt.datetime.fromtimestamp(now, dt.timezone.utc):{_TIME}}"), schema, final)
+    return Backup(float(int(at)), schema, final)
+
+
+def _after_all(state: Path, now: float) -> float:
+    """``now``, but later than every backup that there is: one made while the clock was ahead must not stay the newest,
+    to be restored first and thinned out last."""
+    newest = next(iter(every(state)), None)
+    return now if newest is None else max(now, newest.at + 1)
 
 
 def thin_out(state: Path) -> None:

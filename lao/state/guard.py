@@ -16,7 +16,7 @@ from lao.core.errors import BadInput, StateDamaged
 from lao.state import backups
 from lao.state.migrations import refuse_newer
 
-BROKEN: Final = ("not a database", "malformed", "file is encrypted")
+BROKEN: Final = ("not a database", "malformed", "file is encrypted", "Could not decode to UTF-8")
 
 
 def examine(path: Path) -> None:

@@ -100,6 +100,14 @@ def record(
             )
 
 
+def begin_again(store: Store, claim: Claim, version: str) -> None:
+    """Forget all steps of the run; it is this version of LAO that begins it now."""
+    with store.write():
+        runs.check_fence(claim)
+        StepRow.delete().where(StepRow.run == claim.run.id).execute()
+        RunRow.update(version=version).where(RunRow.id == claim.run.id).execute()
+
+
 def drop_from(store: Store, claim: Claim, seq: int) -> None:
     """Forget the steps from ``seq`` on: the body took another way than when they were recorded."""
     with store.write():

@@ -16,6 +16,8 @@ from lao.state.transitions import move_plan, move_run, move_task
 
 ATTEMPT_PHASES = (Phase.CODE, Phase.VERIFY, Phase.REVIEW)
 
+COOLDOWN_CAP_S = 3600.0
+
 _TERMINAL = [s.value for s in TERMINAL_TASKS]
 _OPEN_RUNS = [RunState.BLOCKED.value, RunState.READY.value]
 
@@ -109,6 +111,11 @@ def unblock_successors(run_id: int, now: float) -> list[int]:
     return ready
 
 
+def cooldown(base_s: float, attempts: int) -> float:
+    """The pause after so many attempts: ``base_s``, doubled with each but the first; at most an hour, or ``base_s``."""
+    return min(base_s * 2.0 ** min(max(0, attempts - 1), 60), max(base_s, COOLDOWN_CAP_S))
+
+
 def retry_or_fail(
     task_id: int, now: float, *, counter: str, cap: int, feedback: Iterable[str], reason: str, cooldown_s: float = 0.0
 ) -> list[int]:
@@ -122,7 +129,7 @@ def retry_or_fail(
         setattr(task, name, value)
     if count >= cap:
         return end_task(task_id, TaskState.FAILED, now, reason)
-    wait = cooldown_s * 2 ** max(0, task.attempts - 1) if cooldown_s else 0.0
+    wait = cooldown(cooldown_s, task.attempts)
     return start_attempt(task, now, not_before=now + wait if wait else 0.0)
 
 

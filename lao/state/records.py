@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lao.core.states import Phase, PlanState, RunState, TaskState
 from lao.core.words import Finding, Json, TaskSpec
 from lao.state.tables import DependencyRow, PlanRow, RunRow, TaskRow
+
+Kind = TypeVar("Kind", bound=Enum)
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,24 @@ class Run:
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to work on a run until somebody raises its epoch."""
+    """The right to work on a run until somebody raises its epoch.
+
+    Attributes:
+        begun_by: the version of LAO whose steps its journal holds, "" when nobody had claimed it.
+    """
 
     run: Run
     epoch: int
     owner: str
+    begun_by: str = ""
+
+
+def _known(kind: type[Kind], value: str) -> Kind:
+    """A word of the state; one that LAO does not have is damage, and is told as SQLite tells damage."""
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"malformed row: {value!r} is no {kind.__name__}") from error
 
 
 def plan_record(row: PlanRow) -> Plan:
@@ -81,7 +98,7 @@ def plan_record(row: PlanRow) -> Plan:
         file=row.file,
         text=row.text,
         options=row.options or {},
-        state=PlanState(row.state),
+        state=_known(PlanState, row.state),
         reason=row.reason,
         workspace=Path(row.workspace),
         supersedes=row.supersedes,
@@ -104,7 +121,7 @@ def task_record(row: TaskRow) -> Task:
         id=row.id,
         plan_id=row.plan_id,
         spec=spec,
-        state=TaskState(row.state),
+        state=_known(TaskState, row.state),
         attempts=row.attempts,
         coder_failures=row.coder_failures,
         verify_failures=row.verify_failures,
@@ -122,9 +139,9 @@ def run_record(row: RunRow) -> Run:
         id=row.id,
         plan_id=row.plan_id,
         task_id=row.task_id,
-        phase=Phase(row.phase),
+        phase=_known(Phase, row.phase),
         attempt=row.attempt,
-        state=RunState(row.state),
+        state=_known(RunState, row.state),
         epoch=row.epoch,
         not_before=row.not_before,
         created_at=row.created_at,

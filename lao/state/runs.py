@@ -78,19 +78,19 @@ def claim(
             if refusal.reason == side_by_side.SAME_FILES:
                 side_by_side.put_off(row, refusal.until)
             return refusal
-        now = store.now()
+        now, begun_by = store.now(), row.version
         move_run(
             row,
             RunState.RUNNING,
             owner=owner,
             lease_until=now + LEASE_S,
             started_at=now,
-            version=version,
+            version=begun_by or version,
             reserved_by="",
             reason="",
         )
         _enter_phase(row, now)
-        return Claim(run_record(row), row.epoch, owner)
+        return Claim(run_record(row), row.epoch, owner, begun_by)
 
 
 def _refusal(store: Store, row: RunRow | None, *, desks: bool, to_end: bool = False) -> NotClaimed | None:
@@ -216,7 +216,8 @@ def soon(store: Store, feeding: Iterable[Phase], own: Iterable[Phase], within_s:
         now = store.now()
         ready = (RunRow.state == RunState.READY.value) & pauses.not_paused()
         due = (RunRow.not_before > now) & (RunRow.not_before <= now + within_s)
-        coming = RunRow.phase.in_([p.value for p in own]) & ready & (due | (RunRow.created_at > now - _ON_THE_WAY_S))
+        fresh = (RunRow.created_at > now - _ON_THE_WAY_S) & (RunRow.created_at <= now)
+        coming = RunRow.phase.in_([p.value for p in own]) & ready & (due | fresh)
         working = (RunRow.state == RunState.RUNNING.value) | (ready & (RunRow.not_before <= now))
         fed = RunRow.phase.in_([p.value for p in feeding]) & working
         return bool(RunRow.select().where(coming | fed).exists())
@@ -289,7 +290,8 @@ def runnable(store: Store, is_alive: Callable[[str], bool | None], older_than_s:
             .where(
                 RunRow.state == RunState.READY.value,
                 RunRow.not_before <= now,
-                RunRow.created_at <= now - older_than_s,
+                # also what became ready in the future: the clock was set back since
+                (RunRow.created_at <= now - older_than_s) | (RunRow.created_at > now),
                 PlanRow.state.not_in([s.value for s in TERMINAL_PLANS]),
                 pauses.not_paused(),
             )

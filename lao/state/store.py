@@ -25,6 +25,7 @@ ERRORS = (pw.PeeweeException, sqlite3.Error)
 """What SQLite says through a ``Store``, for callers that must not know peewee."""
 
 BUSY_TIMEOUT_S = 30.0
+LOCKED = "is locked by another process"
 NEEDED_MB = 10
 """What the state may want at once: a write-ahead log up to its checkpoint, and the pages that go back into the file."""
 
@@ -126,11 +127,15 @@ class Store:
             self.db.close()
 
 
-def open_store(path: Path, clock: Clock | None = None, timeout_s: float = BUSY_TIMEOUT_S) -> Store:
+def open_store(
+    path: Path, clock: Clock | None = None, timeout_s: float = BUSY_TIMEOUT_S, *, whole: bool = False
+) -> Store:
     """Open (and create or migrate) the state file.
 
     Args:
         timeout_s: how long a statement waits for a lock.
+        whole: read the whole file first, as whoever works on it should: once it is open, damage that is found only then
+            has been written to, if only by closing it.
 
     Raises:
         BadInput: the folder cannot be written, or the file is a database of another program.
@@ -141,7 +146,7 @@ def open_store(path: Path, clock: Clock | None = None, timeout_s: float = BUSY_T
     deadline = store.clock.monotonic() + OPEN_TIMEOUT_S
     while True:
         try:
-            _admit(path)
+            _admit(path, whole=whole)
             return _prepared(store)
         except Transient as error:
             if isinstance(error, DiskFull) or store.clock.monotonic() >= deadline:
@@ -149,11 +154,13 @@ def open_store(path: Path, clock: Clock | None = None, timeout_s: float = BUSY_T
             store.clock.wait(OPEN_POLL_S)
 
 
-def _admit(path: Path) -> None:
+def _admit(path: Path, *, whole: bool) -> None:
     """Only a file that can be trusted, or a new one, is opened for writing."""
     try:
         make_folders(path.parent)
         guard.examine(path)
+        if whole and path.exists():
+            guard.check(path)
         if not path.exists():
             sync_folder(path.parent.parent)  # whoever has made the folder; SQLite syncs the names in it
             path.touch(mode=0o600)
@@ -199,7 +206,7 @@ def explain(error: BaseException, path: Path) -> LaoError:
             "free some space; LAO goes on by itself",
         )
     if "locked" in text or "busy" in text:
-        return Transient(f"state file {str(path)!r} is locked by another process", "see 'lao status' for the workers")
+        return Transient(f"state file {str(path)!r} {LOCKED}", "see 'lao status' for the workers")
     damaged = guard.damage(error, path)
     if damaged is not None:
         return damaged

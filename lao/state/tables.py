@@ -15,7 +15,10 @@ class JsonField(pw.TextField):  # type: ignore[misc]  # peewee ships no types
         return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
     def python_value(self, value: str | None) -> Any:
-        return None if value is None else json.loads(value)
+        try:
+            return None if value is None else json.loads(value)
+        except ValueError as error:  # nobody but a broken disk writes such a row
+            raise pw.DatabaseError(f"malformed JSON in {self.model.__name__}.{self.name}: {error}") from error
 
 
 class Row(pw.Model):  # type: ignore[misc]

@@ -19,6 +19,7 @@ def run(context: ToolContext, arguments: Mapping[str, Json]) -> ToolResult:
         cwd=context.root,
         timeout_s=min(asked, context.command_timeout_s),
         marker=context.marker,
+        containment=context.containment,
         output_limit=max(context.result_limit - 500, 1_000),
         stop=context.stop,
     )

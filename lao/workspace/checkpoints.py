@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from lao.workspace.commits import tip
 from lao.workspace.git_calls import Git
 
 _INDEX: Final = "lao-checkpoint-"
+_REFS: Final = "refs/lao/task-"
 _IDENTITY: Final = {
     "GIT_AUTHOR_NAME": "LAO",
     "GIT_AUTHOR_EMAIL": "lao@localhost",
@@ -29,15 +31,27 @@ _IDENTITY: Final = {
 
 
 def save(git: Git) -> tuple[str, str]:
-    """(commit, tree) with exactly what is in the folder now; HEAD's own when nothing differs from it.
-
-    No ref names the commit: git keeps it for its usual two weeks, far longer than an attempt lasts.
-    """
+    """(commit, tree) with exactly what is in the folder now; HEAD's own when nothing differs from it."""
     head, tree = tip(git)
     now = folder_tree(git)
     commit = head if head is not None and now == tree else _commit(git, now, head)
     assert commit is not None, "a folder has a tree"
     return commit, now
+
+
+def name(git: Git, task: int, commit: str) -> None:
+    """Let ``refs/lao/task-N`` say what the task's latest attempt began with: nothing is pruned then, and a person can
+    compare with it or go back to it."""
+    git.call("update-ref", f"{_REFS}{task}", commit)
+
+
+def forget(git: Git, tasks: Collection[int]) -> int:
+    """Remove the names of these tasks; returns how many there were."""
+    wanted = {f"{_REFS}{task}" for task in tasks}
+    there = [ref for ref in git.out("for-each-ref", "--format=%(refname)", "refs/lao/").split() if ref in wanted]
+    git.call("update-ref", "--stdin", stdin="".join(f"delete {ref}\n" for ref in there).encode())
+    git.clear_stale_locks()  # of an interrupted try, which may have removed them all
+    return len(there)
 
 
 def tree_of(git: Git, commit: str) -> str:

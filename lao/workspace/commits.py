@@ -22,6 +22,8 @@ _EMPTY_TREES: Final = {
 """By the length of an object id (SHA-1, SHA-256); git knows them without having them."""
 _TRAILER: Final = "LAO-Step"
 _MOVES: Final = 3
+_ABSENT: Final = "000000"
+"""The mode of what is not there."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,11 @@ class Commit:
         if commit is None:
             return None
         self._lock.unlink(missing_ok=True)
-        self._settle(commit, on_top=commit == head)
+        if commit == head:
+            self._settle(commit)
+        else:
+            self._catch_up(commit)
+        self.git.clear_stale_locks()  # the killed git may have moved the branch and still hold HEAD
         keep_head(self.git)
         return {"commit": commit}
 
@@ -154,18 +160,35 @@ class Commit:
             return False
         return True
 
-    def _settle(self, commit: str, *, on_top: bool = True) -> None:
-        """What follows the move of the branch; done again when a crash came in between.
+    def _settle(self, commit: str) -> None:
+        """What follows the move of the branch; done again when a crash came in between."""
+        self._refresh_index(commit)
 
-        Args:
-            on_top: it is HEAD's commit; others may have been made between the crash and now.
+    def _catch_up(self, commit: str) -> None:
+        """Another step has moved HEAD on since the kill: what the index still has as before ``commit`` follows HEAD.
+
+        Paths that it has otherwise were staged by the user, or were settled in time; they stay.
         """
-        self._refresh_index(commit, on_top)
+        self._index.unlink(missing_ok=True)
+        entries = (line.partition("\t") for line in self._records("ls-files", "-s"))
+        staged = {path: tuple(entry.split(" ")[:2]) for entry, _, path in entries}
+        tree = ("diff-tree", "-r", "--root", "--no-commit-id", "--no-renames", "--no-abbrev")
+        changes = self._records(*tree, commit)
+        stale = []
+        for change, path in zip(changes[::2], changes[1::2], strict=True):
+            mode, _, blob, _ = change.lstrip(":").split(" ", 3)
+            if staged.get(path, (_ABSENT, "0" * len(commit))) == (mode, blob):
+                stale.append(f":(literal){path}")
+        if stale:
+            self._with_paths(None, ["reset", "-q"], stale)
 
-    def _refresh_index(self, commit: str, on_top: bool) -> None:
-        """The user's index agrees with HEAD in what was committed; what the user had staged of other paths stays."""
+    def _records(self, command: str, *arguments: str) -> list[str]:
+        return self.git.out(command, "-z", *arguments).split("\0")[:-1]
+
+    def _refresh_index(self, commit: str) -> None:
+        """The user's index agrees with the new HEAD; what the user had staged of other paths stays."""
         index = self._index
-        if not self._whole or not on_top:
+        if not self._whole:
             index.unlink(missing_ok=True)
             if paths := self.paths or self._changed_in(commit):
                 self._with_paths(None, ["reset", "-q"], [f":(literal){p}" for p in paths])

@@ -184,7 +184,6 @@ class Repository:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep others of LAO out of the folder and its branch for a block; a call inside of another one is part of it.
-        What writers that were killed have left is gone when it begins.
 
         Raises:
             Transient: another one has it for longer than a minute.
@@ -200,7 +199,6 @@ class Repository:
         self._held = True
         try:
             checkpoints.clean_indexes(self._git)
-            clean_temporaries(self.root)
             yield
         finally:
             self._held = False
@@ -254,12 +252,16 @@ class Repository:
         """Bring the folder back to a checkpoint; the paths that were changed for it."""
         return checkpoints.restore(self._git, checkpoint)
 
+    def forget_checkpoints(self, tasks: Collection[int]) -> int:
+        """Remove the names of what the attempts of these tasks began with; see ``checkpoints.forget``."""
+        return checkpoints.forget(self._git, tasks)
+
     def desk(self, run: int) -> Desk:
         """The folder for one attempt's work, which may or may not be there."""
         return Desk(self._state_dir / "desks", run, self.root.name)
 
-    def open_desk(self, run: int, landing: Callable[[], Iterable[str]]) -> Opened:
-        """Lay out a desk with what is in the folder now.
+    def open_desk(self, run: int, task: int, landing: Callable[[], Iterable[str]]) -> Opened:
+        """Lay out a desk with what is in the folder now, and let ``refs/lao/task-N`` name that.
 
         Args:
             landing: gives the paths that others were about to land; what is there of them is not the user's.
@@ -267,6 +269,7 @@ class Repository:
         with self.exclusive():
             head = self.head()
             commit, tree = self.checkpoint()
+            checkpoints.name(self._git, task, commit)
             others = {*self._still_dirty(), *landing()}
             found = tuple(path for path in self.changed_files(head, commit) if path not in others)
         self.desk(run).lay_out(self._git, commit)

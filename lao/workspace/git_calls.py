@@ -132,15 +132,19 @@ class Git:
 
     def clear_stale_locks(self) -> bool:
         """Remove lock files of gits that were killed; False when a live git works in this folder."""
-        if self._git_is_running():
+        locks = self._locks()
+        if locks and self._git_is_running():
             return False
+        for lock in locks:
+            lock.unlink(missing_ok=True)
+        return True
+
+    def _locks(self) -> list[Path]:
         folder = self.git_dir
         head = (folder / "HEAD").read_text(encoding="utf-8", errors="replace").strip()
         branch = self.common_dir / f"{head.removeprefix('ref: ')}.lock"  # of a linked work tree it is elsewhere
-        for lock in (*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock"), branch):
-            if lock.name != "lao.lock":
-                lock.unlink(missing_ok=True)
-        return True
+        found = {*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock"), *([branch] if branch.exists() else [])}
+        return [lock for lock in found if lock.name != "lao.lock"]
 
     def _git_is_running(self) -> bool:
         import psutil

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lao.durable.files import write_atomic
+from lao.durable.files import clean_temporaries, write_atomic
 from lao.workspace.commits import Commit
 
 
@@ -26,9 +26,10 @@ class LineCommit(Commit):
         record = os.fsencode(f"100644 {blob}\t{path}\0")
         self.git.call("update-index", "-z", "--index-info", stdin=record, env=self._using(index))
 
-    def _settle(self, commit: str, *, on_top: bool = True) -> None:
+    def _settle(self, commit: str) -> None:
         (path,) = self.paths or ("",)
         file = self.git.root / path
+        clean_temporaries(file.parent)
         there = file.read_bytes() if file.is_file() else b""
         committed = self._committed(path)
         if set(there.splitlines()) <= set(committed.splitlines()):
@@ -36,7 +37,10 @@ class LineCommit(Commit):
                 write_atomic(file, committed)
         elif self.line.encode() not in there:  # somebody keeps lines of his own there
             write_atomic(file, there + self.line.encode())
-        super()._settle(commit, on_top=on_top)
+        super()._settle(commit)
+
+    def _catch_up(self, commit: str) -> None:
+        self._settle(commit)  # it goes by what HEAD has, wherever that is
 
     def _committed(self, path: str) -> bytes:
         """The file's content in HEAD."""

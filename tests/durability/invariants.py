@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import subprocess
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.durability.factory_run import Project
+
+
+@dataclass(frozen=True)
+class CallsAllowed:
+    """How many model calls there may be: recorded ones from ``least`` to ``most``, and ``made`` on the server."""
+
+    least: int
+    most: int
+    made: int
 
 
 def check(
@@ -27,9 +40,30 @@ def check(
         *_tasks(status, tasks, redone),
         *_files(workspace, per_plan),
         *_commits(workspace, per_plan),
+        *_tree(workspace, per_plan),
         *_state(project.root / ".lao" / "state.db"),
-        *_calls(project, kills, expected_calls, status),
+        *_orphans(project),
+        *_calls(project, CallsAllowed(expected_calls, expected_calls, expected_calls + kills), status),
     ]
+
+
+def check_plans(project: Project, plans: Mapping[str, int], calls: CallsAllowed) -> list[str]:
+    """The same for a project of many plans.
+
+    Args:
+        plans: the number of tasks by the plan's name.
+    """
+    status = json.loads(project.lao("status", "--json").stdout)
+    state = project.root / ".lao"
+    bad = _tasks(status, sum(plans.values()), 0)
+    found = sorted(p["name"] for p in status["plans"])
+    bad += [f"the plans are {found} instead of {sorted(plans)}"] if found != sorted(plans) else []
+    for plan, tasks in plans.items():
+        workspace = project.root / plan
+        found = [*_files(workspace, tasks), *_commits(workspace, tasks), *_tree(workspace, tasks)]
+        bad += [f"{plan}: {line}" for line in found]
+    bad += [f"left over: {path.relative_to(state)}" for path in sorted(state.glob("desks/run-*"))]
+    return bad + _orphans(project) + _state(state / "state.db") + _calls(project, calls, status)
 
 
 def _tasks(status: dict, tasks: int, redone: int) -> list[str]:
@@ -70,6 +104,28 @@ def _commits(workspace: Path, tasks: int) -> list[str]:
     return bad
 
 
+def _tree(workspace: Path, tasks: int) -> list[str]:
+    """What is committed is what an undisturbed run commits, and nothing that was kept meanwhile is left."""
+    names = set(_git(workspace, "ls-tree", "-r", "--name-only", "HEAD").stdout.split()) - {".gitignore"}
+    wanted = {"LAO_PLAN.md", "LAO_REVIEW.log", "LAO_TASKS.json", *(f"part_{n}.txt" for n in range(1, tasks + 1))}
+    bad = [f"the tree has {sorted(names ^ wanted)} too much or too little"] if names != wanted else []
+    lines = _git(workspace, "show", "HEAD:LAO_REVIEW.log").stdout.splitlines()
+    bad += [f"LAO_REVIEW.log has {len(lines)} lines for {tasks} tasks"] if len(lines) != tasks else []
+    refs = _git(workspace, "for-each-ref", "--format=%(refname)", "refs/lao").stdout.split()
+    return bad + [f"left over: {ref}" for ref in refs]
+
+
+def _orphans(project: Project) -> list[str]:
+    """Processes with the marker of the project's commands, once no worker is left."""
+    owner = hashlib.sha256(str(project.root / ".lao" / "state.db").encode()).hexdigest()[:12]
+    found = []
+    for entry in Path("/proc").iterdir() if Path("/proc").is_dir() else ():
+        with suppress(OSError):
+            if entry.name.isdigit() and f"LAO_RUN={owner}.".encode() in (entry / "environ").read_bytes():
+                found.append(f"process {entry.name} is left: {(entry / 'cmdline').read_bytes()!r}")
+    return found
+
+
 def _state(path: Path) -> list[str]:
     connection = sqlite3.connect(path)
     try:
@@ -96,10 +152,12 @@ def _state(path: Path) -> list[str]:
     return bad + [f"step recorded twice: {row}" for row in doubles]
 
 
-def _calls(project: Project, kills: int, expected: int, status: dict) -> list[str]:
+def _calls(project: Project, allowed: CallsAllowed, status: dict) -> list[str]:
     made = project.server.stats["completions"]
     large = project.server.stats["max_large_resident"]
     bad = [f"{large} large models were in memory at once"] if large > 1 else []
-    bad += [f"{made} model calls for {expected} steps and {kills} kills"] if made > expected + kills else []
+    bad += [f"{made} model calls where {allowed.made} are explained"] if made > allowed.made else []
     recorded = status["calls"]["model"]
-    return bad + ([f"{recorded} calls recorded instead of {expected}"] if recorded != expected else [])
+    if not allowed.least <= recorded <= allowed.most:
+        bad.append(f"{recorded} calls recorded instead of {allowed.least} to {allowed.most}")
+    return bad

@@ -1,6 +1,7 @@
-"""kill -9 of the whole factory at random moments, then the checker. Run: python -m tests.durability.kill_sweep
+"""kill -9 of both workers at random moments, then the checker. Run: python -m tests.durability.kill_sweep
 
-Prints its seed; ``--seed`` replays the same moments (the machine's own timing still varies).
+Prints its seed; ``--seed`` replays the same moments (the machine's own timing still varies). The workers are forked
+from a process that has loaded LAO (``tests.durability.warm``); the last run of each project is a plain ``lao run``.
 """
 
 from __future__ import annotations
@@ -8,17 +9,25 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import subprocess
+import shutil
+import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-from tests.durability.factory_run import Project, kill_group, plan_text, project
+from lao.state.recovery import SELECTIVE_CRASH, STRIKES
+from tests.durability.factory_run import Project, plan_text, project
 from tests.durability.invariants import check
+from tests.durability.warm import Workers, warmed
 
 TASKS = 10
 PLAN = "parts"
+PATIENCE_S = 30.0
+A_PROJECT = 250
+"""Kills before a project is let finish, checked and left for a fresh one."""
 
 
 def undisturbed_calls(folder: Path, text: str, settings: dict[str, object] | None) -> int:
@@ -31,8 +40,8 @@ def undisturbed_calls(folder: Path, text: str, settings: dict[str, object] | Non
         return int(factory.server.stats["completions"])
 
 
-def sweep(folder: Path, *, kills: int, seed: int, longest_s: float = 3.0, early: bool = False) -> dict[str, object]:
-    """Kill ``kills`` runs at random moments, let the last one finish, check. Returns the figures.
+def sweep(folder: Path, *, kills: int, seed: int, longest_s: float = 1.5, early: bool = False) -> dict[str, object]:
+    """Kill ``kills`` runs at random moments, let the last one of each project finish, check. Returns the figures.
 
     Args:
         early: tasks that build on one another, begun upon verified work (``release: verified``).
@@ -42,37 +51,65 @@ def sweep(folder: Path, *, kills: int, seed: int, longest_s: float = 3.0, early:
     told: dict[str, object] = {"retry_cooldown_base_s": 0, "infer_validation_commands": False, "release": "verified"}
     settings: dict[str, object] | None = {"orchestration": told} if early else None
     expected = undisturbed_calls(folder / "undisturbed", text, settings)
-    hit = 0
-    with project(folder / "killed", settings=settings, first_token_s=0.08) as factory:
-        (factory.root / "plans" / f"{PLAN}.md").write_text(text)
-        log = folder / "run.log"
-        rounds = 0
-        while hit < kills:
-            rounds += 1
-            hit += _run_and_kill(factory, log, moments.uniform(0.2, longest_s))
-            if _over(factory):
-                _begin_again(factory, text, rounds)
-        final = factory.start("run", "--single-run", "--plain", log=log)
-        code = final.wait(timeout=300)
-        plans = sorted(p.stem for p in (factory.root / "plans").glob("*.md"))
-        violations = [f"the last run ended with {code}"] if code else []
-        violations += _check_all(factory, plans, hit, expected)
-    return {"seed": seed, "kills": hit, "plans": len(plans), "violations": violations, "calls_per_plan": expected}
+    found: dict[str, object] = {"seed": seed, "kills": 0, "plans": 0, "calls_per_plan": expected}
+    violations: list[str] = []
+    hit = plans = 0
+    while hit < kills:
+        place = folder / f"killed-{hit}"
+        with project(place, settings=settings, first_token_s=0.08) as factory:
+            (factory.root / "plans" / f"{PLAN}.md").write_text(text)
+            struck = _kill_again_and_again(factory, text, min(A_PROJECT, kills - hit), longest_s, moments)
+            done = factory.lao("run", "--single-run", "--plain", timeout=600)
+            names = sorted(p.stem for p in (factory.root / "plans").glob("*.md"))
+            found_here = [f"the last run ended with {done.returncode}: {done.stdout}"] if done.returncode else []
+            found_here += _check_all(factory, names, struck, expected)
+        hit, plans = hit + struck, plans + len(names)
+        violations += [f"{violation} (in the project begun after {hit - struck} kills)" for violation in found_here]
+        print(f"{hit} kills, {len(violations)} violations", *found_here, sep="\n  ", file=sys.stderr, flush=True)
+        if not found_here:
+            shutil.rmtree(place)
+    return {**found, "kills": hit, "plans": plans, "violations": violations}
 
 
-def _run_and_kill(factory: Project, log: Path, after_s: float) -> int:
-    process = factory.start("run", "--single-run", "--plain", log=log)
-    try:
-        process.wait(timeout=after_s)
-    except subprocess.TimeoutExpired:
-        kill_group(process)
-        return 1
-    return 0
+def _kill_again_and_again(factory: Project, text: str, kills: int, longest_s: float, moments: random.Random) -> int:
+    """Returns how many kills struck living workers."""
+    context: ForkServerContext = warmed()
+    hit = rounds = 0
+    while hit < kills:
+        rounds += 1
+        workers = Workers(context, factory.root, factory.environment(), factory.root.parent / "run.log")
+        workers.join(moments.uniform(0.05, longest_s))
+        deadline = time.monotonic() + PATIENCE_S
+        while _may_be_set_aside(factory) and time.monotonic() < deadline:
+            workers.join(0.1)
+        hit += 1 if workers.kill() else 0
+        if over(factory):
+            _begin_again(factory, text, rounds)
+    return hit
 
 
-def _over(factory: Project) -> bool:
-    status = json.loads(factory.lao("status", "--json").stdout)
-    return bool(status["plans"]) and all(p["state"] == "completed" for p in status["plans"])
+def over(factory: Project) -> bool:
+    """Whether all plans are completed."""
+    states = _read(factory, "SELECT state FROM lao_plan")
+    return bool(states) and set(states) == {"completed"}
+
+
+def _may_be_set_aside(factory: Project) -> bool:
+    """Whether another kill would rightly set a run aside: it was killed again and again before it got anywhere."""
+    open_runs = "SELECT strikes FROM lao_run WHERE state IN ('ready', 'running')"
+    return any(int(strikes) + SELECTIVE_CRASH >= STRIKES for strikes in _read(factory, open_runs))
+
+
+def _read(factory: Project, query: str) -> list[str | int]:
+    """Without writing: a last connection that may write would tidy away what the kill has left."""
+    state = factory.root / ".lao" / "state.db"
+    if not state.exists():
+        return []
+    with closing(sqlite3.connect(f"file:{state}?mode=ro", uri=True)) as connection:
+        try:
+            return [row[0] for row in connection.execute(query)]
+        except sqlite3.OperationalError:  # killed before its tables were made
+            return []
 
 
 def _begin_again(factory: Project, text: str, number: int) -> None:

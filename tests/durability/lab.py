@@ -1,8 +1,10 @@
 """The crash lab: tries to break LAO's promises and publishes what came of it.
 
 usage: python -m tests.durability.lab ci|nightly|release [--only NAME ...] [--publish]
+       python -m tests.durability.lab nightly --only NAME --read FILE [--publish]
        python -m tests.durability.lab render [--check]
---publish writes the figures into docs/guarantees.json and renders docs/guarantees.md; render does only the latter.
+--read takes what an experiment has printed instead of carrying it out. --publish writes the figures into
+docs/guarantees.json and renders docs/guarantees.md; render does only the latter.
 Exit status 1: a promise was broken, or nothing was injected.
 """
 
@@ -61,13 +63,26 @@ def run(experiment: Experiment, slice_: str) -> dict[str, Any]:
             check=False,
         )
         injected, violations = _by_json(experiment, done) if experiment.count else _by_pytest(report, done)
+    return _entry(slice_, injected, violations, time.monotonic() - started)
+
+
+def read(experiment: Experiment, slice_: str, file: Path) -> dict[str, Any]:
+    """What an experiment has printed, as ``run`` would tell it; a missing object is a violation."""
+    text = file.read_text(encoding="utf-8")
+    told = [part for part in _objects(text) if experiment.count in part]
+    done = subprocess.CompletedProcess([], 0 if told else 1, stdout=text, stderr="")
+    seconds = sum(float(part.get("seconds", 0)) for part in told)
+    return _entry(slice_, *_by_json(experiment, done), seconds)
+
+
+def _entry(slice_: str, injected: int, violations: list[str], seconds: float) -> dict[str, Any]:
     if not injected:
         violations.append("nothing was injected")
     return {
         "slice": slice_,
         "injected": injected,
         "violations": violations,
-        "seconds": round(time.monotonic() - started),
+        "seconds": round(seconds),
         "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
         "version": lao.__version__,
         "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
@@ -151,6 +166,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("slice", choices=(*SLICES, "render"))
     parser.add_argument("--only", nargs="+", choices=[e.name for e in EXPERIMENTS], help="these experiments")
+    parser.add_argument("--read", type=Path, help="what the one experiment of --only has printed")
     parser.add_argument("--publish", action="store_true")
     parser.add_argument(
         "--check", action="store_true", help="with render: write nothing, exit 1 when it is out of date"
@@ -158,11 +174,13 @@ def main() -> int:
     options = parser.parse_args()
     if options.slice == "render":
         return render(check=options.check)
+    if options.read and len(options.only or ()) != 1:
+        parser.error("--read goes with --only and one name")
     figures, broken = _figures(), 0
     for experiment in EXPERIMENTS:
         if options.only and experiment.name not in options.only:
             continue
-        found = run(experiment, options.slice)
+        found = read(experiment, options.slice, options.read) if options.read else run(experiment, options.slice)
         broken += len(found["violations"])
         told = f"{found['injected']} injected, {len(found['violations'])} violations, {found['seconds']} s"
         print(f"{experiment.name}: {told}", flush=True)

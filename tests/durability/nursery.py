@@ -46,8 +46,7 @@ POLL_S = 0.02
 def worker() -> Iterator[Factory]:
     """The project of the working directory, opened as by ``lao run`` and both workers, its plans taken in."""
     log_to_stderr()
-    factory = active.get()
-    factory.store.check()
+    factory = active.get(whole=True)
     locks = [own_queue(factory, queue) for queue in Queue]
     try:
         for file in sorted(factory.settings.paths.plans.glob("*.md")):

@@ -53,7 +53,7 @@ def sweep(*extra: str) -> dict[str, tuple[str, ...]]:
     """Kill sweeps of growing size."""
     return {
         name: ("tests.durability.kill_sweep", "--kills", str(kills), *extra)
-        for name, kills in (("ci", 30), ("nightly", 500), ("release", 5000))
+        for name, kills in (("ci", 150), ("nightly", 2500), ("release", 10000))
     }
 
 
@@ -145,7 +145,7 @@ EXPERIMENTS: Final = (
         "orphans",
         "the worker alone is killed while its commands have children",
         ("P8",),
-        {"ci": ("pytest", "-q", "tests/durability/test_processes.py")},
+        {"ci": ("pytest", "-q", "tests/durability/test_processes.py", "tests/durable/test_containment.py")},
     ),
     Experiment(
         "hands",
@@ -184,6 +184,59 @@ EXPERIMENTS: Final = (
         "no space for the state, a desk, a commit",
         ("P1", "P7"),
         {"ci": ("pytest", "-q", "tests/durability/test_disk_full.py")},
+    ),
+    Experiment(
+        "locks",
+        "another program holds the state or the queue locked for a second, for ten, at night for a minute",
+        ("P1", "P7"),
+        {
+            "ci": ("tests.durability.locks", "--holds", "20"),
+            "nightly": ("tests.durability.locks", "--holds", "200", "--long"),
+        },
+        "held",
+    ),
+    Experiment(
+        "starts",
+        "two to four workers of a project start at the same instant",
+        ("P6",),
+        {name: ("tests.durability.starts", "--races", races) for name, races in (("ci", "6"), ("nightly", "100"))},
+        "started",
+    ),
+    Experiment(
+        "zombies",
+        "a worker is stopped at every named crash point, and wakes when others have done its work",
+        ("P2", "P4", "P6"),
+        {"ci": ("pytest", "-q", "tests/durability/test_zombies.py")},
+    ),
+    Experiment(
+        "server-faults",
+        "the model server refuses, fails, hangs, breaks off, loses its model and talks nonsense",
+        ("P2", "P7"),
+        {
+            name: ("tests.durability.server_faults", "--faults", faults)
+            for name, faults in (("ci", "50"), ("nightly", "500"), ("release", "2000"))
+        },
+        "struck",
+    ),
+    Experiment(
+        "soak",
+        "a fault of any kind every few seconds, for hours; memory, open files and logs are watched (docs/soak.md)",
+        ("P1", "P2", "P4", "P6", "P7", "P8"),
+        {
+            name: ("tests.durability.soak", "--minutes", minutes, "--every", every)
+            for name, minutes, every in (("ci", "2", "4"), ("nightly", "30", "5"), ("release", "480", "30"))
+        },
+        "injected",
+    ),
+    Experiment(
+        "disk-levels",
+        "a disk that fills up at random moments to random levels for four seconds",
+        ("P1", "P2", "P4", "P7"),
+        {
+            name: ("tests.durability.fill_sweep", "--levels", str(levels))
+            for name, levels in (("ci", 4), ("nightly", 50))
+        },
+        "said",
     ),
     Experiment(
         "state-model",

@@ -168,7 +168,7 @@ class Pipeline(Promises, Outcomes, RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from((0.5, 5, 31, 7200, -3600)))
     def clock_moves(self, seconds: float) -> None:
-        self.clock._now += seconds
+        (self.clock.wait if 0 < seconds < 3600 else self.clock.jump)(seconds)
 
     # what goes wrong
 
@@ -272,7 +272,7 @@ class Pipeline(Promises, Outcomes, RuleBasedStateMachine):
         if not self.plans:
             return
         self.crash((*HERE, ELSEWHERE))
-        self.clock._now += 7200
+        self.clock.wait(7200)
         self.recover()
         for _ in takewhile(lambda _: any(p.state not in OVER for p in self.plans.values()), range(400)):
             self.one_more()
@@ -288,4 +288,4 @@ class Pipeline(Promises, Outcomes, RuleBasedStateMachine):
         if self.held:
             self.finish_as(self.held[0], "well", [set(), {0}])
         elif not any(self.try_claim(RunRow.get_by_id(run), "gpu") for run in woken):
-            self.clock._now += 60
+            self.clock.wait(60)

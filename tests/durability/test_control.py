@@ -19,6 +19,10 @@ from workflows.supervisor import worker_command
 pytestmark = pytest.mark.durability
 
 
+OPEN = {"sandbox": {"backend": "none"}}
+"""Commands that nothing contains: the harder case, and their process ids are those that we see."""
+
+
 def sleeper(folder: Path) -> str:
     """A check that does not end; it notes its process id."""
     return f"test -e part_1.txt && echo $$ > {folder}/pid && exec sleep 600"
@@ -33,7 +37,7 @@ def alive(folder: Path) -> int | None:
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_cancelled_plan_leaves_no_process_and_no_desk(tmp_path: Path, killed: bool) -> None:
     """K1: beside running workers, and after kill -9 of all of them with their command living on."""
-    with project(tmp_path) as factory:
+    with project(tmp_path, settings=OPEN) as factory:
         (factory.root / "plans" / "parts.md").write_text(plan_text(1, check=sleeper(tmp_path)))
         run = factory.start("run", "--plain", log=tmp_path / "log")
         try:
@@ -58,7 +62,7 @@ def test_a_cancelled_plan_leaves_no_process_and_no_desk(tmp_path: Path, killed: 
 @pytest.mark.parametrize("plain", [False, True])
 def test_stop_ends_the_workers_and_the_next_run_goes_on(tmp_path: Path, plain: bool) -> None:
     """L5: lao run or plain consumers, in the middle of a command: they end, no crash is counted, no attempt is lost."""
-    with project(tmp_path) as factory:
+    with project(tmp_path, settings=OPEN) as factory:
         check = f"test -e part_1.txt && if test ! -e {tmp_path}/go; then {sleeper(tmp_path)}; fi"
         (factory.root / "plans" / "parts.md").write_text(plan_text(1, check=check))
         commands = [worker_command(queue) for queue in Queue]
@@ -107,7 +111,7 @@ def test_what_does_not_end_is_said(tmp_path: Path) -> None:
     from workflows.factory import Factory, active
     from workflows.stopping import stop
 
-    with project(tmp_path) as factory:
+    with project(tmp_path, settings=OPEN) as factory:
         run = factory.start("run", "--plain", log=tmp_path / "log")
         try:
             until(lambda: len(workers(factory)) == 2)

@@ -26,8 +26,8 @@ def test_the_page_says_what_was_measured() -> None:
 
 def test_a_larger_slice_takes_the_next_smaller_command() -> None:
     """Every experiment runs in every slice."""
-    assert KILLS.arguments("release")[-1] == "5000"
-    assert KILLS.arguments("ci")[-1] == "30"
+    assert KILLS.arguments("release")[-1] == "10000"
+    assert KILLS.arguments("ci")[-1] == "150"
     points = next(e for e in EXPERIMENTS if e.name == "crash-points")
     assert points.arguments("release") == points.arguments("ci")
 
@@ -46,6 +46,16 @@ def test_what_a_sweep_prints(code: int, said: str, found: tuple[int, list[str]])
     """A crash of the experiment itself is a violation, never a pass."""
     done = subprocess.CompletedProcess([], code, stdout=said, stderr="")
     assert lab._by_json(KILLS, done) == found
+
+
+def test_what_was_printed_is_read(tmp_path: Path) -> None:
+    """A run of hours need not be made again to be published; a file without figures is no pass."""
+    file = tmp_path / "log"
+    file.write_text('seed 3\n{"kills": 7, "seconds": 12.4, "violations": []}')
+    found = lab.read(KILLS, "nightly", file)
+    assert (found["injected"], found["violations"], found["seconds"], found["slice"]) == (7, [], 12, "nightly")
+    file.write_text("Traceback")
+    assert lab.read(KILLS, "nightly", file)["violations"]
 
 
 def test_what_pytest_reports(tmp_path: Path) -> None:

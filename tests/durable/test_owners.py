@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,26 @@ lock = FileLock(Path({str(path)!r}), "the project"); lock.acquire(); print("held
         child.kill()
     with FileLock(path):
         pass
+
+
+def test_a_lock_that_is_only_looked_at_refuses_nobody(tmp_path: Path) -> None:
+    """P6: two that start at once each look whether the other works; that look used to make a worker end."""
+    path = tmp_path / "gpu.lock"
+    looking = FileLock(path)
+    looking.acquire()
+    timer = threading.Timer(0.1, looking.release)
+    timer.start()
+    with FileLock(path):
+        timer.join()
+
+
+def test_a_refusal_names_a_holder_that_has_only_just_begun(tmp_path: Path) -> None:
+    """P6: between the lock and the pid in its file the second of two starts used to be told of "another process"."""
+    path = tmp_path / "gpu.lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        timer = threading.Timer(0.1, lambda: path.write_text("4711\nlao run\n"))
+        timer.start()
+        with pytest.raises(Refused, match="process 4711"):
+            FileLock(path).acquire()
+        timer.join()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lao.core.clock import FakeClock
-from lao.core.errors import ServerAway
+from lao.core.errors import ServerAway, Transient
 from lao.core.states import Role
 from lao.servers.adapters.llamacpp import LlamaCppServer
 from lao.servers.adapters.llamaswap import LlamaSwapServer
@@ -16,6 +16,8 @@ from lao.servers.adapters.ollama import OllamaServer
 from lao.servers.adapters.vllm import VllmServer
 from lao.servers.detect import connect, detect_kind, probe_for
 from lao.servers.gate.gate import MemoryGate
+from lao.servers.simulated.scenario import Fault, Match, Rule, Scenario
+from lao.servers.simulated.server import SimulatedServer
 
 from .stand_ins.llamacpp import LlamaCppStandIn
 from .stand_ins.llamaswap import LlamaSwapStandIn
@@ -87,3 +89,12 @@ def test_one_large_model_at_a_time(kind: type[StandIn]) -> None:
             assert outcome.instance is not None
             assert outcome.instance.instance_id == (f"{key}-lao-8192" if kind is OllamaStandIn else key)
         assert server.loads == 2
+
+
+def test_a_server_that_fails_is_not_taken_for_one_that_only_chats() -> None:
+    """Status 500 for the list of LM Studio used to end as kind "openai", without a memory gate until the next start."""
+    with SimulatedServer(Scenario(responses=(Rule(Match(path="/api/v1/models"), None, Fault("http"), 1),))) as server:
+        settings = make_settings(url=server.url)
+        with pytest.raises(Transient):
+            detect_kind(settings)
+        assert detect_kind(settings) == "simulated"

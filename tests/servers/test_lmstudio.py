@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from lao.core.clock import FakeClock
-from lao.core.errors import ConfigError, OutOfMemory, ServerAway, Terminal, Transient
+from lao.core.errors import ConfigError, NotAServer, OutOfMemory, ServerAway, Terminal, Transient
 from lao.servers.adapters.lmstudio import LMStudioServer, parse_models
 from lao.servers.adapters.pace import Pace
 from lao.servers.protocol import LoadedModel
@@ -133,7 +133,7 @@ def test_unknown_to_the_load_endpoint() -> None:
         (500, {"error": {"message": "Failed to load model. Error: Operation canceled."}}, ServerAway),
         (500, {"error": {"message": "ggml: out of memory"}}, OutOfMemory),
         (503, {"error": {"message": "Loading model"}}, ServerAway),
-        (500, "<html>oops</html>", ConfigError),
+        (500, "<html>oops</html>", NotAServer),
     ],
 )
 def test_what_a_refused_load_means(status: int, body: Any, kind: type[Exception]) -> None:

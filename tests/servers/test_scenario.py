@@ -11,7 +11,7 @@ import pytest
 from lao.core.errors import BadInput
 from lao.servers.simulated.answers import Script
 from lao.servers.simulated.request import SimRequest
-from lao.servers.simulated.scenario import CHAT_PATH, Fault, Scenario, load_scenario, parse_scenario
+from lao.servers.simulated.scenario import CHAT_PATH, Fault, Match, Rule, Scenario, load_scenario, parse_scenario
 
 
 def ask(*messages: str, **body: Any) -> SimRequest:
@@ -127,3 +127,15 @@ def test_other_paths() -> None:
     assert script.choose(ask(""))[1] is None
     assert script.fault("/x", {}) == Fault("html")
     assert script.fault("/y", {}) is None
+
+
+def test_interposed_rules_come_first_until_they_are_taken_away() -> None:
+    """A fault can be ordered while the server runs; what it struck is counted, and the scenario's own rules are not."""
+    script = Script(parse_scenario({"responses": [{"answer": {"text": "own"}}]}).responses)
+    script.interpose([Rule(fault=Fault("close"), times=1), Rule(Match(path="/other"), fault=Fault("hang"))])
+    first, second = script.choose(ask("a")), script.choose(ask("a"))
+    assert (first[1], second[1], second[0].text) == (Fault("close"), None, "own")
+    assert script.fault("/other", {}) == Fault("hang")
+    script.interpose([])
+    assert script.fault("/other", {}) is None
+    assert script.struck == {"close": 1, "hang": 1}

@@ -11,10 +11,12 @@ from huey.exceptions import CancelExecution, RetryTask
 
 from lao.core.clock import FakeClock
 from lao.core.errors import StateDamaged, Terminal
-from lao.core.states import Phase
+from lao.core.states import Phase, Role
+from lao.servers.gate.gate import GateOutcome
 from lao.state import backups, guard, runs
 from tests.workflows.conftest import Plant
 from tests.workflows.test_frame import PLAN, READY, coding
+from workflows import phases
 from workflows.frame import perform
 from workflows.guard import BACKUP_EVERY_S, NEVER_IDLE_S, Guard
 from workflows.services import keep_alive
@@ -153,3 +155,31 @@ def test_a_run_whose_end_cannot_be_written_yet_is_given_back_later(plant: Open, 
     run = runs.get(factory.store, run_id)
     assert run is not None
     assert run.state.value == ("failed" if isinstance(error, Terminal) else "ready")
+
+
+def test_a_reservation_is_given_back_also_when_that_cannot_be_written_yet(
+    plant: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No room while a model is loaded: a run that this living worker has reserved for ever is never woken again."""
+    opened = plant()
+    run_id, factory = coding(opened), opened.factory
+    holder = sqlite3.connect(factory.store.path, isolation_level=None)
+    factory.store.db.execute_sql("PRAGMA busy_timeout = 1")
+    load = factory.ensure_resident
+
+    def ensure_resident(role: Role) -> GateOutcome:
+        outcome = load(role)
+        holder.execute("BEGIN IMMEDIATE")
+        return outcome
+
+    class Freed(FakeClock):
+        def wait(self, seconds: float) -> None:
+            super().wait(seconds)
+            if holder.in_transaction and len(self.waits) > 2:
+                holder.execute("ROLLBACK")
+
+    monkeypatch.setattr(factory, "ensure_resident", ensure_resident)
+    factory.clock, factory.last_resident = Freed(), ""
+    phases._prepare(factory, Role.CODER, run_id)
+    holder.close()
+    assert runs.runnable(factory.store, lambda _owner: True, 0) == (run_id,)

@@ -141,6 +141,7 @@ def test_a_failing_command_goes_back_to_the_coder_with_its_real_output(plant: Op
     found = [e for e in ledger.validations_of(factory.factory.store, str(task["plan"])) if e["task"]]
     assert [(e["moment"], e["exit_code"]) for e in found] == [("before", 1), ("task", 0)]
     assert len([s for s in git(factory.root / "fix", "log", "--format=%s").splitlines() if "coder" in s]) == 1
+    assert git(factory.root / "fix", "for-each-ref", "refs/lao") == ""
 
 
 def test_a_task_that_never_passes_is_parked_and_the_plan_is_not_done(plant: Open) -> None:
@@ -156,6 +157,8 @@ def test_a_task_that_never_passes_is_parked_and_the_plan_is_not_done(plant: Open
     assert "not solved in" in str(failing[0]["reason"])
     assert factory.plans()[0]["state"] == "needs_human"
     assert git(factory.root / "never", "status", "--porcelain") == ""
+    kept = git(factory.root / "never", "for-each-ref", "--format=%(refname)", "refs/lao").split()
+    assert f"refs/lao/task-{failing[0]['id']}" in kept
 
 
 def test_a_rejection_is_a_new_attempt_and_the_cap_parks_the_task(plant: Open) -> None:

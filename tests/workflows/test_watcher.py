@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from lao.core.clock import FakeClock
 from lao.state import plans
 from tests.workflows.conftest import Plant
-from workflows.watcher import SETTLE_S, PlanFolder
+from workflows.watcher import AGAIN_S, SETTLE_S, PlanFolder
 
 Open = Callable[..., Plant]
 PLAN = "# Parts\n\n- task: part 1 | file: part_1.txt | content: x\n"
@@ -50,6 +53,25 @@ def test_a_file_that_is_still_written_waits(plant: Open) -> None:
     assert folder.take_settled() == []
     factory.factory.clock.wait(SETTLE_S + 0.05)
     assert len(folder.take_settled()) == 1
+
+
+def test_a_plan_that_cannot_be_taken_in_now_is_taken_in_later(plant: Open, caplog: pytest.LogCaptureFixture) -> None:
+    """K1: a full disk or a locked state is no fault of the plan's: it is neither forgotten nor reported as bad."""
+    factory = plant(clock=FakeClock())
+    folder, store = PlanFolder(factory.factory), factory.factory.store
+    (factory.root / "plans" / "a.md").write_text(PLAN)
+    (factory.root / "plans" / "b.md").write_text(PLAN + "\nMore.\n")
+    store.db.execute_sql("PRAGMA busy_timeout = 1")
+    holder = sqlite3.connect(store.path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    assert settle(factory, folder) == []
+    assert settle(factory, folder) == []
+    assert caplog.text.count("plan a.md waits") == 1
+    holder.execute("ROLLBACK")
+    holder.close()
+    factory.factory.clock.wait(AGAIN_S)
+    assert len(settle(factory, folder)) == 2
+    assert plans.rejections(store) == ()
 
 
 def test_files_that_are_no_plans_are_left_alone_or_reported_once(plant: Open) -> None:

@@ -124,22 +124,26 @@ def test_redo_after_later_commits(root: Path, repo: Repository) -> None:
     assert steps_in(root) == ["run/2", "run/1", "init"]
 
 
-@pytest.mark.parametrize("paths", [None, ("a",)])
-def test_the_index_agrees_after_a_crash_and_another_commit(
-    root: Path, repo: Repository, paths: tuple[str, ...] | None
-) -> None:
-    """T4: killed between the branch and the index, and another step commits first: the resumed one brings the index up
-    to date; what it had committed used to stay staged as deleted."""
-    (root / "a").write_text("1")
-    (root / "mine").write_text("1")
+@pytest.mark.parametrize("paths", [("a", "b", "gone"), None])
+def test_settled_after_later_commits(root: Path, repo: Repository, paths: tuple[str, ...] | None) -> None:
+    """Killed between branch and index, and another step went first: the index follows, what the user staged stays."""
+    for name in ("a", "b", "gone"):
+        (root / name).write_text("1")
+        if name != "b":
+            commit(repo, f"before {name}")
+    (root / "a").write_text("2")
+    (root / "gone").unlink()
     killed = effect(root, "run/1", paths=paths)
     intent = through_json(killed.prepare())
-    assert killed._move(intent, killed._write(intent))
-    (root / "b").write_text("1")
-    commit(repo, "run/2", paths=("b",))
-    git(root, "add", "mine")
-    assert effect(root, "run/1", paths=paths).probe(intent) is not None
-    assert git(root, "status", "--porcelain") == ("A  mine" if paths else "")
+    _without_index(killed, intent)
+    git(root, "add", "--", "a")
+    (root / "a").write_text("the user's")
+    git(root, "add", "--", "a")
+    (root / "other").write_text("1")
+    commit(repo, "run/2", paths=("other",))
+    assert effect(root, "run/1", paths=paths).probe(intent)
+    assert steps_in(root)[:2] == ["run/2", "run/1"]
+    assert git(root, "status", "--porcelain") == "M  a"
     assert not list((root / ".git").glob("lao-index-*"))
 
 
@@ -263,6 +267,17 @@ def test_stale_lock_of_a_killed_git(root: Path, repo: Repository) -> None:
     (root / "a").write_text("1")
     assert commit(repo, "s1", paths=("a",))
     assert not list((root / ".git").rglob("*[!o].lock"))
+
+
+def test_lock_that_is_left_after_the_branch_has_moved(root: Path, repo: Repository) -> None:
+    """git moves the branch before it lets go of HEAD: the resumed step, with nothing to move, removes that too."""
+    (root / "a").write_text("1")
+    step = effect(root, "run/1")
+    intent = through_json(step.prepare())
+    made = step.apply(intent)
+    (root / ".git" / "HEAD.lock").write_text("")
+    assert effect(root, "run/1").probe(intent) == made
+    git(root, "commit", "--allow-empty", "-q", "-m", "the user's next")
 
 
 def test_lock_of_a_live_git_is_respected(root: Path, repo: Repository) -> None:

@@ -15,6 +15,8 @@ from lao.workspace.git_calls import Git
 from lao.workspace.landing import Landing
 from tests.workspace.plan_repository import commit, git, repository, through_json
 
+TASK = 7
+
 
 def nothing() -> tuple[str, ...]:
     return ()
@@ -25,7 +27,7 @@ class Work:
 
     def __init__(self, repo: Repository, run: int) -> None:
         self.repo, self.run = repo, run
-        self.opened = repo.open_desk(run, nothing)
+        self.opened = repo.open_desk(run, TASK, nothing)
         self.root = repo.desk(run).root
 
     def write(self, **files: str) -> None:
@@ -52,6 +54,26 @@ def plan(repo: Repository, root: Path) -> Repository:
     (root / ".gitignore").write_text("made/\n.venv\n")
     commit(repo, "files")
     return repo
+
+
+def test_what_an_attempt_began_with_has_a_name(plan: Repository, root: Path) -> None:
+    """J3: also what nobody has committed; a user who prunes takes nothing from the attempt, index and branches stay."""
+    (root / "b").write_text("not committed\n")
+    git(root, "add", "a")
+    before = git(root, "status", "--porcelain"), git(root, "branch", "-a")
+    work = Work(plan, 1)
+    git(root, "gc", "--prune=now", "-q")
+    assert git(root, "show", f"refs/lao/task-{TASK}:b") == "not committed"
+    assert (git(root, "status", "--porcelain"), git(root, "branch", "-a")) == before
+    work.write(a="changed\n")
+    assert work.land() == ("a",)
+    assert plan.forget_checkpoints([TASK, 8]) == 1
+    for lock in ("packed-refs.lock", "refs/lao/task-7.lock"):
+        (root / ".git" / lock).parent.mkdir(exist_ok=True)
+        (root / ".git" / lock).write_text("")
+    assert plan.forget_checkpoints([TASK]) == 0
+    assert not [lock for lock in (root / ".git").rglob("*.lock") if lock.name != "lao.lock"]
+    assert git(root, "for-each-ref", "refs/lao") == ""
 
 
 def test_what_is_done_at_a_desk_is_not_seen_before_it_lands(plan: Repository, root: Path) -> None:
@@ -159,7 +181,7 @@ def test_what_the_user_changed_is_found_and_what_others_land_is_not(plan: Reposi
     later = repository(root, baseline_dirty=plan.dirty_paths())
     (root / "mine").write_text("since then\n")
     (root / "theirs").write_text("half landed\n")
-    opened = later.open_desk(1, lambda: ["theirs"])
+    opened = later.open_desk(1, TASK, lambda: ["theirs"])
     assert opened.found == ("mine",)
     desk = later.desk(1).root
     assert {(desk / name).read_text() for name in ("b", "mine", "theirs")} == {

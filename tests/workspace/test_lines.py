@@ -11,7 +11,7 @@ from lao.core.steps import DirectSteps
 from lao.workspace.git import Repository
 from lao.workspace.git_calls import Git
 from lao.workspace.lines import LineCommit
-from tests.workspace.plan_repository import DATE, git, steps_in, through_json
+from tests.workspace.plan_repository import DATE, commit, git, steps_in, through_json
 
 LOG = "LOG"
 
@@ -33,33 +33,37 @@ def test_each_line_is_one_commit(repo: Repository, root: Path) -> None:
     assert git(root, "show", "--format=", "--numstat", "HEAD").split() == ["1", "0", LOG]
 
 
+@pytest.mark.parametrize("other", ["line", "file"])
 @pytest.mark.parametrize("done", ["nothing", "commit", "branch"])
-def test_a_line_that_was_interrupted_while_another_came(repo: Repository, root: Path, done: str) -> None:
+def test_a_line_that_was_interrupted_while_another_came(repo: Repository, root: Path, done: str, other: str) -> None:
     """Killed before its commit, before the branch moved, or before the folder had the line."""
     killed = effect(root, "killed")
     intent = through_json(killed.prepare())
     if done != "nothing":
-        commit = killed._write(intent)
+        made = killed._write(intent)
         if done == "branch":
-            git(root, "update-ref", "HEAD", commit)
-    append(repo, "other")
+            git(root, "update-ref", "HEAD", made)
+    if other == "line":
+        append(repo, "other")
+    else:
+        (root / "file").write_text("1")
+        assert commit(repo, "other", paths=("file",))
     assert (killed.probe(intent) or killed.apply(intent))["commit"]
-    assert sorted((root / LOG).read_text().split()) == ["killed", "other"]
+    assert sorted((root / LOG).read_text().split()) == ["killed", *(["other"] if other == "line" else [])]
     assert (root / LOG).read_text() == git(root, "show", f"HEAD:{LOG}") + "\n"
     assert git(root, "status", "--porcelain") == ""
     assert sorted(steps_in(root)) == ["init", "killed", "other"]
 
 
-def test_a_line_whose_writer_was_killed_leaves_nothing(repo: Repository, root: Path) -> None:
-    """T1: killed between the new file and its name; its temporary used to stay in the plan's folder for good."""
-    killed = effect(root, "killed")
-    intent = through_json(killed.prepare())
-    git(root, "update-ref", "HEAD", killed._write(intent))
-    with subprocess.Popen(["true"]) as dead:
-        dead.wait()
-    (root / f".lao-{dead.pid}-0123456789ab.tmp").write_text("half")
-    with repo.exclusive():
-        assert killed.probe(intent) is not None
+def test_killed_while_the_folder_gets_its_line(repo: Repository, root: Path) -> None:
+    """The half-written file beside it goes when the step is resumed."""
+    step = effect(root, "killed")
+    intent = through_json(step.prepare())
+    git(root, "update-ref", "HEAD", step._write(intent))
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (root / f".lao-{dead.pid}-ab75a486e740.tmp").write_text("kil")
+    assert step.probe(intent)
     assert git(root, "status", "--porcelain") == ""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
-from lao.core.errors import ConfigError, LaoError, ServerAway, Terminal, Transient
+from lao.core.errors import LaoError, NotAServer, ServerAway, Terminal, Transient
 from lao.core.words import Json
 from lao.servers.adapters.pace import Pace, too_small
 from lao.servers.protocol import LoadedModel, ModelInfo, kind_by_name, unknown_model
@@ -52,7 +52,7 @@ class LlamaCppServer:
         """All models of the router, or the single one. A size is known once a model has run.
 
         Raises:
-            ConfigError: the address answers, but not as llama-server does.
+            NotAServer: the address answers, but not as llama-server does.
         """
         rows = self._rows()
         if not self._router:
@@ -109,7 +109,7 @@ class LlamaCppServer:
         if reply.error and not reply.missing_endpoint:
             raise failure(reply, f"list the models of {self._rest.url}")
         if not isinstance(rows, list) or not all(isinstance(r, dict) and isinstance(r.get("id"), str) for r in rows):
-            raise ConfigError(
+            raise NotAServer(
                 f"{self._rest.url} is not a llama-server: /models gives no list of models",
                 "check lm_studio_base_url and server.kind in factory.yaml",
             )

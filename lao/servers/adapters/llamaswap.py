@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from lao.core.errors import ConfigError, LaoError, ServerAway, Transient
+from lao.core.errors import LaoError, NotAServer, ServerAway, Transient
 from lao.core.words import Json
 from lao.servers.adapters.llamacpp import slots_of
 from lao.servers.adapters.openai_compat import parse_openai_models
@@ -42,7 +42,7 @@ class LlamaSwapServer:
         """All models of its configuration; sizes are not told.
 
         Raises:
-            ConfigError: the address answers, but not as llama-swap does.
+            NotAServer: the address answers, but not as llama-swap does.
         """
         reply = self._rest.get("/v1/models")
         infos = parse_openai_models(reply.body)
@@ -119,7 +119,7 @@ class LlamaSwapServer:
     def _no_list(self, reply: Reply, path: str) -> LaoError:
         if reply.error and not reply.missing_endpoint:
             return failure(reply, f"list the models of {self._rest.url}")
-        return ConfigError(
+        return NotAServer(
             f"{self._rest.url} is not llama-swap: {path} gives no list of models",
             "check lm_studio_base_url and server.kind in factory.yaml",
         )

@@ -7,7 +7,7 @@ request, and LM Studio itself removes the one before it.
 
 from __future__ import annotations
 
-from lao.core.errors import ConfigError, Terminal, Transient
+from lao.core.errors import NotAServer, Terminal, Transient
 from lao.core.words import Json
 from lao.servers.adapters.pace import Pace, in_place, too_small
 from lao.servers.protocol import LoadedModel, ModelInfo, ModelKind, find_model
@@ -41,14 +41,14 @@ class LMStudioServer:
         """All downloaded models.
 
         Raises:
-            ConfigError: the address answers, but not as LM Studio does.
+            NotAServer: the address answers, but not as LM Studio does.
         """
         infos = parse_models(self._listed(_MODELS))
         old = infos is None
         if infos is None:
             infos = parse_old_models(self._listed(_OLD_MODELS))
         if infos is None:
-            raise ConfigError(
+            raise NotAServer(
                 f"{self._rest.url} is not an LM Studio server: {_MODELS} gives no list of models",
                 "check lm_studio_base_url and server.kind in factory.yaml",
             )

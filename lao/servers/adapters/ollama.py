@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from lao.core.errors import ConfigError, Terminal, Transient
+from lao.core.errors import NotAServer, Terminal, Transient
 from lao.core.words import Json
 from lao.servers.adapters.pace import UNLOAD_TIMEOUT_S, Pace, in_place, too_small
 from lao.servers.protocol import LoadedModel, ModelInfo, ModelKind, find_model, kind_by_name
@@ -43,7 +43,7 @@ class OllamaServer:
         """All models but the derived ones, whose instances are shown as instances of what they are derived from.
 
         Raises:
-            ConfigError: the address answers, but not as Ollama does.
+            NotAServer: the address answers, but not as Ollama does.
         """
         tags = self._list("/api/tags")
         names = {str(row["name"]) for row in tags}
@@ -104,7 +104,7 @@ class OllamaServer:
             raise failure(reply, f"list the models of {self._rest.url}")
         rows = reply.body.get("models")
         if not isinstance(rows, list) or not all(isinstance(r, dict) and isinstance(r.get("name"), str) for r in rows):
-            raise ConfigError(
+            raise NotAServer(
                 f"{self._rest.url} is not an Ollama server: {path} gives no list of models",
                 "check lm_studio_base_url and server.kind in factory.yaml",
             )

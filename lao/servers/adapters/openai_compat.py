@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lao.core.errors import ConfigError
+from lao.core.errors import NotAServer
 from lao.core.words import Json
 from lao.servers.protocol import LoadedModel, ModelInfo, kind_by_name
 from lao.servers.rest import Rest, failure, positive
@@ -30,7 +30,7 @@ class OpenAICompatServer:
             return infos
         if reply.error and not reply.missing_endpoint:
             raise failure(reply, f"list the models of {self._rest.url}")
-        raise ConfigError(
+        raise NotAServer(
             f"{self._rest.url} is not an OpenAI-compatible server: /v1/models gives no list of models",
             "check lm_studio_base_url in factory.yaml",
         )

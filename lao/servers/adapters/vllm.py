@@ -6,7 +6,7 @@ only, and answer before they are done.
 
 from __future__ import annotations
 
-from lao.core.errors import ConfigError, Transient
+from lao.core.errors import NotAServer, Transient
 from lao.core.words import Json
 from lao.servers.adapters.openai_compat import parse_openai_models
 from lao.servers.adapters.pace import Pace, too_small
@@ -42,7 +42,7 @@ class VllmServer:
         if infos is None:
             if reply.error and not reply.missing_endpoint:
                 raise failure(reply, f"list the models of {self._rest.url}")
-            raise ConfigError(
+            raise NotAServer(
                 f"{self._rest.url} is not a vLLM server: /v1/models gives no list of models",
                 "check lm_studio_base_url and server.kind in factory.yaml",
             )

@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterable
 
 from lao.servers.simulated import scripted_roles
 from lao.servers.simulated.request import SimRequest
 from lao.servers.simulated.scenario import Answer, Fault, Match, Rule
 
 
+class _Use:
+    """A rule with how often it matched and how often it was used."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.matched = self.used = 0
+
+
 class Script:
     """Counts the rules' matches and uses; thread-safe."""
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
-        self._rules = rules
         self._lock = threading.Lock()
-        self._matched: Counter[int] = Counter()
-        self._used: Counter[int] = Counter()
+        self._rules = [_Use(rule) for rule in rules]
+        self._interposed: list[_Use] = []
+        self._struck: Counter[str] = Counter()
+
+    def interpose(self, rules: Iterable[Rule]) -> None:
+        """Let these rules come before the scenario's from the next request on; () takes them away again."""
+        with self._lock:
+            self._interposed = [_Use(rule) for rule in rules]
+
+    @property
+    def struck(self) -> dict[str, int]:
+        """How often which kind of fault struck through an interposed rule."""
+        with self._lock:
+            return dict(self._struck)
 
     def choose(self, request: SimRequest) -> tuple[Answer, Fault | None]:
         """The answer, and the fault that acts on it."""
@@ -32,15 +52,18 @@ class Script:
 
     def _first(self, request: SimRequest) -> Rule | None:
         with self._lock:
-            for index, rule in enumerate(self._rules):
-                if rule.times is not None and self._used[index] >= rule.times:
+            for use in (*self._interposed, *self._rules):
+                rule = use.rule
+                if rule.times is not None and use.used >= rule.times:
                     continue
                 if not matches(rule.match, request):
                     continue
-                self._matched[index] += 1
-                if rule.match.nth is not None and self._matched[index] != rule.match.nth:
+                use.matched += 1
+                if rule.match.nth is not None and use.matched != rule.match.nth:
                     continue
-                self._used[index] += 1
+                use.used += 1
+                if use in self._interposed and rule.fault is not None:
+                    self._struck[rule.fault.kind] += 1
                 return rule
         return None
 

@@ -15,7 +15,7 @@ from lao.core.words import Json
 from lao.servers.simulated.answers import Script
 from lao.servers.simulated.faults import Faults
 from lao.servers.simulated.handler import Handler
-from lao.servers.simulated.scenario import FaultRate, Scenario
+from lao.servers.simulated.scenario import FaultRate, Rule, Scenario
 from lao.servers.simulated.slot import Slots
 from lao.servers.simulated.vram import Vram
 
@@ -32,13 +32,20 @@ class _Listener(ThreadingMixIn, TCPServer):
     block_on_close = True
 
     def __init__(
-        self, address: tuple[str, int], scenario: Scenario, vram: Vram, slots: Slots, faults: Faults, clock: Clock
+        self,
+        address: tuple[str, int],
+        scenario: Scenario,
+        vram: Vram,
+        slots: Slots,
+        faults: Faults,
+        script: Script,
+        clock: Clock,
     ) -> None:
         self.scenario = scenario
         self.vram = vram
         self.faults = faults
         self.slots = slots
-        self.script = Script(scenario.responses)
+        self.script = script
         self.clock = clock
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
@@ -78,6 +85,7 @@ class SimulatedServer:
         self._vram = Vram(self._scenario, self._clock)
         self._slots = Slots(self._scenario.parallel, self._clock)
         self._faults = Faults(self._scenario.faults, self._scenario.fault_seed, self._scenario.small_context)
+        self._script = Script(self._scenario.responses)
         self._listener: _Listener | None = None
         self._thread: threading.Thread | None = None
 
@@ -98,8 +106,12 @@ class SimulatedServer:
 
     @property
     def struck(self) -> dict[str, int]:
-        """How often each class of faults struck."""
-        return self._faults.struck
+        """How often each class of faults struck, and each kind of fault of the rules that were interposed."""
+        return {**self._faults.struck, **self._script.struck}
+
+    def interpose(self, *rules: Rule) -> None:
+        """Let these rules come before the scenario's from the next request on; none takes them away again."""
+        self._script.interpose(rules)
 
     def set_faults(self, rates: Sequence[FaultRate], seed: int = 0) -> None:
         """Other classes of faults from the next request on.
@@ -116,6 +128,13 @@ class SimulatedServer:
             Refusal: unknown model, or not enough memory.
         """
         self._vram.load(key, context_length)
+
+    def unload_by_hand(self) -> list[str]:
+        """Another client unloads all that is loaded; returns the instances."""
+        loaded = [str(name) for name in self.stats["resident"]]
+        for name in loaded:
+            self._vram.lose(name)
+        return loaded
 
     def restart(self) -> None:
         """The server's process is replaced: nothing is loaded any more. The port stays open."""
@@ -137,7 +156,13 @@ class SimulatedServer:
         """
         try:
             self._listener = _Listener(
-                ("127.0.0.1", self._port), self._scenario, self._vram, self._slots, self._faults, self._clock
+                ("127.0.0.1", self._port),
+                self._scenario,
+                self._vram,
+                self._slots,
+                self._faults,
+                self._script,
+                self._clock,
             )
         except OSError as error:
             raise BadInput(
