@@ -69,7 +69,7 @@ def _is_news(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     reading = "reading from queue" in record.msg or "deserialize" in record.msg
     if error is not None and (reading or isinstance(error, (sqlite3.Error, OSError, MemoryError, LaoError))):
-        record.msg, record.args = f"{record.getMessage()} {error!r}".replace("%", "%%"), ()
+        record.msg, record.args = f"{record.getMessage()} {error!r}", ()
         record.exc_info = record.exc_text = None
     return "raised CancelExecution" not in record.msg
 

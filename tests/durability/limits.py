@@ -32,12 +32,8 @@ AFTER_S = 90.0
 """From the end of a squeeze to the next call or the plan's end: pauses have grown to some seconds by then."""
 
 OPEN = "SELECT 1 FROM lao_plan WHERE state NOT IN ('completed', 'failed', 'needs_human')"
-LIMITS = {
-    "files": resource.RLIMIT_NOFILE,
-    "memory": resource.RLIMIT_AS,
-    "file size": resource.RLIMIT_FSIZE,
-    "processes": resource.RLIMIT_NPROC,
-}
+LIMITS = {"files": "nofile", "memory": "as", "file size": "fsize", "processes": "nproc"}
+"""What ``prlimit`` calls them."""
 
 
 def as_nobody() -> list[str]:
@@ -55,6 +51,14 @@ def used(pid: int, kind: str) -> int:
     if kind == "memory":
         return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
     return 4096 if kind == "file size" else 1
+
+
+def limit(pid: int, kind: str, soft: str = "") -> str:
+    """The soft limit of a process, or set it; "" when the process is gone."""
+    name = f"--{LIMITS[kind]}" + (f"={soft}:" if soft else "")
+    shown = [] if soft else ["--raw", "--noheadings", "--output", "SOFT"]
+    command = [*as_nobody(), "prlimit", "--pid", str(pid), name, *shown]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def refused(log: Path) -> int:
@@ -102,13 +106,12 @@ class Squeezes:
             self.wait_for("SELECT 1 FROM lao_run WHERE state = 'running'", True, 60)
         said, before = refused(self.log), {}
         for pid in self.workers():
-            with suppress(ProcessLookupError, FileNotFoundError):
-                hard = resource.prlimit(pid, LIMITS[kind])[1]
-                before[pid] = resource.prlimit(pid, LIMITS[kind], (used(pid, kind), hard))
+            before[pid] = limit(pid, kind)
+            if before[pid]:
+                limit(pid, kind, str(used(pid, kind)))
         self.clock.wait(SQUEEZED_S)
-        for pid, both in before.items():
-            with suppress(ProcessLookupError):
-                resource.prlimit(pid, LIMITS[kind], both)
+        for pid, soft in before.items():
+            limit(pid, kind, soft)
         self.told[kind] += refused(self.log) > said
         asked = len(self.factory.server.log)
         end = self.clock.monotonic() + AFTER_S

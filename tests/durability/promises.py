@@ -19,9 +19,9 @@ PROMISES: Final = MappingProxyType(
         "P8": "No process of a dead worker goes on working.",
         "P9": "A phase that crashes its worker again and again is set aside, alone, and stalls nothing.",
         "P10": "LAO never runs on a state file that is damaged or of another version: it recovers or says what to do.",
-        "P11": "What a kill left under a released version is worked on to its end by every later one; no step of another "
-        "version is taken for one of this.",
-        "P12": "Setting the clock lengthens no pause beyond its longest, takes no run from a live worker and loses none.",
+        "P11": "What a kill left under a released version is worked on to its end by every later one; no step of "
+        "another version is taken for one of this.",
+        "P12": "Setting the clock lengthens no pause beyond its longest, takes no run from its worker and loses none.",
     }
 )
 

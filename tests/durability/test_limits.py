@@ -16,6 +16,7 @@ from huey.exceptions import CancelExecution, RetryTask
 from lao.core.errors import OutOfResources, Terminal
 from lao.core.states import Phase
 from lao.durable import limits
+from lao.durable.holding import Heartbeat
 from lao.state import runs
 from lao.state.store import Store, explain
 from lao.state.tables import RunRow
@@ -77,9 +78,13 @@ def test_a_refused_heartbeat_gives_the_run_back(plant: Open, monkeypatch: pytest
 
     factory = plant()
     run_id = coding(factory)
+    factory.factory.heartbeat = Heartbeat(factory.factory.store)
+    start = threading.Thread.start
 
-    def refuse(_thread: threading.Thread) -> NoReturn:
-        raise RuntimeError("can't start new thread")
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "lao-heartbeat":
+            raise RuntimeError("can't start new thread")
+        start(thread)
 
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
@@ -90,9 +95,7 @@ def test_a_refused_heartbeat_gives_the_run_back(plant: Open, monkeypatch: pytest
     assert run.state.value == "ready"
 
 
-def test_a_git_that_the_system_ended_says_nothing_about_the_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_git_that_the_system_ended_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """P7: the OOM killer used to fail the task."""
     fake = tmp_path / "bin" / "git"
     fake.parent.mkdir()
@@ -128,7 +131,7 @@ def test_what_is_no_refusal_is_told_as_it_is() -> None:
 
 
 def test_no_traceback_for_what_is_not_the_programs_fault() -> None:
-    """T15: Huey prints one for every trouble with its file; the person sees one line, and a defect's trace in full."""
+    """T15: Huey prints one for every trouble with its file; a person sees one line, and a defect in full."""
 
     def shown(error: BaseException, text: str) -> str:
         record = logging.LogRecord("huey", logging.ERROR, "", 0, text, (), None)
