@@ -16,13 +16,14 @@ from lao.core.errors import (
     DiskFull,
     Interrupted,
     NeedsHuman,
+    OutOfResources,
     ServerAway,
     StateDamaged,
     Terminal,
     Transient,
 )
 from lao.core.states import PHASE_ROLE, Phase, RunState
-from lao.durable import space
+from lao.durable import limits, space
 from lao.durable.backoff import bounded, delay_s
 from lao.durable.faults import crash_point
 from lao.durable.journal import Journal
@@ -47,6 +48,9 @@ Body = Callable[[Work], Outcome]
 
 FILLS_LIMIT = 5
 """How often a phase may begin with room, and end for want of it while nobody else keeps the disk full."""
+
+REFUSALS_LIMIT = 30
+"""How often a phase is refused memory, processes or files, which takes half an hour, before a person is asked."""
 
 ERROR_LIMIT = 3
 """Unexpected errors of one run before it is set aside for a person."""
@@ -73,11 +77,11 @@ def perform(phase: Phase, run_id: int, body: Body, prepared: Prepared | None) ->
 
 
 def _perform(factory: Factory, phase: Phase, run_id: int, body: Body, prepared: Prepared | None) -> None:
-    run = runs.get(factory.store, run_id)
-    if run is not None and run.phase is not phase:
-        log.warning("a message wants %s of run %s, which is for %s; dropped", phase.value, run_id, run.phase.value)
-        raise CancelExecution(retry=False)
     try:
+        run = runs.get(factory.store, run_id)
+        if run is not None and run.phase is not phase:
+            log.warning("a message wants %s of run %s, which is for %s; dropped", phase.value, run_id, run.phase.value)
+            raise CancelExecution(retry=False)
         _defer_if_not_ready(factory, phase, run_id, prepared)
         claim = runs.claim(factory.store, run_id, factory.owner.to_text(), __version__, desks=factory.desks)
     except Transient as error:
@@ -92,8 +96,18 @@ def _perform(factory: Factory, phase: Phase, run_id: int, body: Body, prepared: 
     except LostClaim as error:
         _lost(factory, claim, error)
         raise CancelExecution(retry=False) from error
+    except (Transient, OSError, MemoryError, RuntimeError) as error:  # beside the body: the heartbeat, the meter
+        _let_go(factory, claim, error)
     finally:
         factory.slots.end()
+
+
+def _let_go(factory: Factory, claim: Claim, error: Exception) -> NoReturn:
+    """Put the run off if it is still ours: one that stayed with this living worker would wait for ever."""
+    short = error if isinstance(error, Transient) else limits.told(error)
+    if short is None or not recorded(factory, lambda: runs.is_held(factory.store, claim)):
+        raise error
+    _put_off(factory, claim, short)
 
 
 def _defer_if_not_ready(factory: Factory, phase: Phase, run_id: int, prepared: Prepared | None) -> None:
@@ -143,6 +157,8 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
     except (AttemptFailed, Terminal, NeedsHuman, BadInput) as error:
         _fail(factory, claim, error)
     except Exception as error:  # the border: an unexpected error releases the run and lets Huey's retries try again
+        if (short := limits.told(error)) is not None:
+            _put_off(factory, claim, short)
         if not factory.is_damaged(error):
             _finished(factory, _unexpected(factory, claim, error))
         raise
@@ -212,27 +228,30 @@ def _fail(factory: Factory, claim: Claim, error: AttemptFailed | Terminal | Need
     raise CancelExecution(retry=False) from error
 
 
-def _put_off(factory: Factory, claim: Claim, error: Transient | OSError) -> None:
+def _put_off(factory: Factory, claim: Claim, error: Transient | OSError) -> NoReturn:
     """Back to the queue after a pause; no attempt is used."""
+    error = limits.told(error) or error
     if isinstance(error, OSError):
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             _finished(factory, _unexpected(factory, claim, error))
             raise error
         error = DiskFull(f"disk full: no space left: {error}", "free some space; LAO goes on by itself")
     reason = error.message
-    waits = runs.waits_of(factory.store, claim.run.id)
+    waits = recorded(factory, lambda: runs.waits_of(factory.store, claim.run.id))
     if isinstance(error, DiskFull) and waits >= FILLS_LIMIT and _has_room(factory, claim):
         _fail(factory, claim, AttemptFailed(f"it fills the disk: {error.message}", kind="disk_filled"))
+    if isinstance(error, OutOfResources) and waits >= REFUSALS_LIMIT:
+        _fail(factory, claim, NeedsHuman(error.message, "raise the limit, then 'lao retry-failed'"))
     delay = bounded(error.delay_s or delay_s(BACKOFF_BASE_S, waits, str(claim.run.id)))
     recorded(factory, lambda: runs.release(factory.store, claim, not_before=factory.clock.now() + delay, reason=reason))
-    level = logging.WARNING if isinstance(error, (ServerAway, DiskFull)) else logging.INFO
+    level = logging.WARNING if isinstance(error, (ServerAway, DiskFull, OutOfResources)) else logging.INFO
     _report(factory, claim, f"waits {delay:.1f} s: {error.message}", level)
     raise RetryTask(delay=delay) from error
 
 
 def _unexpected(factory: Factory, claim: Claim, error: BaseException) -> list[int]:
     """Release for another try; after ERROR_LIMIT of them set the run aside."""
-    if runs.errors_of(factory.store, claim.run.id) + 1 < ERROR_LIMIT:
+    if recorded(factory, lambda: runs.errors_of(factory.store, claim.run.id)) + 1 < ERROR_LIMIT:
         text = f"unexpected {error!r}"
         recorded(factory, lambda: runs.release(factory.store, claim, reason=text, error=True))
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from huey.consumer import Consumer
 
 from lao.core.errors import BadInput, LaoError
 from lao.core.states import Queue
+from lao.durable import limits
 from lao.durable.owners import FileLock
 from lao.state import runs
 from lao.workspace.desks import clean_desks
@@ -64,7 +66,13 @@ def log_to_stderr() -> None:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Drops Huey's warning for every chain that LAO ends on purpose; the phase has logged why."""
+    """Drops Huey's warning for every chain that LAO ends on purpose, of which the phase has logged why, and its
+    traceback where the file, the system or the message is to blame and not the program."""
+    error = record.exc_info[1] if record.exc_info else None
+    reading = "reading from queue" in record.msg or "deserialize" in record.msg
+    if error is not None and (reading or isinstance(error, (sqlite3.Error, OSError, MemoryError, LaoError))):
+        record.msg, record.args = f"{record.getMessage()} {error!r}", ()
+        record.exc_info = record.exc_text = None
     return "raised CancelExecution" not in record.msg
 
 
@@ -88,6 +96,20 @@ class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
         self._queue_lock = lock  # held until the process ends
 
     def run(self) -> None:
+        """Work until stopped.
+
+        Exits with one message when the system refuses what a worker needs, such as its threads.
+        """
+        try:
+            self._run()
+        except (OSError, MemoryError, RuntimeError) as error:
+            short = limits.told(error)
+            if short is None:
+                raise
+            sys.stderr.write(f"lao: {short}\n")
+            raise SystemExit(short.exit_code) from None
+
+    def _run(self) -> None:
         factory = active.get()
         queue: Queue = self.huey.queue
         state = factory.settings.paths.state_dir
@@ -131,7 +153,11 @@ def keep_alive(service: Callable[[Factory], None], factory: Factory, pause_s: fl
         except Exception as error:  # the border of a service thread
             if factory.is_damaged(error):
                 return
-            log.exception("%s failed; it begins again in %s s", service.__name__, pause_s)
+            short = limits.told(error)
+            if short is not None:
+                log.warning("%s: %s", service.__name__, short.message)
+            else:
+                log.exception("%s failed; it begins again in %s s", service.__name__, pause_s)
             factory.stop.wait(pause_s)
 
 

@@ -16,6 +16,7 @@ from lao.cli.commands import COMMANDS, Entry, LazyGroup
 from lao.cli.context import Session, emit_json, say
 from lao.cli.global_options import GLOBAL_OPTIONS
 from lao.core.errors import DiskFull, LaoError
+from lao.durable import limits
 
 FAILED = 1
 INTERRUPTED = 130
@@ -96,6 +97,8 @@ def _as_lao_error(error: Exception) -> LaoError:
         return DiskFull(
             f"no space left on the disk{place}", "Free some space and run the command again; nothing is lost."
         )
+    if (short := limits.told(error)) is not None:
+        return short
     return LaoError(f"internal error: {type(error).__name__}: {error}", "run again with LAO_DEBUG=1 for the traceback")
 
 

@@ -86,6 +86,10 @@ class DiskFull(Transient):
     """No space left for state, queue or workspace."""
 
 
+class OutOfResources(Transient):
+    """The system refuses memory, processes, open files or a larger file."""
+
+
 class AttemptFailed(LaoError):
     """The model's work was no good. Uses one attempt.
 

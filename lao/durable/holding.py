@@ -39,10 +39,11 @@ class Heartbeat:
     @contextmanager
     def holding(self, claim: Claim) -> Iterator[None]:
         with self._lock:
-            self._claims[claim.run.id] = claim
             if self._thread is None:
-                self._thread = threading.Thread(target=self._beat, name="lao-heartbeat", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._beat, name="lao-heartbeat", daemon=True)
+                thread.start()  # where the system refuses it, the next claim tries again
+                self._thread = thread
+            self._claims[claim.run.id] = claim
         try:
             yield
         finally:

@@ -268,6 +268,15 @@ def check_held(store: Store, held: Claim) -> None:
         _ours(held)
 
 
+def is_held(store: Store, held: Claim) -> bool:
+    """Whether the run is still ours."""
+    try:
+        check_held(store, held)
+    except LostClaim:
+        return False
+    return True
+
+
 def note_progress(held: Claim) -> None:
     """Inside a write transaction: a step was finished, so earlier crashes of this run were not its fault."""
     RunRow.update(strikes=0).where(RunRow.id == held.run.id, RunRow.strikes > 0).execute()

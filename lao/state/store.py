@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 import peewee as pw
 
 from lao.core.clock import Clock, SystemClock
-from lao.core.errors import BadInput, DiskFull, LaoError, Transient
+from lao.core.errors import BadInput, DiskFull, LaoError, OutOfResources, Transient
 from lao.core.folders import make_folders, sync_folder
 from lao.state import backups, guard
 from lao.state.migrations import migrate
@@ -65,7 +66,7 @@ class Store:
                 with self.db.atomic("IMMEDIATE"):
                     yield
                 self.wrote = True
-        except ERRORS as error:
+        except (*ERRORS, MemoryError) as error:
             raise explain(error, self.path) from error
 
     @contextmanager
@@ -73,7 +74,7 @@ class Store:
         """Translates SQLite's errors for a block of reads."""
         try:
             yield
-        except ERRORS as error:
+        except (*ERRORS, MemoryError) as error:
             raise explain(error, self.path) from error
 
     def mark(self) -> None:
@@ -205,6 +206,11 @@ def explain(error: BaseException, path: Path) -> LaoError:
             f"disk full: no space left to write {str(path)!r}, at least {NEEDED_MB} MB needed",
             "free some space; LAO goes on by itself",
         )
+    if isinstance(error, MemoryError) or "I/O error" in text or ("unable to open" in text and _is_reachable(path)):
+        return OutOfResources(
+            f"the system does not let LAO use the state file {str(path)!r} ({text or 'out of memory'})",
+            "look at the limits (ulimit -a) and the disk (dmesg); LAO goes on by itself",
+        )
     if "locked" in text or "busy" in text:
         return Transient(f"state file {str(path)!r} {LOCKED}", "see 'lao status' for the workers")
     damaged = guard.damage(error, path)
@@ -215,3 +221,8 @@ def explain(error: BaseException, path: Path) -> LaoError:
             f"cannot write the state file {str(path)!r} ({text})", "check the permissions of its folder, or use --db"
         )
     return LaoError(f"the state file {str(path)!r} reported: {text}", "run 'lao status'; if it stays, report it")
+
+
+def _is_reachable(path: Path) -> bool:
+    """Whether the file is there and may be written: then it is not its place that keeps it from being opened."""
+    return path.exists() and os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from lao.core.errors import BadInput, DiskFull, LaoError, Terminal, Transient
-from lao.durable import space
+from lao.durable import limits, space
 from lao.durable.processes import child_environment
 
 # Each -c is there so that no setting of the user can prompt, run code, start a daemon or skip an fsync.
@@ -116,10 +116,10 @@ class Git:
         what = f"git {args[0]} failed in {str(self.root)!r}: {said}"
         if any(words in said for words in _NO_SPACE) or space.is_full(self.root):
             return DiskFull(what, "free some space; LAO goes on by itself")
-        if done.returncode < 0:
-            return Transient(f"{what} (killed by signal {-done.returncode})", "it is run again")
         if "Input/output error" in said:
             return LaoError(what, "look after the disk; the phase is tried again")
+        if short := limits.said(f"git {args[0]} in {str(self.root)!r}", done.returncode, said):
+            return short
         if _is_locked(done.stderr):
             return Transient(what, "another git command is running there")
         if "Permission denied" in said or "insufficient permission" in said or "Read-only file system" in said:

@@ -19,6 +19,9 @@ PROMISES: Final = MappingProxyType(
         "P8": "No process of a dead worker goes on working.",
         "P9": "A phase that crashes its worker again and again is set aside, alone, and stalls nothing.",
         "P10": "LAO never runs on a state file that is damaged or of another version: it recovers or says what to do.",
+        "P11": "What a kill left under a released version is worked on to its end by every later one; no step of "
+        "another version is taken for one of this.",
+        "P12": "Setting the clock lengthens no pause beyond its longest, takes no run from its worker and loses none.",
     }
 )
 
@@ -178,6 +181,57 @@ EXPERIMENTS: Final = (
         "state files with flipped bytes, cut or missing write-ahead logs, of other versions and programs",
         ("P10",),
         {"ci": ("pytest", "-q", "tests/durability/test_damage.py", "tests/state/test_guard.py")},
+    ),
+    Experiment(
+        "damage-many",
+        "seventeen kinds of damage at random places of a state that a kill left; each refused, or recovered whole",
+        ("P1", "P10"),
+        {
+            name: ("tests.durability.damages", "--count", str(count))
+            for name, count in (("ci", 34), ("nightly", 200), ("release", 2000))
+        },
+        "damages",
+    ),
+    Experiment(
+        "messages",
+        "messages that are torn, altered, renamed or of another version; a queue's file full of garbage",
+        ("P1", "P2"),
+        {"ci": ("pytest", "-q", "tests/durability/test_messages.py")},
+    ),
+    Experiment(
+        "resumed",
+        "kill -9 in the middle of a phase: its calls are counted at the server, and the seconds to the next one",
+        ("P3",),
+        {"ci": ("pytest", "-q", "tests/durability/test_resumed.py")},
+    ),
+    Experiment(
+        "clock",
+        "jumps of the clock by seconds to ten years while phases wait, work and sleep, by a clock that tests turn",
+        ("P6", "P12"),
+        {"ci": ("pytest", "-q", "tests/durability/test_clock.py")},
+    ),
+    Experiment(
+        "clock-processes",
+        "the same by the wall clock of real workers whose model server is away, every third between kill and start",
+        ("P1", "P2", "P12"),
+        {name: ("tests.durability.clock_jumps", "--jumps", str(jumps)) for name, jumps in (("ci", 3), ("nightly", 24))},
+        "jumps",
+    ),
+    Experiment(
+        "limits",
+        "the system refuses the workers memory, open files, processes or larger files for three seconds at a time",
+        ("P1", "P2", "P7"),
+        {
+            name: ("tests.durability.limits", "--squeezes", str(squeezes))
+            for name, squeezes in (("ci", 4), ("nightly", 40))
+        },
+        "squeezes",
+    ),
+    Experiment(
+        "histories",
+        "projects that a kill left under each released version, also as those of an older and a newer one",
+        ("P1", "P2", "P4", "P11"),
+        {"ci": ("pytest", "-q", "tests/durability/test_histories.py", "tests/workflows/test_takeover.py")},
     ),
     Experiment(
         "disk-full",

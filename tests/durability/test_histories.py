@@ -33,7 +33,7 @@ def go_on(factory: Project, archive: Path, version: str | None = None) -> list[s
     """Lay the history out, work on it to the end; what is violated then."""
     again = lay_out(archive, factory.root, version=version)
     tasks = history_of(archive).tasks
-    done = factory.lao("run", "--single-run", "--plain")
+    done = factory.lao("run", "--single-run", "--plain", timeout=600)
     if done.returncode:
         return [f"exit code {done.returncode}: {done.stdout}{done.stderr}"]
     if "Traceback" in done.stdout + done.stderr:
