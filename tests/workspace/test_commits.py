@@ -349,7 +349,7 @@ def test_a_git_that_is_killed_is_run_again(root: Path, repo: Repository, tmp_pat
     (tmp_path / "git").write_text("#!/bin/sh\nkill -9 $$\n")
     (tmp_path / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(Transient, match=r"(?s)git diff .*killed by signal 9"):
+    with pytest.raises(Transient, match=r"(?s)git diff .*ended by signal 9"):
         repo.diff("HEAD", "HEAD")
 
 
