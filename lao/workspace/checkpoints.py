@@ -51,6 +51,10 @@ def forget(git: Git, tasks: Collection[int]) -> int:
     there = [ref for ref in git.out("for-each-ref", "--format=%(refname)", "refs/lao/").split() if ref in wanted]
     git.call("update-ref", "--stdin", stdin="".join(f"delete {ref}\n" for ref in there).encode())
     git.clear_stale_locks()  # of an interrupted try, which may have removed them all
+    refs = git.common_dir / "refs"
+    for folder in (refs / "lao", refs):  # a power cut must not bring them back once the step is done
+        if folder.is_dir():
+            sync_folder(folder)
     return len(there)
 
 
