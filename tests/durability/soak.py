@@ -22,7 +22,7 @@ from typing import Any
 import lao
 from lao.core.clock import SystemClock
 from lao.durable.processes import kill_marked
-from tests.durability.factory_run import Project, project
+from tests.durability.factory_run import Project, kill_group, project
 from tests.durability.invariants import CallsAllowed, check_plans
 from tests.durability.lasting_run import LastingRun, alive_below
 from tests.durability.plan_stream import PlanStream
@@ -148,14 +148,17 @@ def soak(folder: Path, *, minutes: float, every_s: float, seed: int) -> tuple[di
     half = minutes * 30.0
     with project(folder, settings=SETTINGS, first_token_s=0.4, load_seconds=0.1, parallel=PARALLEL) as factory:
         one = Soak(factory, folder, seed, every_s)
-        one.tell(f"first half: all kinds of faults, one every {every_s:g} s")
-        one.stretch(half, rough=True)
-        one.begin_again()
-        begin = one.at()
-        one.tell("second half: only faults that kill no process")
-        one.stretch(begin + half, rough=False)
-        end = one.at()
-        one.finish(300 + half)
+        try:
+            one.tell(f"first half: all kinds of faults, one every {every_s:g} s")
+            one.stretch(half, rough=True)
+            one.begin_again()
+            begin = one.at()
+            one.tell("second half: only faults that kill no process")
+            one.stretch(begin + half, rough=False)
+            end = one.at()
+            one.finish(300 + half)
+        finally:
+            kill_group(one.run.process)
         violations = one.violations + check_plans(factory, one.stream.plans, allowed(factory, one))
         violations += left_over(factory)
         figures: dict[str, dict[str, float]] = {}

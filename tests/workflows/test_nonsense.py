@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -27,16 +28,14 @@ def test_a_worker_that_is_new_waits_for_a_server_that_is_known(plant: Open, kind
     project = plant()
     project.submit("first", PLAN.format(name="one"))
     project.turn()
-    new = Factory(project.factory.settings)
-    with active.use(new):
+    with closing(Factory(project.factory.settings)) as new, active.use(new):
         project.factory, old = new, project.factory
         project.server.interpose(once(kind, path))
         project.submit("second", PLAN.format(name="two"))
         project.turn()
+        assert [(t["state"], t["attempts"]) for t in project.tasks()] == [("completed", 1)] * 2
         project.factory = old
-    new.close()
     assert project.server.struck == {kind: 1}
-    assert [(t["state"], t["attempts"]) for t in project.tasks()] == [("completed", 1)] * 2
 
 
 def test_an_address_at_which_no_server_has_answered_is_said(plant: Open) -> None:
