@@ -23,8 +23,8 @@ from tests.durability.invariants import CallsAllowed, check_plans
 from tests.durability.plan_stream import PlanStream
 
 CLASSES = ("F49", "F50", "F53", "F54", "F55", "F56", "F59", "F60", "F62")
-"""Of the simulated server: loading, crashed, broken off, busy, unloaded by another client, memory that is late. Not F51:
-there the server itself loads a second large instance, which the checker would hold against LAO."""
+"""Of the simulated server: loading, crashed, broken off, busy, unloaded by others, memory that is late. Not F51: there
+the server itself loads a second large instance, which the checker would hold against LAO."""
 
 KINDS = ("http", "hang", "close", "garbage", "html", "cut", "error_event", "empty")
 _MODELS = "/api/v1/models"
