@@ -104,12 +104,12 @@ def server_faults(folder: Path, *, faults: int, seed: int) -> dict[str, object]:
         run = factory.start("run", "--plain", log=log)
         try:
             end = clock.monotonic() + LONGEST_S + faults
-            while sum(trouble.struck().values()) < faults and clock.monotonic() < end:
+            while sum(trouble.struck().values()) < faults and clock.monotonic() < end and run.poll() is None:
                 stream.keep_open(2)
                 trouble.stir()
             trouble.over()
             end = clock.monotonic() + LONGEST_S
-            while stream.open() and clock.monotonic() < end:
+            while stream.open() and clock.monotonic() < end and run.poll() is None:
                 clock.wait(0.2)
             run.terminate()
             code = run.wait(LONGEST_S)
