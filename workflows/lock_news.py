@@ -13,7 +13,8 @@ from lao.state.store import BUSY_TIMEOUT_S, LOCKED
 SPELL_S: Final = 3 * BUSY_TIMEOUT_S
 """Of two records this close together the second is about the same lock: a statement waits 30 s before it gives up."""
 
-LOGGERS: Final = ("lao", "huey", "huey.consumer")
+LOGGERS: Final = ("lao", "huey", "huey.consumer", "huey.consumer.Worker", "huey.consumer.Scheduler")
+"""A filter of a logger does not see the records of those below it."""
 
 
 class LockNews(logging.Filter):

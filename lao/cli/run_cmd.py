@@ -10,7 +10,7 @@ import click
 
 from lao.cli.context import Session, emit, pass_session, say
 from lao.cli.project import exit_code, open_project, since
-from lao.core.errors import BadInput, LaoError, NotAServer, ServerAway
+from lao.core.errors import BadInput, LaoError, NotAServer, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,8 +78,8 @@ def _check_server(factory: Factory, *, strict: bool) -> None:
     """Say at once that no server answers; a watching run waits for it, a single run ends."""
     try:
         models = factory.server.models()
-    except (ServerAway, NotAServer) as error:
-        if strict or not isinstance(factory.judged(error), ServerAway):
+    except (Transient, NotAServer) as error:
+        if strict or not isinstance(factory.judged(error), Transient):
             raise
         say(f"warning: {error}\n  LAO waits for it.")
         return

@@ -23,8 +23,8 @@ from tests.durability.plan_stream import PlanStream
 
 FILES = ("state.db", "queue.db")
 LONG_S = 60.0
-EXPECTED = {"short": (0,), "state.db": (1, 2), "queue.db": (1, 2)}
-"""Warnings: none while a statement may still wait, else one of each of the two workers that wants to write."""
+EXPECTED = (1, 2)
+"""Warnings of a lock of a minute: one of each of the two workers that wants to write."""
 
 LONGEST_WAIT_S = 300.0
 
@@ -49,7 +49,7 @@ class Locking:
         self.held[name] += holder.returncode == 0
         if holder.stdout:
             holder.stdout.close()
-        self._clock.wait(self._chance.uniform(0.0, 0.5))
+        self._clock.wait(self._chance.uniform(0.5, 1.0))
 
     def wait_for_start(self) -> None:
         self.stream.keep_open(1)
@@ -94,9 +94,12 @@ def locks(folder: Path, *, holds: int, long: bool, seed: int, second_s: float = 
         finally:
             kill_group(run)
         calls = one.stream.steps
-        violations = [*one.violations, *check_plans(factory, one.stream.plans, CallsAllowed(calls, calls, calls))]
+        most = calls + len(told)  # an answer that cannot be recorded within half a minute is asked for again
+        violations = [*one.violations, *check_plans(factory, one.stream.plans, CallsAllowed(calls, calls, most))]
         violations += [f"lao run ended with {code}"] if code != 130 else []
-        violations += [f"{n} warnings of {name} locks" for name, n in told.items() if n not in EXPECTED[name]]
+        violations += [
+            f"{n} warnings of {name} locks" for name, n in told.items() if name in FILES and n not in EXPECTED
+        ]
         violations += ["a traceback is in the log"] if "Traceback" in one.log.read_text(errors="replace") else []
     held = sum(one.held.values())
     return {

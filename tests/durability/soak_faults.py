@@ -179,7 +179,7 @@ class Faults:
             said = second.stdout.read() if second.stdout else ""
             if second.returncode != 1 or not re.search(r"held by process \d+", said):
                 self.violations.append(f"a second lao run ended with {second.returncode}: {said[-300:]}")
-            self.count("second lao run", f"refused, {said.split(chr(10))[0]}")
+            self.count("second lao run", said.partition(" (")[0])
             return None
 
         self.later.add(0.5, look)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import sqlite3
 
+from huey.consumer import Scheduler, Worker
+
 from lao.core.clock import FakeClock
 from lao.state.store import LOCKED
-from workflows.lock_news import SPELL_S, LockNews
+from workflows.lock_news import LOGGERS, SPELL_S, LockNews
 
 
 def record(text: str, error: BaseException | None = None) -> logging.LogRecord:
@@ -35,3 +37,9 @@ def test_everything_else_is_shown() -> None:
     error = sqlite3.OperationalError("no such table")
     assert all(news.filter(record("failed", error)) for _ in range(2))
     assert all(news.filter(record("done")) for _ in range(2))
+
+
+def test_every_logger_of_huey_s_threads_has_the_filter() -> None:
+    """T8: found by a lock of a minute: the scheduler's tracebacks came by a logger of its own."""
+    threads = (Worker(None, None, 0.1, 1.0, 1.15), Scheduler(None, None, 1, False))
+    assert {thread._logger.name for thread in threads} <= set(LOGGERS)
