@@ -102,11 +102,8 @@ def run_command(
         output.drain(pipe)
     if ending == "stopped":
         raise Interrupted(f"stopped while {command[:200]!r} was running")
-    if process.returncode and space.is_full(cwd):
-        raise DiskFull(
-            f"disk full: {command[:200]!r} failed, and no space is left in {str(cwd)!r}",
-            "free some space; LAO goes on by itself",
-        )
+    if process.returncode:
+        _require_space(command, cwd)
     return CommandResult(
         command=command,
         exit_code=process.returncode,
@@ -115,6 +112,14 @@ def run_command(
         timed_out=ending == "timeout",
         truncated_bytes=output.dropped,
     )
+
+
+def _require_space(command: str, cwd: Path) -> None:
+    if space.is_full(cwd):
+        raise DiskFull(
+            f"disk full: {command[:200]!r} failed, and no space is left in {str(cwd)!r}",
+            "free some space; LAO goes on by itself",
+        )
 
 
 def _attend(
