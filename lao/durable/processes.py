@@ -102,8 +102,7 @@ def run_command(
         output.drain(pipe)
     if ending == "stopped":
         raise Interrupted(f"stopped while {command[:200]!r} was running")
-    if process.returncode:
-        _require_space(command, cwd)
+    _require_space(command, cwd, process.returncode)
     return CommandResult(
         command=command,
         exit_code=process.returncode,
@@ -114,8 +113,8 @@ def run_command(
     )
 
 
-def _require_space(command: str, cwd: Path) -> None:
-    if space.is_full(cwd):
+def _require_space(command: str, cwd: Path, status: int) -> None:
+    if status and space.is_full(cwd):
         raise DiskFull(
             f"disk full: {command[:200]!r} failed, and no space is left in {str(cwd)!r}",
             "free some space; LAO goes on by itself",
