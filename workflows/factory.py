@@ -56,7 +56,7 @@ class Factory:
         self.last_resident = ""
         self.not_calibrated: set[str] = set()
         self.calibrating = threading.Lock()
-        self._served = False
+        self._served: set[str] = set()
         self.meter = Meter(lambda: self.energy, self.clock)
         self.slots = Slots(lambda: settings.orchestration.swap_patience_s, self.stop.is_set, self.meter.changed)
         self._chats: dict[float, OpenAIModel] = {}
@@ -138,19 +138,21 @@ class Factory:
             clock=self.clock,
             report=self.report,
             stopping=self.stop.is_set,
-            served=self.has_served(),
+            served=self.has_served(serving.MODEL),
         )
 
-    def has_served(self) -> bool:
-        """Whether a model server has answered this project at its present address, in this process or before."""
-        self._served = self._served or serving.has_answered(self.store, self.settings.server.base_url)
-        return self._served
+    def has_served(self, what: str = serving.SERVER) -> bool:
+        """Whether the server (or a model, ``serving.MODEL``) has answered this project at its present address, in this
+        process or before."""
+        if what not in self._served and serving.has_answered(self.store, what, self.settings.server.base_url):
+            self._served.add(what)
+        return what in self._served
 
-    def note_served(self) -> None:
-        """A model server has answered."""
-        if not self.has_served():
-            serving.note(self.store, self.settings.server.base_url)
-            self._served = True
+    def note_served(self, what: str) -> None:
+        """It has answered."""
+        if not self.has_served(what):
+            serving.note(self.store, what, self.settings.server.base_url)
+            self._served.add(what)
 
     def judged(self, error: LaoError) -> LaoError:
         """The error, or ServerAway where nonsense comes from an address at which a server has answered before."""

@@ -16,6 +16,7 @@ from lao.core.errors import (
     DiskFull,
     Interrupted,
     NeedsHuman,
+    Nonsense,
     OutOfResources,
     ServerAway,
     StateDamaged,
@@ -27,7 +28,7 @@ from lao.durable import limits, space
 from lao.durable.backoff import bounded, delay_s
 from lao.durable.faults import crash_point
 from lao.durable.journal import Journal
-from lao.state import plans, runs
+from lao.state import plans, runs, serving
 from lao.state.records import Claim
 from lao.state.runs import NotClaimed
 from lao.state.transitions import LostClaim
@@ -35,7 +36,7 @@ from workflows import failures, takeover
 from workflows.calibrate import profile_of_run
 from workflows.energy import metered
 from workflows.factory import Factory, active
-from workflows.place import clear_away, drop_desk
+from workflows.place import clear_away, drop_desk, forget_name
 from workflows.recorded import recorded
 from workflows.seats import Seat
 from workflows.slots import Prepared
@@ -48,6 +49,9 @@ Body = Callable[[Work], Outcome]
 
 FILLS_LIMIT = 5
 """How often a phase may begin with room, and end for want of it while nobody else keeps the disk full."""
+
+NONSENSE_LIMIT = 20
+"""Waits of a run for a server that answers, but no longer as one: about a quarter of an hour."""
 
 REFUSALS_LIMIT = 30
 """How often a phase is refused memory, processes or files, which takes half an hour, before a person is asked."""
@@ -143,7 +147,7 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
         work = _open(factory, claim, prepared)
         outcome = body(work)
         if claim.run.phase in PHASE_ROLE:
-            factory.note_served()
+            factory.note_served(serving.MODEL)
         crash_point("before_finish")
         with runs.finishing(factory.store, claim, RunState.DONE, outcome.result) as now:
             ready = outcome.apply(now)
@@ -188,6 +192,8 @@ def _lost(factory: Factory, claim: Claim, error: LostClaim) -> None:
     run = runs.get(factory.store, claim.run.id)
     if run is None or run.state is not RunState.SKIPPED:
         log.warning("run %s: %s; its result is dropped", claim.run.id, error.message)
+        if run is not None:
+            forget_name(factory, run)
         return
     folder = plans.get(factory.store, run.plan_id).workspace
     clear_away(factory, run.id, run.task_id, run.phase, folder)
@@ -242,6 +248,8 @@ def _put_off(factory: Factory, claim: Claim, error: Transient | OSError) -> NoRe
         _fail(factory, claim, AttemptFailed(f"it fills the disk: {error.message}", kind="disk_filled"))
     if isinstance(error, OutOfResources) and waits >= REFUSALS_LIMIT:
         _fail(factory, claim, NeedsHuman(error.message, "raise the limit, then 'lao retry-failed'"))
+    if isinstance(error, Nonsense) and waits >= NONSENSE_LIMIT:
+        _fail(factory, claim, NeedsHuman(error.message, "look at what answers there, then 'lao retry-failed'"))
     delay = bounded(error.delay_s or delay_s(BACKOFF_BASE_S, waits, str(claim.run.id)))
     recorded(factory, lambda: runs.release(factory.store, claim, not_before=factory.clock.now() + delay, reason=reason))
     level = logging.WARNING if isinstance(error, (ServerAway, DiskFull, OutOfResources)) else logging.INFO

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lao.core.errors import AttemptFailed
-from lao.core.states import Phase
+from lao.core.states import Phase, PlanState
 from lao.core.steps import StepKind
 from lao.core.words import Json
-from lao.state import journal
-from lao.state.records import Claim
+from lao.state import journal, plans
+from lao.state.records import Claim, Run
 from lao.state.store import Store
 from lao.workspace.desks import Desk
 from lao.workspace.folder_copy import FolderCopy
@@ -149,6 +149,15 @@ def clear_away(factory: Factory, run_id: int, task_id: int | None, phase: Phase,
         copy = FolderCopy(folder, place)
         copy.restore()
         copy.drop()
+
+
+def forget_name(factory: Factory, run: Run) -> None:
+    """Remove the name of what an attempt began with when it woke after its plan was completed by others."""
+    plan = plans.get(factory.store, run.plan_id)
+    if run.phase is Phase.CODE and run.task_id and factory.desks and plan.state is PlanState.COMPLETED:
+        settings = factory.settings
+        repository = Repository(plan.workspace, settings=settings.git, state_dir=settings.paths.state_dir)
+        repository.forget_checkpoints([run.task_id])
 
 
 def drop_desk(factory: Factory, claim: Claim) -> None:

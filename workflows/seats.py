@@ -13,6 +13,7 @@ from lao.core.states import Role
 from lao.core.words import Event
 from lao.llm.failures import Failure
 from lao.llm.faults import Lasting
+from lao.state import serving
 from workflows.factory import Factory
 from workflows.slots import Prepared
 
@@ -39,7 +40,7 @@ def _made_resident(factory: Factory, role: Role) -> tuple[Prepared, int]:
     """What the gate says, and how many requests may be sent at once."""
     outcome = factory.ensure_resident(role)
     if outcome.ok and factory.server.manages_memory:
-        factory.note_served()
+        factory.note_served(serving.SERVER)
     wanted = factory.settings.gpu.parallel
     told = outcome.instance.parallel if outcome.instance else None
     capacity = min(wanted, told) if told else wanted

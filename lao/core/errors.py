@@ -74,6 +74,10 @@ class ServerAway(Transient):
     """The model server refuses connections, is loading, or broke off."""
 
 
+class Nonsense(ServerAway):
+    """What answers there speaks otherwise than a model server, which it was before: waited out, but not for ever."""
+
+
 class OutOfMemory(Transient):
     """The memory gate did not see enough free memory in time."""
 

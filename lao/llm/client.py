@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from lao.core.chat import ChatAnswer, ChatRequest
 from lao.core.clock import Clock
-from lao.core.errors import AttemptFailed, Interrupted, LaoError, ServerAway
+from lao.core.errors import AttemptFailed, Interrupted, LaoError, Nonsense, ServerAway
 from lao.core.words import Event, Json
 from lao.llm import faults
 from lao.llm.adapt import Adaptation, adapt, fresh, learned
@@ -44,7 +44,7 @@ class OpenAIModel:
         retry_backoff_base_s: wait before the second try; it doubles, with jitter, up to two minutes.
         report: gets a ``model.fault`` event for each fault and a ``model.retry`` event before each wait.
         stopping: asked several times a second; when true the request is hung up and Interrupted raised.
-        served: whether a server has answered at this address before, so that it is no wrong one.
+        served: whether a model has answered at this address before, so that it is no wrong one.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class OpenAIModel:
                 if POLICIES[failure].change is Change.ADAPT:
                     self._forms[request.model] = before  # it was not the form
                 if isinstance(error, ServerAway):
-                    raise self._gave_up(request, error) from caught
+                    raise self._gave_up(request, error, caught) from caught
                 raise
 
     def _for_a_while(self, error: LaoError, doubts: int) -> LaoError:
@@ -161,8 +161,9 @@ class OpenAIModel:
         """Close the connections. The client opens new ones when used again."""
         self._connection.close()
 
-    def _gave_up(self, request: ChatRequest, error: ServerAway) -> ServerAway:
-        return ServerAway(
+    def _gave_up(self, request: ChatRequest, error: ServerAway, caught: LaoError) -> ServerAway:
+        kind = Nonsense if faults.failure_of(caught) is Failure.NOT_COMPATIBLE else ServerAway
+        return kind(
             f"{error.message} ({self._attempts} tries for model {request.model!r})",
             error.hint or f"Check that the model server at {self._url} runs, with `lao health`.",
             delay_s=error.delay_s,

@@ -63,6 +63,7 @@ def make_settings(
         models={m.role: m for m in models or DEFAULT_ROLES},
         permission_mode="auto",
         output_style="narrative",
+        sandbox_backend="auto",
         total_ram_gb=None,
         raw={},
         sources={},
