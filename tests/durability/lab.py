@@ -71,7 +71,7 @@ def read(experiment: Experiment, slice_: str, file: Path) -> dict[str, Any]:
     text = file.read_text(encoding="utf-8")
     told = [part for part in _objects(text) if experiment.count in part]
     done = subprocess.CompletedProcess([], 0 if told else 1, stdout=text, stderr="")
-    seconds = sum(float(part.get("seconds", 0)) for part in told)
+    seconds = sum(float(part.get("seconds", 60 * part.get("minutes", 0))) for part in told)
     return _entry(slice_, *_by_json(experiment, done), seconds)
 
 
@@ -118,7 +118,13 @@ def _by_pytest(report: Path, done: subprocess.CompletedProcess[str]) -> tuple[in
     cases = list(ElementTree.parse(report).getroot().iter("testcase"))
     bad = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
     ran = [case for case in cases if case.find("skipped") is None]
-    return len(ran), [f"{case.get('classname')}::{case.get('name')}" for case in bad]
+    return sum(map(_injected, ran)), [f"{case.get('classname')}::{case.get('name')}" for case in bad]
+
+
+def _injected(case: ElementTree.Element) -> int:
+    """What a test says that it has injected (``record_property("injected", n)``), else one."""
+    told = [p.get("value", "1") for p in case.iter("property") if p.get("name") == "injected"]
+    return int(told[0]) if told else 1
 
 
 def page(figures: dict[str, Any]) -> str:

@@ -107,7 +107,11 @@ def put(huey: queues.FactoryHuey, table: str, data: Any) -> None:
 
 
 @pytest.mark.parametrize("phase", ["ingest", "plan"])
-def test_no_message_can_stop_or_mislead_a_run(plant: Open, phase: str) -> None:  # noqa: F811
+def test_no_message_can_stop_or_mislead_a_run(
+    plant: Open,  # noqa: F811
+    phase: str,
+    record_property: Callable[[str, object], None],
+) -> None:
     """T10: what cannot be read is kept as a dead letter, byte for byte, what can be read does nothing wrong, and either
     way the run is woken again and done, once."""
     factory = plant()
@@ -141,6 +145,7 @@ def test_no_message_can_stop_or_mislead_a_run(plant: Open, phase: str) -> None: 
 
     example()
     print(f"{phase}: {dict(tally)}")
+    record_property("injected", EXAMPLES // 2)
     assert tally["dead letter"] > EXAMPLES // 5, "too few of them were damaged"
     assert set(tally) >= {"cut", "bits", "renamed", "older", "field"}
 

@@ -7,7 +7,7 @@ fails.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,9 @@ def pipeline(tmp_path: Path) -> Iterator[type[Pipeline]]:
     factory.close()
 
 
-def test_any_history_leaves_what_the_rules_say(pipeline: type[Pipeline]) -> None:
+def test_any_history_leaves_what_the_rules_say(
+    pipeline: type[Pipeline], record_property: Callable[[str, object], None]
+) -> None:
     """T17: claims, outcomes, crashes, stale workers, clock moves and retries in any order: nothing lost or twice."""
     tally.clear()
     run_state_machine_as_test(
@@ -66,5 +68,6 @@ def test_any_history_leaves_what_the_rules_say(pipeline: type[Pipeline]) -> None
     )
     print("\n".join(f"{count:8} {what}" for what, count in sorted(tally.items())))
     missing = [f"{phase}: {way}" for phase, ways in WAYS.items() for way in ways if not tally[f"{phase}: {way}"]]
+    record_property("injected", tally["ended"])
     assert tally["ended"] >= EXAMPLES
     assert len(missing) <= LEFT_OUT, f"a run that does not try everything proves less: {missing}"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ TRIES = {"nightly": 100, "release": 100}.get(os.environ.get("LAO_LAB", ""), 2)
 REAL = [Containment.BUBBLEWRAP, Containment.UNSHARE]
 WORKER = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from lao.durable.containment import Containment
 from lao.durable.processes import run_command
@@ -71,13 +73,16 @@ def killed(folder: Path, how: Containment) -> Path:
 
 
 @pytest.mark.parametrize("how", REAL)
-def test_a_daemon_without_a_marker_dies_with_the_worker(tmp_path: Path, how: Containment) -> None:
+def test_a_daemon_without_a_marker_dies_with_the_worker(
+    tmp_path: Path, how: Containment, record_property: Callable[[str, object], None]
+) -> None:
     """G4 K2: kill -9 of the worker; a child that has left session and environment writes nothing after it."""
     needs(how)
     for number in range(TRIES):
         folder = tmp_path / str(number)
         folder.mkdir()
         assert not still_beating(killed(folder, how))
+    record_property("injected", TRIES)
 
 
 def test_without_a_container_it_goes_on(tmp_path: Path) -> None:
