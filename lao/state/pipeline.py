@@ -158,12 +158,16 @@ def park_unsolved(task_id: int, now: float, *, ladder: dict[str, Json], diagnosi
 def split_task(
     task_id: int, now: float, *, parts: Sequence[TaskSpec], ladder: dict[str, Json], reason: str
 ) -> list[int]:
-    """Do the parts one after the other first; then the task itself is tried anew."""
+    """Do the parts one after the other first; then the task itself is tried anew. Where something that it needs ended
+    while it was at work, the task ends with it instead."""
     task = TaskRow.get_by_id(task_id)
     dependents.skip_open_runs(task)
     attempts.keep(task, ladder, reason)
     attempts.renew(task)
     move_task(task, TaskState.WAITING, now)
+    dependents.end_stranded(task.plan_id, now)
+    if TaskRow.get_by_id(task_id).state != TaskState.WAITING.value:
+        return close_if_over(task.plan_id, now)
     last = TaskRow.select().where(TaskRow.plan == task.plan_id).order_by(TaskRow.seq.desc()).first()
     first, before = None, None
     for number, spec in enumerate(parts, 1):

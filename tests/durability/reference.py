@@ -185,6 +185,10 @@ class Plan:
         task, first = self.tasks[number], len(self.tasks)
         task.counts["verify_failures"] += 1
         task.state = "waiting"
+        self.end_stranded()
+        if task.state != "waiting":
+            self.close_if_over()
+            return
         task.needs |= set(range(first, first + parts))
         self.tasks += [Task({n - 1} if n > first else set()) for n in range(first, first + parts)]
         self.start(first)

@@ -256,3 +256,19 @@ def test_what_is_at_work_on_a_task_that_ended_does_not_wait_for_it_for_ever(
     assert [state(store, t) for t in (b, c)] == ["failed", "failed"]
     assert "'a'" in plans.task(store, b).reason
     assert ready_run(Phase.CLOSE)
+
+
+def test_a_task_is_not_split_upon_one_that_has_ended(store: Store) -> None:
+    """E6 K1: what it was begun upon is parked while it is at work; split then, it used to wait for that for ever."""
+    plan_id = planned(store, spec("a"), spec("b", "a"))
+    a, b = ids(store, plan_id)
+    code(store, a)
+    verify(store, a)
+    claim = take(store, ready_run(Phase.CODE, b))
+    parking = take(store, ready_run(Phase.REVIEW, a))
+    with runs.finishing(store, parking, RunState.DONE) as now:
+        pipeline.park_unsolved(a, now, ladder={}, diagnosis="a person decides")
+    with runs.finishing(store, claim, RunState.DONE) as now:
+        pipeline.split_task(b, now, parts=[spec("b1"), spec("b2")], ladder={}, reason="too large")
+    assert [task.state.value for task in plans.tasks_of(store, plan_id)] == ["needs_human", "failed"]
+    assert ready_run(Phase.CLOSE)
