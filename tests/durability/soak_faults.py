@@ -176,7 +176,7 @@ class Faults:
             if second.poll() is None:
                 return 0.5
             self._busy.discard("second")
-            said = second.stdout.read() if second.stdout else ""
+            said = second.communicate()[0]
             if second.returncode != 1 or not re.search(r"held by process \d+", said):
                 self.violations.append(f"a second lao run ended with {second.returncode}: {said[-300:]}")
             self.count("second lao run", said.partition(" (")[0])
@@ -214,7 +214,7 @@ class Faults:
 
     def _accepted(self, name: str, process: subprocess.Popen[str]) -> bool:
         """Whether a command worked; only a state that is locked for long may keep it from that."""
-        said = process.stdout.read() if process.stdout else ""
+        said = process.communicate()[0]
         if process.returncode and "locked by another process" not in said:
             self.violations.append(f"lao {name} ended with {process.returncode}: {said[-300:]}")
         return process.returncode == 0
@@ -242,7 +242,7 @@ class Faults:
             if holder.poll() is None:
                 return 0.5
             self._busy.discard(name)
-            if holder.stdout and "held" in holder.stdout.read():
+            if "held" in holder.communicate()[0]:
                 self.count(f"lock {name}", f"held for {seconds:.1f} s until now")
             return None
 
