@@ -18,9 +18,9 @@ from lao.core.errors import LaoError, NotAServer, ServerAway, StateDamaged
 from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Phase, Role
 from lao.core.words import Event
-from lao.durable.containment import Containment, choose
 from lao.durable.holding import Heartbeat
 from lao.durable.owners import Owner, current_owner
+from lao.durable.sandbox.policy import Sandbox, sandbox_of
 from lao.state import ledger, profiles, queries, serving
 from lao.state.guard import damage
 from lao.state.loads import KeptLoads
@@ -69,9 +69,12 @@ class Factory:
         return hashlib.sha256(str(self.settings.paths.database).encode()).hexdigest()[:12]
 
     @cached_property
-    def containment(self) -> Containment:
-        """How the commands of this project are kept from outliving their worker."""
-        return choose(self.settings.sandbox_backend)
+    def containment(self) -> Sandbox:
+        """What surrounds the commands of this project; said in the log when it is nothing."""
+        sandbox = sandbox_of(self.settings.sandbox)
+        if not sandbox.isolates:
+            log.warning("commands of models run without a sandbox: lao doctor says why (docs/security.md)")
+        return sandbox
 
     def marker(self, run_id: int) -> str:
         """The ``LAO_RUN`` value of a run's child processes."""

@@ -22,14 +22,18 @@ from typing import IO, Final
 from lao.core.errors import BadInput, DiskFull, Interrupted, LaoError
 from lao.core.words import CommandResult
 from lao.durable import space
-from lao.durable.containment import Containment, contained
+from lao.durable.containment import Containment
+from lao.durable.crowd import Crowd
 from lao.durable.owners import start_time
+from lao.durable.sandbox.enclosure import Enclosed, enclosed
+from lao.durable.sandbox.policy import OPEN, Sandbox
 
 MARKER: Final = "LAO_RUN"
 _SECRET: Final = re.compile(r"KEY|SECRET|TOKEN|PASSWORD", re.IGNORECASE)
 _TERM_GRACE_S: Final = 2.0
 _POLL_S: Final = 0.05
 _DYING_S: Final = 2.0
+_FIRST_OF_THEIRS: Final = (Containment.BUBBLEWRAP, Containment.UNSHARE)  # their leader's end is that of all the others
 _QUIET: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -59,7 +63,7 @@ def run_command(
     timeout_s: float,
     marker: str,
     env: Mapping[str, str] | None = None,
-    containment: Containment = Containment.NONE,
+    containment: Sandbox = OPEN,
     output_limit: int = 200_000,
     stop: Callable[[], bool] | None = None,
 ) -> CommandResult:
@@ -68,8 +72,9 @@ def run_command(
     A marker belongs to one command at a time: whatever carries it when the shell has ended is killed.
 
     Args:
-        env: variables added to the scrubbed environment.
-        containment: what ends its processes when this one dies.
+        env: variables beside those that a command may have (``lao.durable.sandbox.environment``).
+        containment: what it may see, write, reach and use, and what ends its processes when this one dies. A line is
+            put after the output of a command that has failed at it.
         output_limit: bytes of output that are kept, half from the start and half from the end.
         stop: asked about 20 times a second; True kills the command.
 
@@ -80,38 +85,52 @@ def run_command(
     """
     _require_runnable(command, cwd)
     started = time.monotonic()
+    output = _Output(output_limit)
+    with enclosed(containment, command, cwd, {**_QUIET, MARKER: marker}, env) as inside:
+        status, ending = _run(inside, cwd, output, deadline=started + timeout_s, stop=stop)
+    if ending == "stopped":
+        raise Interrupted(f"stopped while {command[:200]!r} was running")
+    if status:
+        _require_space(command, cwd)
+    text = output.text()
+    notes = [inside.note(text, status)]
+    if ending == "crowd":
+        notes.append(f"[sandbox: killed, it had more than {containment.limits.processes} processes at once]")
+    return CommandResult(
+        command=command,
+        exit_code=status,
+        output="\n".join([text.rstrip("\n"), *filter(None, notes), ""]) if any(notes) else text,
+        seconds=round(time.monotonic() - started, 3),
+        timed_out=ending == "timeout",
+        truncated_bytes=output.dropped,
+    )
+
+
+def _run(
+    inside: Enclosed, cwd: Path, output: _Output, *, deadline: float, stop: Callable[[], bool] | None
+) -> tuple[int, str]:
+    """The exit status, and how it ended: "ended", "timeout", "crowd" or "stopped"."""
     process = subprocess.Popen(
-        contained(command, containment),
+        inside.argv,
         cwd=cwd,
-        env=child_environment(marker, env),
+        env=inside.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
     assert process.stdout is not None
-    output = _Output(output_limit)
+    marker = inside.environment[MARKER]
     with process.stdout as pipe:
         try:
-            ending = _attend(process, pipe, output, deadline=started + timeout_s, stop=stop, how=containment)
+            ending = _attend(process, pipe, output, deadline=deadline, stop=stop, sandbox=inside.sandbox)
         finally:
             _kill_group(process.pid, signal.SIGKILL)
             process.wait()
             _await_gone(_members(process.pid))
             _kill_where(lambda value: value == marker)
         output.drain(pipe)
-    if ending == "stopped":
-        raise Interrupted(f"stopped while {command[:200]!r} was running")
-    if process.returncode:
-        _require_space(command, cwd)
-    return CommandResult(
-        command=command,
-        exit_code=process.returncode,
-        output=output.text(),
-        seconds=round(time.monotonic() - started, 3),
-        timed_out=ending == "timeout",
-        truncated_bytes=output.dropped,
-    )
+    return process.returncode, ending
 
 
 def _require_runnable(command: str, cwd: Path) -> None:
@@ -136,13 +155,13 @@ def _attend(
     *,
     deadline: float,
     stop: Callable[[], bool] | None,
-    how: Containment,
+    sandbox: Sandbox,
 ) -> str:
-    """Read the output until the shell itself has ended; returns "ended", "timeout" or "stopped".
+    """Read the output until the shell itself has ended; returns "ended", "timeout", "crowd" or "stopped".
 
     One loop instead of a reading thread: a grandchild that keeps the pipe open can then block nothing.
     """
-    ending = "ended"
+    ending, crowd = "ended", Crowd(process.pid, sandbox.limits.processes)
     os.set_blocking(pipe.fileno(), False)
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
@@ -159,8 +178,10 @@ def _attend(
                     return ending
             elif now >= deadline or (stop is not None and stop()):
                 ending = "timeout" if now >= deadline else "stopped"
-                _ask_to_end(process.pid, None if how is Containment.NONE else process.pid)
+                _ask_to_end(process.pid, process.pid if sandbox.how in _FIRST_OF_THEIRS else None)
                 deadline = now + _TERM_GRACE_S
+            elif crowd.is_too_large():
+                return "crowd"
     return ending
 
 

@@ -15,6 +15,7 @@ from lao.config.settings import (
     ModelSettings,
     OrchestrationSettings,
     PathSettings,
+    SandboxSettings,
     ServerSettings,
     Settings,
 )
@@ -63,7 +64,7 @@ def make_settings(
         models={m.role: m for m in models or DEFAULT_ROLES},
         permission_mode="auto",
         output_style="narrative",
-        sandbox_backend="auto",
+        sandbox=SandboxSettings(),
         total_ram_gb=None,
         raw={},
         sources={},
