@@ -1,6 +1,6 @@
 """Files below a folder, reached name by name through open folders, so that no link is followed on the way.
 
-A path that was looked at may be another one when it is used: a command that still runs can put a link in its place. Here
+A path that was looked at may be another one when it is used: a command that still runs can put a link there. Here
 the look and the use are the same thing. Which paths may be touched is decided elsewhere (``lao.tools.paths``).
 """
 
@@ -84,9 +84,10 @@ def read(root: Path, relative: str, *, most: int | None = None) -> bytes | None:
         return None
     except OSError as exc:
         raise _told(exc, relative) from exc
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise BadInput(f"path {relative!r} is not a regular file", "devices, pipes and folders are not read here")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise BadInput(f"path {relative!r} is not a regular file", "devices, pipes and folders are not read here")
         return file.read() if most is None else file.read(most + 1)
 
 

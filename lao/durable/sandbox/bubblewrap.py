@@ -12,6 +12,7 @@ from lao.durable.sandbox.folders import SECRETS, View
 from lao.durable.sandbox.policy import Sandbox
 
 _MB: Final = 1024 * 1024
+_KERNEL: Final = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi")
 _BROKER: Final = "/run/systemd/resolve"
 
 
@@ -20,7 +21,7 @@ def arguments(sandbox: Sandbox, view: View, cwd: Path) -> list[str]:
     size = ("--size", str(sandbox.limits.tmp_mb * _MB)) if sandbox.limits.tmp_mb else ()
     argv = ["bwrap", *bubblewrap_flags(), *(() if sandbox.network else ("--unshare-net",))]
     argv += _system(view.system, sandbox.network)
-    argv += ["--proc", "/proc", "--dev", "/dev", *size, "--tmpfs", "/dev/shm"]  # noqa: S108
+    argv += ["--proc", "/proc", *_settings_of_the_kernel(), "--dev", "/dev", *size, "--tmpfs", "/dev/shm"]  # noqa: S108
     for private in ("/tmp", "/var/tmp"):  # noqa: S108
         argv += [*size, "--tmpfs", private]
     if view.home is not None:
@@ -37,6 +38,12 @@ def arguments(sandbox: Sandbox, view: View, cwd: Path) -> list[str]:
             if path.is_relative_to(real):
                 argv += ["--ro-bind", str(path), str(cwd / path.relative_to(real))]
     return [*argv, "--remount-ro", "/", "--chdir", str(cwd)]
+
+
+@functools.cache
+def _settings_of_the_kernel() -> tuple[str, ...]:
+    """Root's own files in /proc, which root may write without any capability: bubblewrap alone leaves some open."""
+    return tuple(part for place in _KERNEL if Path(place).exists() for part in ("--ro-bind", place, place))
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,17 +94,26 @@ def landlock_plan(sandbox: Sandbox, view: View, private: Path) -> dict[str, Any]
     """What ``launcher`` takes. Landlock cannot take away below what it gives: of ``/etc`` the entries are named."""
     shut = {Path(s) for s in SECRETS}
     system = [p for p in view.system if p != Path("/etc")]
-    etc = [p for p in Path("/etc").iterdir() if p not in shut and p.parent == Path("/etc")]
-    etc = [p for p in etc if not any(s.is_relative_to(p) for s in shut)] + [Path("/etc/ssl/certs")]
     spaces = sandbox.how is Containment.UNSHARE
     return {
-        "read": [str(p) for p in (*system, *etc, Path("/proc"), *view.tools)],
+        "read": [str(p) for p in (*system, *_without(Path("/etc"), shut), Path("/proc"), *view.tools)],
         "write": [str(p) for p in (*view.writable, private)],
         "devices": list(_DEVICES),
         "network": sandbox.network or spaces,  # a network namespace has its own, with a loopback that may be used
         "own_network": spaces and not sandbox.network,
         "frozen": [str(p) for p in view.frozen] if spaces else [],
     }
+
+
+def _without(folder: Path, shut: Collection[Path]) -> list[Path]:
+    """What there is in a folder but for some places in it, in as few paths as that takes."""
+    found: list[Path] = []
+    for entry in folder.iterdir():
+        if entry in shut:
+            continue
+        holds = any(place.is_relative_to(entry) for place in shut) and entry.is_dir() and not entry.is_symlink()
+        found += _without(entry, shut) if holds else [entry]
+    return found
 
 
 def _shell(command: str, sandbox: Sandbox) -> list[str]:
