@@ -12,7 +12,8 @@ from lao.durable.sandbox.policy import Sandbox
 _NETWORK: Final = re.compile(
     r"Network is unreachable|network is unreachable|ENETUNREACH|Temporary failure in name resolution|EAI_AGAIN"
     r"|ENOTFOUND|Could not resolve|could not resolve|Name or service not known|NameResolutionError|Failed to resolve"
-    r"|nodename nor servname|dial tcp|failed to lookup address|Couldn't (?:connect to server|resolve)|No matching distribution found|No address associated"
+    r"|nodename nor servname|dial tcp|failed to lookup address|Couldn't (?:connect to server|resolve)"
+    r"|No matching distribution found|No address associated"
 )
 _FILES: Final = re.compile(r"Read-only file system|read-only file system|EROFS|os error 30\b|Errno 30\b")
 _DENIED: Final = re.compile(r"Permission denied|permission denied|EACCES|Operation not permitted|EPERM")

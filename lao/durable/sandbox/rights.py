@@ -48,7 +48,7 @@ def kept(cwd: Path) -> Iterator[Restored]:
         for name in new:
             _remove(cwd / name)
         changed = {n for n in {*before, *_files(cwd)} - new if _content(cwd / n) != before.get(n)}
-        for name in changed:
+        for name in sorted(changed, key=len):  # a file in the place of a folder goes before what was in it
             _put_back(cwd / name, before.get(name))
         restored.names += [*new, *changed]
 

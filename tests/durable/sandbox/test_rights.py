@@ -52,6 +52,16 @@ def test_what_was_there_stays(workspace: Path) -> None:
     assert restored.text == ""
 
 
+def test_a_file_in_the_place_of_the_repository_is_not_followed(workspace: Path) -> None:
+    """It could name a repository anywhere; nothing of it stays."""
+    with kept(workspace) as restored:
+        (workspace / ".git").rename(workspace / "old")
+        (workspace / ".git").write_text("gitdir: /somewhere")
+    assert (workspace / ".git").is_dir()
+    assert (workspace / ".git/config").read_text() == "[core]\n"
+    assert ".git" in restored.names
+
+
 def test_it_is_put_back_when_the_command_is_interrupted(workspace: Path) -> None:
     """A stop in the middle gives no rights either."""
     with pytest.raises(KeyboardInterrupt), kept(workspace):
