@@ -70,10 +70,12 @@ class Factory:
 
     @cached_property
     def containment(self) -> Sandbox:
-        """What surrounds the commands of this project; said in the log when it is nothing."""
+        """What surrounds the commands of this project; said in the log at the first command."""
         sandbox = sandbox_of(self.settings.sandbox)
-        if not sandbox.isolates:
-            log.warning("commands of models run without a sandbox: lao doctor says why (docs/security.md)")
+        if sandbox.isolates:
+            log.info("commands of models: %s", sandbox.told)
+        else:
+            log.warning("commands of models: %s; lao doctor says why (docs/security.md)", sandbox.told)
         return sandbox
 
     def marker(self, run_id: int) -> str:

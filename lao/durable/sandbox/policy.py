@@ -51,6 +51,13 @@ class Sandbox:
         """Whether anything is kept from the command's eyes and hands."""
         return self.how is not Containment.NONE
 
+    @property
+    def told(self) -> str:
+        """What surrounds commands, in a few words for logs and reports."""
+        if not self.isolates:
+            return "no sandbox: commands can read and change all that you can"
+        return f"{self.how.value}, {'with the network of the machine' if self.network else 'no network'}"
+
 
 OPEN: Final = Sandbox()
 """Nothing but markers and the scrubbed environment."""

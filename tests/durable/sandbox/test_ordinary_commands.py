@@ -136,3 +136,32 @@ def test_the_network_of_the_host(desk: Path, how: Containment) -> None:
         call = f"{PYTHON} -c \"import socket; socket.create_connection(('127.0.0.1', {server.getsockname()[1]}), 2)\""
         assert not run(call, desk, how).passed
         assert run(call, desk, how, network=True).passed
+
+
+def test_a_workspace_by_a_link_and_in_the_home_folder(
+    desk: Path, tmp_path: Path, how: Containment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is where it was, the home folder around it is not there, and its repository cannot be written."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "private.txt").write_text("mine")
+    link = tmp_path / "link"
+    link.symlink_to(desk)
+    look = f"pwd -P; git log --oneline; echo y > new; cat {tmp_path}/private.txt"
+    result = run(look, link, how)
+    assert str(desk) in result.output or str(link) in result.output
+    assert "first words" in result.output
+    assert "mine" not in result.output
+    assert (desk / "new").exists()
+    before = (desk / ".git/config").read_bytes()
+    run("echo x >> .git/config", link, how)
+    assert (desk / ".git/config").read_bytes() == before
+
+
+def test_git_reads_in_a_linked_work_tree(desk: Path, tmp_path: Path, how: Containment) -> None:
+    """Its .git is a file that names a repository elsewhere: read, and with namespaces not written."""
+    plan, tree = tmp_path / "plan", tmp_path / "tree"
+    subprocess.run(["git", "worktree", "add", "-q", str(tree)], cwd=plan, check=True)
+    result = run("git status --short && git log --oneline && git branch evil", tree, how)
+    assert "first words" in result.output, result.output
+    assert not result.passed
+    assert "evil" not in subprocess.run(["git", "branch"], cwd=plan, check=True, capture_output=True, text=True).stdout
