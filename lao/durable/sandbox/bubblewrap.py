@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from lao.durable.containment import bubblewrap_flags
-from lao.durable.sandbox.folders import SECRETS, View
+from lao.durable.sandbox.folders import SECRETS, View, is_there
 from lao.durable.sandbox.policy import Sandbox
 
 _MB: Final = 1024 * 1024
@@ -43,7 +43,7 @@ def arguments(sandbox: Sandbox, view: View, cwd: Path) -> list[str]:
 @functools.cache
 def _settings_of_the_kernel() -> tuple[str, ...]:
     """Root's own files in /proc, which root may write without any capability: bubblewrap alone leaves some open."""
-    return tuple(part for place in _KERNEL if Path(place).exists() for part in ("--ro-bind", place, place))
+    return tuple(part for place in _KERNEL if is_there(Path(place)) for part in ("--ro-bind", place, place))
 
 
 @functools.cache
@@ -57,7 +57,7 @@ def _system(folders: tuple[Path, ...], network: bool) -> tuple[str, ...]:
         else:
             found += ["--ro-bind", str(folder), str(folder)]
     for secret in map(Path, SECRETS):
-        if secret.is_symlink() or not secret.exists():
+        if not is_there(secret) or secret.is_symlink():
             continue
         found += ["--tmpfs", str(secret)] if secret.is_dir() else ["--ro-bind", "/dev/null", str(secret)]
     return tuple(found)

@@ -26,6 +26,7 @@ _PRIVATE: Final = re.compile(r"^lao-sandbox-(\d+)-")
 _DEVICES: Final = (
     "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts",
 )  # fmt: skip
+_FREEZING: Final = (Containment.BUBBLEWRAP, Containment.UNSHARE, Containment.SEATBELT)
 _LIBRARY_FLAGS: Final = ("-I", "-S")
 
 
@@ -61,7 +62,7 @@ def enclosed(
         extra: variables from the caller, taken as they are.
     """
     environment = allowed(os.environ, sandbox.environment, network=sandbox.network or not sandbox.isolates)
-    with _private(sandbox.how) as private, rights.kept(cwd) as restored:
+    with _private(sandbox.how) as private, rights.kept(cwd, frozen=sandbox.how in _FREEZING) as restored:
         if private is not None:
             environment |= at_home(private)
         elif sandbox.how is Containment.BUBBLEWRAP:
@@ -108,7 +109,7 @@ def landlock_plan(sandbox: Sandbox, view: View, private: Path) -> dict[str, Any]
 def _without(folder: Path, shut: Collection[Path]) -> list[Path]:
     """What there is in a folder but for some places in it, in as few paths as that takes."""
     found: list[Path] = []
-    for entry in folder.iterdir():
+    for entry in folder.iterdir() if os.access(folder, os.R_OK) else ():
         if entry in shut:
             continue
         holds = any(place.is_relative_to(entry) for place in shut) and entry.is_dir() and not entry.is_symlink()

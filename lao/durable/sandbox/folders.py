@@ -62,11 +62,11 @@ def view_of(cwd: Path, read_only: Iterable[Path], writable: Iterable[Path]) -> V
     home = hidden_home()
     own = {Path(sys.prefix), Path(sys.base_prefix)}
     places = (real / name for name in rights_of(real))
-    frozen = [place for place in places if place.exists() and not place.is_symlink()]  # a link could lead anywhere
+    frozen = [place for place in places if is_there(place) and not place.is_symlink()]  # a link could lead anywhere
     frozen += [p for p in own if p.is_relative_to(real) and p != real]
     borrowed = _borrowed(real)
     return View(
-        system=tuple(p for p in map(Path, SYSTEM) if p.exists()),
+        system=tuple(p for p in map(Path, SYSTEM) if is_there(p)),
         tools=_unique([*own, *_tools(home, os.environ), *_repositories(real), *read_only]),
         home=home,
         writable=_unique([*writable, *borrowed, real]),
@@ -94,7 +94,7 @@ def _tools_at(home: Path | None, path: str, named: tuple[str, ...]) -> tuple[Pat
     found += [_prefix(Path(p), home) for p in path.split(os.pathsep) if p.startswith("/")]
     found += [Path(n) for n in named if n.startswith("/") and len(Path(n).parts) > 2]
     system = tuple(map(Path, SYSTEM))
-    kept = [p for p in found if p != home and not any(p.is_relative_to(s) for s in system) and p.is_dir()]
+    kept = [p for p in found if p != home and not any(p.is_relative_to(s) for s in system) and is_there(p / ".")]
     return tuple(kept)
 
 
@@ -108,8 +108,8 @@ def _prefix(folder: Path, home: Path | None) -> Path:
     whole = folder.parent
     if folder.name != "bin" or whole in (home, Path("/")) or whole.name in (".local", ".cargo"):
         return folder
-    belongs = (whole / "pyvenv.cfg").exists() or (whole / "lib").is_dir()
-    strange = any((whole / name).exists() for name in (".git", ".lao", "factory.yaml"))
+    belongs = is_there(whole / "pyvenv.cfg") or is_there(whole / "lib/.")
+    strange = any(is_there(whole / name) for name in (".git", ".lao", "factory.yaml"))
     return whole if belongs and not strange else folder
 
 
@@ -120,7 +120,7 @@ def _repositories(cwd: Path) -> list[Path]:
     if folder.is_file():  # a linked work tree
         folder = Path(os.path.normpath(cwd / _text(folder).removeprefix("gitdir:").strip()))
         common = Path(os.path.normpath(folder / (_text(folder / "commondir").strip() or ".")))
-        found += [p for p in (folder, common) if (p / "HEAD").is_file()]
+        found += [p for p in (folder, common) if is_there(p / "HEAD")]
         folder = common
     for line in _text(folder / "objects/info/alternates").splitlines():
         place = Path(os.path.normpath(folder / "objects" / line.strip()))
@@ -132,6 +132,11 @@ def _borrowed(cwd: Path) -> list[Path]:
     return [Path(line) for line in _text(cwd / ".git" / BORROWED).splitlines() if line.startswith("/")]
 
 
+def is_there(path: Path) -> bool:
+    """Whether it exists as far as this user can see; ``Path`` raises where a folder on the way is closed."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
 def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8", errors="surrogateescape")
@@ -141,4 +146,4 @@ def _text(file: Path) -> str:
 
 def _unique(paths: Iterable[Path]) -> tuple[Path, ...]:
     real = (Path(os.path.realpath(p)) for p in paths if os.path.lexists(p))
-    return tuple(sorted(dict.fromkeys(p for p in real if p.exists() and p != Path("/")), key=lambda p: len(p.parts)))
+    return tuple(sorted(dict.fromkeys(p for p in real if is_there(p) and p != Path("/")), key=lambda p: len(p.parts)))

@@ -36,10 +36,17 @@ class Restored:
 
 
 @contextmanager
-def kept(cwd: Path) -> Iterator[Restored]:
-    """For the block that runs a command: afterwards its workspace gives nobody more rights than before."""
+def kept(cwd: Path, *, frozen: bool = False) -> Iterator[Restored]:
+    """For the block that runs a command: afterwards its workspace gives nobody more rights than before.
+
+    Args:
+        frozen: what is there is read-only for the command: a change of it is the user's, and stays.
+    """
     restored = Restored()
-    before = {name: _content(cwd / name) for name in _files(cwd)}
+    if frozen and (cwd / ".git").exists() and not (cwd / ".git" / BORROWED).exists():
+        yield restored  # the user's own folder, where models do not work
+        return
+    before = {} if frozen else {name: _content(cwd / name) for name in _files(cwd)}
     there = {name for name in rights_of(cwd) if os.path.lexists(cwd / name)}
     try:
         yield restored
@@ -47,7 +54,8 @@ def kept(cwd: Path) -> Iterator[Restored]:
         new = {n for n in (*RIGHTS, "factory.yaml") if n != ".git" and n not in there and os.path.lexists(cwd / n)}
         for name in new:
             _remove(cwd / name)
-        changed = {n for n in {*before, *_files(cwd)} - new if _content(cwd / n) != before.get(n)}
+        after = set() if frozen else {*_files(cwd)}
+        changed = {n for n in {*before, *after} - new if _content(cwd / n) != before.get(n)}
         for name in sorted(changed, key=len):  # a file in the place of a folder goes before what was in it
             _put_back(cwd / name, before.get(name))
         restored.names += [*new, *changed]

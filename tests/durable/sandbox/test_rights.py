@@ -14,6 +14,8 @@ from tests.durable.sandbox.cases import run
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     (tmp_path / ".git/hooks").mkdir(parents=True)
+    (tmp_path / ".git/info").mkdir()
+    (tmp_path / ".git/info/borrowed").write_text("")
     (tmp_path / ".git/HEAD").write_text("ref: refs/heads/main\n")
     (tmp_path / ".git/config").write_text("[core]\n")
     (tmp_path / ".git/hooks/pre-commit").write_text("#!/bin/sh\n")
@@ -49,6 +51,17 @@ def test_what_was_there_stays(workspace: Path) -> None:
     assert restored.names == ["hooks.py"]
     with kept(workspace) as restored:
         pass
+    assert restored.text == ""
+
+
+def test_the_users_own_changes_stay_where_a_command_cannot_write(workspace: Path) -> None:
+    """Beside a command in the plan's own folder a person sets up git, or an agent: nothing of it is taken back."""
+    (workspace / ".git/info/borrowed").unlink()
+    with kept(workspace, frozen=True) as restored:
+        (workspace / ".git/config").write_text("[remote]\n")
+        (workspace / ".mcp.json").write_text("{}")
+    assert (workspace / ".git/config").read_text() == "[remote]\n"
+    assert (workspace / ".mcp.json").exists()
     assert restored.text == ""
 
 
