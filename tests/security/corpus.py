@@ -107,7 +107,7 @@ class Prison:
             "killed": stopped or it.victim.poll() is not None,
             "token": bool(left_tokens(it.words["token"])),
             "rights": bool(it.gained()),
-            "output": len(result.text) > _OUTPUT + 1_000,
+            "output": len(result.text) > (_OUTPUT + 1_000) * (_RACES if "race" in attempt.how else 1),
             "seconds": took > attempt.how.get("limit", _TIME_S) + _GRACE_S,
         }
         return ", ".join(name for name, true in found.items() if true)

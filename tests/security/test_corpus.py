@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -61,8 +62,7 @@ def test_files_hold_with_the_weaker_backends(made: World, how: Containment) -> N
 
 def test_the_page_says_what_was_measured() -> None:
     """docs/security.md has the table of the figures beside the corpus."""
-    import json
-
     page = Path(PAGE).read_text(encoding="utf-8")
     printed = page.split(MARKS[0], 1)[1].split(MARKS[1], 1)[0]
     assert printed == table(json.loads(FIGURES.read_text(encoding="utf-8")))
+    assert f" holds {len(attempts())} ways out" in page

@@ -146,6 +146,7 @@ def _state(pid: int) -> str:
 
 _CONTENT = {
     "outside/secret.txt": f"{CANARY}\n",
+    f"outside/{CANARY}.txt": "",
     "outside/held.txt": f"{CANARY}\n",
     "outside/repository/HEAD": "ref: refs/heads/x\n",
     "outside/repository/secret.txt": f"{CANARY}\n",
@@ -176,8 +177,9 @@ def _build(pristine: Path, root: Path, canary: str) -> str:
     (work / "src").mkdir(parents=True)
     (work / "src/app.py").write_text("x = 1\n")
     for name, content in _CONTENT.items():
-        (pristine / name).parent.mkdir(parents=True, exist_ok=True)
-        (pristine / name).write_text(content.replace("WORLD", str(root)).replace(CANARY, canary))
+        place = pristine / name.replace(CANARY, canary)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(content.replace("WORLD", str(root)).replace(CANARY, canary))
     (pristine / "outside/evil").chmod(0o755)
     for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
         who = ["-c", "user.name=a", "-c", "user.email=a@b"]
