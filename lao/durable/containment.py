@@ -65,7 +65,7 @@ def works(how: Containment) -> bool:
 
 @functools.cache
 def bubblewrap_flags() -> tuple[str, ...]:
-    """The namespaces that bubblewrap can make here, without the network's; "" tried last is the least that is asked."""
+    """The namespaces that bubblewrap can make here, without the network's; at least those of processes and mounts."""
     least = ("--unshare-pid", "--die-with-parent")
     more = ("--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL")
     best = ("--unshare-user", "--disable-userns", "--unshare-cgroup-try")
