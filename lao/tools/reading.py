@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from lao.core.errors import BadInput
@@ -23,7 +24,7 @@ def read_text(root: Path, name: str, shown: str) -> str:
     """
     raw = beneath.read(root, name, most=MAX_BYTES)
     if raw is None:
-        raise BadInput(f"there is no file {shown!r}", _neighbours(root / name))
+        raise BadInput(f"there is no file {shown!r}", _neighbours(root, name))
     size = len(raw)
     if size > MAX_BYTES:
         raise BadInput(f"{shown!r} has more than {MAX_BYTES} bytes; no more are read", "look at a part with shell_exec")
@@ -35,8 +36,10 @@ def read_text(root: Path, name: str, shown: str) -> str:
         raise BadInput(f"{shown!r} is not UTF-8 text (byte {exc.start})", "convert it first, with shell_exec") from exc
 
 
-def _neighbours(target: Path) -> str:
-    if not target.parent.is_dir():
+def _neighbours(root: Path, name: str) -> str:
+    try:
+        with beneath.folder(root, PurePosixPath(name).parent) as opened:
+            names = sorted(n for n in os.listdir(opened) if not n.startswith("."))[:15]  # noqa: PTH208
+    except FileNotFoundError:
         return "its folder does not exist either; list_dir shows what is there"
-    names = sorted(p.name for p in target.parent.iterdir() if not p.name.startswith("."))[:15]
     return f"in that folder are: {', '.join(names)}" if names else "that folder is empty"

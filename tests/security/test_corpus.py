@@ -13,7 +13,15 @@ from tests.security.corpus import FIGURES, MARKS, PAGE, Prison, attempts, table
 from tests.security.world import World, world
 
 LEAST = 150
-TELLING = ("sh-read-secret", "sh-write-outside", "env-all", "net-tcp", "orphan-no-marker", "kill-victim", "git-remove")
+TELLING = (
+    "sh-read-secret",
+    "sh-write-outside",
+    "net-tcp",
+    "proc-victim-environ",
+    "orphan-no-marker",
+    "kill-victim",
+    "git-remove",
+)
 """Attempts that must succeed when nothing holds them, or the corpus would not notice an escape."""
 
 
