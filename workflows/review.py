@@ -88,9 +88,10 @@ def _refused(work: Work, failed: list[CommandResult]) -> Outcome:
     reason = findings[0].message if findings else "the verification found fault with it"
 
     def apply(now: float) -> list[int]:
-        return pipeline.retry_or_fail(
+        return pipeline.reject(
             task.id,
             now,
+            early=limits.early_release,
             counter="verify_failures",
             cap=limits.retry_cap_validation,
             feedback=[f.feedback for f in findings],

@@ -11,6 +11,9 @@ from lao.state.tables import RunRow
 from tests.workflows.conftest import Plant
 
 TEXT = {role: {"key": f"sim-{role}", "supports_tools": False} for role in ("planner", "coder", "reviewer")}
+TRIES = 2
+"""How often a reviewer is asked for a readable verdict."""
+
 CHAIN = """# Chain
 
 - task: one | file: one.txt | content: first
@@ -58,6 +61,18 @@ def test_a_rejection_is_worked_in_and_what_was_built_on_it_is_verified_again(pla
     coded = [e for e in it.server.log if e["kind"] == "completion" and e["model"] == "sim-coder"]
     assert len(coded) == 4
     assert it.server.stats["loads"] == 5
+
+
+def test_a_review_without_a_verdict_sends_back_what_was_built_on_it(plant: Callable[..., Plant]) -> None:
+    """No check and no readable verdict: the first link is coded again, and the other two are verified on its new work."""
+    answers = [{"match": {"role": "reviewer"}, "answer": {"text": "Hm."}, "times": TRIES}]
+    it = plant({"responses": answers}, models=TEXT, orchestration={"release": "verified"})
+    it.submit("chain", CHAIN)
+    it.turn()
+    assert [task["state"] for task in it.tasks()] == ["completed"] * 3
+    with it.factory.store.reading():
+        verified = RunRow.select().where(RunRow.phase == "verify", RunRow.state == "done")
+        assert sorted(run.task.title for run in verified) == ["one", "one", "three", "three", "two", "two"]
 
 
 def test_what_breaks_on_the_rework_is_coded_again(plant: Callable[..., Plant]) -> None:
