@@ -140,6 +140,7 @@ def sweeper(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=0, help="begin no point after so many seconds")
     parser.add_argument("--shard", default="0/1", help="I/N: the I-th of N processes beside one another")
     parser.add_argument("--real", type=int, default=20, help="every so many-th plan is ended by a real 'lao run'")
+    parser.add_argument("--stage", default="", help="only points in 'submit', or in phases of this name")
     parser.add_argument("--keep", type=Path, default=None, help="keep the folders of points with violations here")
     return parser
 
@@ -147,7 +148,9 @@ def sweeper(description: str | None) -> argparse.ArgumentParser:
 def sweep_and_tell(options: argparse.Namespace, injector: Injector, folder: Path) -> int:
     """Sweep as the options say and print the figures; the exit status."""
     which, _, of = options.shard.partition("/")
-    choice = Choice(options.every, options.seed, (int(which), int(of)), options.seconds, options.real, options.keep)
+    choice = Choice(
+        options.every, options.seed, (int(which), int(of)), options.seconds, options.real, options.keep, options.stage
+    )
     started = time.monotonic()
     figures = sweep(
         folder / "bench",
