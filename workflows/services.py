@@ -6,7 +6,6 @@ import logging
 import os
 import sqlite3
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from lao.core.errors import BadInput, LaoError
 from lao.core.states import Queue
 from lao.durable import limits
 from lao.durable.owners import FileLock
+from lao.durable.threads import Thread
 from lao.state import runs
 from lao.workspace.desks import clean_desks
 from lao.workspace.snapshots import clean_snapshots
@@ -166,6 +166,6 @@ def _services(queue: Queue) -> tuple[Callable[[Factory], None], ...]:
 
 
 def _start(factory: Factory, service: Callable[[Factory], None]) -> Any:
-    thread = threading.Thread(target=keep_alive, args=(service, factory), name=service.__name__, daemon=True)
+    thread = Thread(keep_alive, args=(service, factory), name=service.__name__)
     thread.start()
     return thread
