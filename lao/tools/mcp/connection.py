@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_TOOLS: Final = 500
 _MOST_PAGES: Final = 50
+_UNWIND_S: Final = 4.0
 
 
 class Gone(Exception):
@@ -61,6 +62,8 @@ class Connection:
         Raises:
             Gone: it did not come to that, or not in time.
         """
+        import mcp  # noqa: F401  # takes a while the first time, which is not the server's
+
         ready = asyncio.Event()
         self._words.on_end = self._ending.set
         self._task = asyncio.create_task(self._hold(ready))
@@ -73,6 +76,7 @@ class Connection:
         if ready.is_set():
             return
         if self._task.done() or self._ending.is_set():
+            await asyncio.wait([self._task], timeout=_UNWIND_S)
             reason = self._why()
         else:
             reason = f"was not ready within {self.server.startup_timeout_s:g} s (startup_timeout_s)"
@@ -131,9 +135,10 @@ class Connection:
 
     def _why(self) -> str:
         task, words = self._task, self._words
+        error = task.exception() if task is not None and task.done() and not task.cancelled() else None
         if words.fault:
             return words.fault
-        if task is not None and task.done() and not task.cancelled() and (error := task.exception()) is not None:
+        if error is not None and not (words.ended and _is_closed(error)):
             return told(error)
         if words.ended:
             code = words.exit_code
@@ -148,7 +153,7 @@ class Connection:
             return
         if self._client is None:  # it is still in its handshake
             task.cancel()
-        await asyncio.wait([task], timeout=4.0)
+        await asyncio.wait([task], timeout=_UNWIND_S)
         if not task.done():
             task.cancel()
             await asyncio.wait([task], timeout=1.0)
@@ -158,13 +163,27 @@ class Connection:
 
 def told(error: BaseException) -> str:
     """The first cause of an error in words, in one line."""
-    while inner := getattr(error, "exceptions", None):
-        error = inner[0]
+    error = _first(error)
     if isinstance(error, FileNotFoundError):
         return f"there is no {error.filename!r}"
-    text = " ".join(str(error).split())[:300]
-    known = isinstance(error, (OSError, TimeoutError)) or type(error).__name__ == "MCPError"
+    text = " ".join(str(error).split()).partition(" For further information visit")[0][:300]
+    known = isinstance(error, (OSError, TimeoutError, Gone)) or type(error).__name__ == "MCPError"
     return text if known and text else f"{type(error).__name__}: {text}"
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first error of a group of groups."""
+    while inner := getattr(error, "exceptions", None):
+        error = inner[0]
+    return error
+
+
+def _is_closed(error: BaseException) -> bool:
+    from mcp import MCPError
+    from mcp_types import CONNECTION_CLOSED
+
+    inner = _first(error)
+    return isinstance(inner, MCPError) and inner.code == CONNECTION_CLOSED
 
 
 def _listed(tool: Tool) -> Listed:

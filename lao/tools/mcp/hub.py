@@ -32,7 +32,7 @@ _CLOSE_S: Final = 5.0
 _TOLD: Final = 2_000
 
 
-class Died(Exception):
+class Died(Gone):
     """The server ended while it was at work on a call."""
 
 
@@ -42,7 +42,7 @@ class Look:
 
     Attributes:
         error: why it cannot be used, "" when it can.
-        listed: how many tools it has.
+        listed: how many tools it has; ``more`` tells that it has others beyond those.
         offers: those that its settings let through, whatever they take.
     """
 
@@ -50,6 +50,7 @@ class Look:
     error: str
     listed: int
     offers: tuple[Offer, ...]
+    more: bool = False
 
 
 class McpHub:
@@ -105,7 +106,7 @@ class McpHub:
         looks = []
         for server, found in zip(self.servers.values(), ended.value, strict=True):
             if isinstance(found, Connection):
-                looks.append(Look(server, "", len(found.tools), tuple(wanted(server, found.tools))))
+                looks.append(Look(server, "", len(found.tools), tuple(wanted(server, found.tools)), found.more))
             else:
                 looks.append(Look(server, told(found), 0, ()))
         return tuple(looks)
@@ -137,7 +138,8 @@ class McpHub:
         elif offered < len(look.offers):
             text = f"only {offered} of {len(look.offers)} tools are offered: mcp.tool_tokens is used up"
         elif named is None and look.listed > FIRST_TOOLS:
-            text = f"the first {FIRST_TOOLS} of its {look.listed} tools are offered; enabled_tools names others"
+            number = f"more than {look.listed}" if look.more else str(look.listed)
+            text = f"{FIRST_TOOLS} of its {number} tools are offered; name those that you want in enabled_tools"
         if text:
             self.tell(look.server.name, text)
 
@@ -228,11 +230,12 @@ class PhaseTools:
             answer = self._hub.call(server, offer.tool, dict(arguments), context.stop or (lambda: False))
             if not isinstance(answer, BaseException):
                 return as_result(answer, server.name, context.result_limit)
-            text, ours = _judge(answer, server)
+            what, ours = _judge(answer, server)
+            text = f"the MCP server {server.name!r} {what}"
             if ours:
                 return failure(text)
-            self._strike(server, text)
-            if isinstance(answer, Gone):
+            self._strike(server, what)
+            if isinstance(answer, Gone) and not isinstance(answer, Died):
                 text = f"{text}; nothing was done"
                 continue
             if not isinstance(answer, Died) or not repeatable:
@@ -241,10 +244,10 @@ class PhaseTools:
         given_up = f"the MCP server {server.name!r} is given up for this attempt; go on without it"
         return failure(f"{text}; {given_up}" if text else given_up)
 
-    def _strike(self, server: McpServer, text: str) -> None:
+    def _strike(self, server: McpServer, what: str) -> None:
         self._wrong[server.name] = self._wrong.get(server.name, 0) + 1
         last = self._wrong[server.name] >= STRIKES
-        self._hub.tell(server.name, f"{text}{'; given up for this attempt' if last else ''}")
+        self._hub.tell(server.name, f"{what}{'; given up for the attempt' if last else ''}")
 
 
 def _judge(error: BaseException, server: McpServer) -> tuple[str, bool]:
@@ -252,15 +255,15 @@ def _judge(error: BaseException, server: McpServer) -> tuple[str, bool]:
     from mcp import MCPError
     from mcp_types import REQUEST_TIMEOUT
 
-    who, what = f"the MCP server {server.name!r}", cut(told(error), _TOLD)
-    if isinstance(error, Gone):
-        return f"{who} cannot be used: {what}", False
+    what = cut(told(error), _TOLD)
     if isinstance(error, Died):
-        return f"{who} ended during the call: {what}", False
+        return f"ended during a call: {what}", False
+    if isinstance(error, Gone):
+        return f"cannot be used: {what}", False
     if isinstance(error, (TimeoutError, asyncio.TimeoutError)) or (
         isinstance(error, MCPError) and error.code == REQUEST_TIMEOUT
     ):
-        return f"{who} gave no answer within {server.tool_timeout_s:g} s (tool_timeout_s)", False
+        return f"gave no answer within {server.tool_timeout_s:g} s (tool_timeout_s)", False
     if isinstance(error, MCPError):
-        return f"{who} refused the call: {what}", True
-    return f"{who} gave an answer that makes no sense: {what}", False
+        return f"refused the call: {what}", True
+    return f"gave an answer that makes no sense: {what}", False

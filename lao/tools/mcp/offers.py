@@ -50,10 +50,14 @@ class Offer:
 
 
 def wanted(server: McpServer, tools: Iterable[Listed]) -> list[Offer]:
-    """The tools that the server's settings let through, in its order."""
+    """The tools that the server's settings let through, in its order; when nobody has named any, the first few, and
+    those that only read before others."""
     names = server.enabled_tools
     kept = [tool for tool in tools if not _matches(tool.name, server.disabled_tools)]
-    kept = kept[:FIRST_TOOLS] if names is None else [tool for tool in kept if _matches(tool.name, names)]
+    if names is None:
+        kept = sorted(kept, key=lambda tool: not tool.reads)[:FIRST_TOOLS]
+    else:
+        kept = [tool for tool in kept if _matches(tool.name, names)]
     return [_offer(server, tool) for tool in kept]
 
 
