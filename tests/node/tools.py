@@ -1,4 +1,4 @@
-"""Programs from npm for tests: installed once into ``.node-tools`` of the checkout, from the pinned package.json here."""
+"""Programs from npm for tests: installed once into ``.node-tools`` of the checkout, as the package.json here pins."""
 
 from __future__ import annotations
 

@@ -85,14 +85,33 @@ def test_descriptions_are_one_short_paragraph() -> None:
 
 
 JUNK = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["string", "object", "#/$defs/a"]),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(
-            ["type", "properties", "items", "$ref", "anyOf", "oneOf", "allOf", "enum", "const", "required", "$defs", "a"]
-        ),
-        inner,
-        max_size=5,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.sampled_from(["string", "object", "#/$defs/a"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "type",
+                    "properties",
+                    "items",
+                    "$ref",
+                    "anyOf",
+                    "oneOf",
+                    "allOf",
+                    "enum",
+                    "const",
+                    "required",
+                    "$defs",
+                    "a",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
     ),
     max_leaves=30,
 )
