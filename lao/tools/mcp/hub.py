@@ -61,6 +61,7 @@ class McpHub:
         notice: told once of everything that a person should know, with the server's name and a text.
         stop: asked while a call waits.
         count: tokens of a text.
+        now: seconds of a clock that only goes forward.
     """
 
     def __init__(
@@ -73,11 +74,12 @@ class McpHub:
         notice: Callable[[str, str], None],
         stop: Callable[[], bool],
         count: Tokens,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.servers: Mapping[str, McpServer] = {server.name: server for server in servers if server.enabled}
         self._problems = tuple(problems)
         self._marker, self._containment = marker, containment
-        self._notice, self._stop, self._count = notice, stop, count
+        self._notice, self._stop, self._count, self._now = notice, stop, count, now
         self._thread = LoopThread()
         self._live: dict[str, Connection] = {}
         self._made: list[Connection] = []
@@ -169,14 +171,14 @@ class McpHub:
             if known is not None:
                 await self._drop(known)
             failed = self._failed.get(server.name)
-            if failed is not None and time.monotonic() - failed[0] < _TRIED_AGAIN_S:
+            if failed is not None and self._now() - failed[0] < _TRIED_AGAIN_S:
                 raise Gone(failed[1])
             made = Connection(server, f"{self._marker}{time.monotonic_ns()}.", self._containment)
             self._made.append(made)
             try:
                 await made.open()
             except Gone as error:
-                self._failed[server.name] = (time.monotonic(), str(error))
+                self._failed[server.name] = (self._now(), str(error))
                 self._made.remove(made)
                 raise
             self._live[server.name] = made

@@ -36,12 +36,14 @@ class Words:
     """What a server said beside the protocol.
 
     Attributes:
-        garbage: lines on stdout that are no messages; ``sample`` is the first of them.
+        garbage: lines on stdout that are no messages; ``sample`` is the first of them, ``in_a_row`` counts since the
+            last message.
         fault: why the connection was ended by this side, "" when it was not.
         errors: the end of its stderr.
     """
 
     garbage: int = 0
+    in_a_row: int = 0
     sample: str = ""
     fault: str = ""
     errors: bytes = b""
@@ -113,8 +115,10 @@ async def _read(process: asyncio.subprocess.Process, incoming: Any, words: Words
                 message = jsonrpc_message_adapter.validate_json(line, by_name=False)
             except ValueError:
                 words.garbage += 1
+                words.in_a_row += 1
                 words.sample = words.sample or line[:200].decode("utf-8", "replace").strip()
             else:
+                words.in_a_row = 0
                 await incoming.send(SessionMessage(message))
     words.ended = True  # before the stream's end tells whoever waits for an answer
     incoming.close()
@@ -125,7 +129,7 @@ async def _read(process: asyncio.subprocess.Process, incoming: Any, words: Words
 
 async def _line(stdout: asyncio.StreamReader, words: Words) -> bytes:
     """The next line, b"" at the end or where nothing good can follow."""
-    if words.garbage >= _MOST_GARBAGE:
+    if words.in_a_row >= _MOST_GARBAGE:
         words.fault = f"prints what is no message on its stdout ({words.sample[:80]!r})"
         return b""
     try:

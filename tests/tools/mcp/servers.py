@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lao.core.clock import FakeClock
 from lao.core.steps import DirectSteps, Steps
 from lao.durable.containment import Containment
 from lao.llm.tokens import estimate
@@ -52,6 +53,7 @@ class Rig:
     servers: tuple[McpServer, ...]
     containment: Containment = Containment.NONE
     stopping: Callable[[], bool] = lambda: False
+    clock: FakeClock = field(default_factory=FakeClock)
     told: list[str] = field(default_factory=list)
     audits: list[ToolAudit] = field(default_factory=list)
 
@@ -63,6 +65,7 @@ class Rig:
             notice=lambda name, text: self.told.append(f"{name}: {text}"),
             stop=self.stopping,
             count=estimate,
+            now=self.clock.monotonic,
         )
 
     def toolbox(self, budget: int = 100_000) -> Toolbox:

@@ -138,6 +138,15 @@ def test_a_server_that_does_not_start_is_told_of_once(rig: Open, behaviour: str,
     assert world.count("starts") == 1, "it is not tried again at once"
 
 
+def test_a_server_that_did_not_start_gets_another_chance(rig: Open) -> None:
+    """N1: after five minutes, not before: a database that was down may be up again."""
+    world = rig("no-start")
+    for waited_s, starts in ((0, 1), (290, 1), (20, 2)):
+        world.clock.wait(waited_s)
+        assert world.toolbox().names == ()
+        assert world.count("starts") == starts
+
+
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     """It must show: the same for a command that does not exist, and a folder that does not."""
     rig = Rig(
@@ -152,7 +161,10 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
 def test_log_lines_between_messages_do_no_harm(rig: Open) -> None:
     """N1: many servers log to stdout; their messages are still understood."""
     world = rig("garbage")
-    assert world.call(world.toolbox(), ECHO, text="x").ok
+    box = world.toolbox()
+    for _ in range(600):  # two lines each: the thousand in a row are never reached
+        assert world.call(box, ECHO, text="x").ok
+    assert world.told == []
 
 
 def test_a_dead_server_is_started_once_more(rig: Open) -> None:
