@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -50,3 +51,25 @@ def test_a_call_in_flight_is_repeated_only_when_it_may_be(tmp_path: Path, tool: 
         if tool == "note":
             assert (tmp_path / "notes").read_text() == "once\n"
         assert _orphans(factory) == []
+
+
+def test_a_worker_that_is_asked_to_stop_waits_for_no_call(tmp_path: Path) -> None:
+    """L5: SIGTERM in the middle of a call that does not end: the workers end, the server with them, no crash counts."""
+    entry = {"name": "s", "command": [sys.executable, str(SCRIPT), "slow", str(tmp_path)], "tool_timeout_s": 600}
+    write = call("file_write", path="part_1.txt", content="content of part 1\n")
+    scenario = parse_scenario(scripted([call("mcp__s__note", text="once")], [write]))
+    settings = {"mcp_servers": [entry], "sandbox": {"backend": "none"}}
+    with project(tmp_path, settings=settings, responses=scenario.responses) as factory:
+        (factory.root / "plans" / "parts.md").write_text(plan_text(1))
+        run = factory.start("run", "--plain", log=tmp_path / "log")
+        try:
+            until(lambda: (tmp_path / "under way").exists(), 120)
+            run.send_signal(signal.SIGTERM)
+            assert run.wait(timeout=60) == 130
+            assert _orphans(factory) == []
+        finally:
+            kill_group(run)
+        done = factory.lao("run", "--single-run", "--plain")
+        assert done.returncode == 0, done.stderr
+        assert [t["attempts"] for t in status(factory)["tasks"]] == [1]
+        assert (tmp_path / "notes").read_text() == "once\n"
