@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from lao.tools.toolbox import Toolbox
 from lao.workspace.symbols import related_files
 from lao.workspace.traces import REVIEW_FILE, TASKS_FILE
 from lao.workspace.tree import listing, read_text_files
+from workflows import mcp
 from workflows.bench import Given, TaskBench
 from workflows.place import Place, bring_home, open_place
 from workflows.work import Outcome, Work
@@ -69,7 +71,7 @@ def _attempt(work: Work, ladder: Ladder) -> Outcome:
         settings=work.model_settings(Role.CODER),
         limits=factory.settings.attempts,
         steps=work.steps,
-        toolbox=_toolbox(work, place.root),
+        toolbox=_toolbox(work, place.root, start.get("mcp", ())),
         bench=bench,
         ladder=ladder,
         number=work.claim.run.attempt - ladder.base,
@@ -194,6 +196,7 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
     model = work.model_settings(Role.CODER)
     budget = max(2000, int(model.context_length * 1.5))
     return {
+        "mcp": mcp.offered(work.factory, model.context_length),
         "files": [list(item) for item in read_text_files(root, wanted, budget)],
         "judges": _judges(work, root),
         "stubs": {} if checks else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
@@ -228,7 +231,7 @@ def _checks(work: Work, root: Path) -> tuple[str, ...]:
     return tuple(command for _, command in found)
 
 
-def _toolbox(work: Work, root: Path) -> Toolbox:
+def _toolbox(work: Work, root: Path, offers: Sequence[Json]) -> Toolbox:
     limits = work.factory.settings.orchestration
     store, task = work.factory.store, work.the_task
     window = work.model_settings(Role.CODER).context_length
@@ -243,4 +246,4 @@ def _toolbox(work: Work, root: Path) -> Toolbox:
         before_command=lambda: work.off_gpu(back=True),
         result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
     )
-    return Toolbox(context, TOOLS)
+    return Toolbox(context, TOOLS, more=mcp.tools(work.factory, offers))

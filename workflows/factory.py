@@ -25,6 +25,7 @@ from lao.state import ledger, profiles, queries, serving
 from lao.state.guard import damage
 from lao.state.loads import KeptLoads
 from lao.state.store import Store, open_store
+from workflows.mcp import open_mcp
 from workflows.meter import Meter
 from workflows.slots import Slots
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from lao.servers.energy import Counters
     from lao.servers.gate.gate import GateOutcome, MemoryGate
     from lao.servers.protocol import LoadedModel, ResidencyServer
+    from lao.tools.mcp.hub import McpHub
 
 log = logging.getLogger("lao")
 
@@ -107,6 +109,16 @@ class Factory:
         from lao.servers.energy import counters_for
 
         return counters_for(self.settings.server.base_url)
+
+    @cached_property
+    def mcp(self) -> McpHub:
+        """The MCP servers of the project; none is started before its tools are asked for."""
+        return open_mcp(self.settings, self.mcp_marker, self.containment, self.report, self.stop)
+
+    @property
+    def mcp_marker(self) -> str:
+        """Begins the ``LAO_RUN`` value of the processes of a worker's MCP servers: of no run, as they outlive runs."""
+        return f"{self.marker(0)}mcp."
 
     @property
     def chat(self) -> OpenAIModel:
@@ -240,6 +252,8 @@ class Factory:
 
     def close(self) -> None:
         self.stop.set()
+        if "mcp" in self.__dict__:
+            self.mcp.close()
         self.heartbeat.close()
         if self.store.wrote and self.damaged is None:
             try:

@@ -15,6 +15,7 @@ from lao.core.errors import BadInput, LaoError
 from lao.core.states import Queue
 from lao.durable import limits
 from lao.durable.owners import FileLock
+from lao.durable.processes import kill_marked
 from lao.durable.threads import Thread
 from lao.state import runs
 from lao.workspace.desks import clean_desks
@@ -117,6 +118,7 @@ class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
             clean_snapshots(state / "snapshots")
         else:
             clear_cancelled(factory)
+            kill_marked(factory.mcp_marker)
             clean_desks(state / "desks", lambda run: runs.is_open(factory.store, run))
         reconcile(factory)
         threads = [_start(factory, service) for service in _services(queue)]

@@ -40,6 +40,8 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "status": Entry("lao.cli.status_cmd:command", "Show plans, tasks, queue and tokens."),
         "doctor": Entry("lao.cli.doctor_cmd:command", "Look over the project; --durability tries this disk."),
         "restore": Entry("lao.cli.restore_cmd:command", "Put a backup of the state in its place."),
+        "mcp": Entry("lao.cli.mcp_cmd:group", "MCP servers: what is configured, and whether it works."),
+        "mcp-server": Entry("lao.cli.mcp_server_cmd:command", "Serve this project to other agents over MCP."),
         "retry-failed": Entry("lao.cli.retry_failed_cmd:command", "Queue failed tasks again."),
         "reset-failed": Entry("lao.cli.retry_failed_cmd:command", "Old name of retry-failed.", hidden=True),
     }

@@ -130,7 +130,8 @@ class AuditEntry:
     seconds: float
 
 
-def add_audit(store: Store, run_id: int, entry: AuditEntry) -> None:
+def add_audit(store: Store, run_id: int | None, entry: AuditEntry) -> None:
+    """Keep one call; ``run_id`` is None for one that came from outside (``lao mcp-server``)."""
     with store.write():
         AuditRow.create(run=run_id, at=store.now(), **asdict(entry))
 

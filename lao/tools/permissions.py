@@ -46,6 +46,8 @@ def built_in(root: Path) -> Callable[[str, dict[str, Json]], str | None]:
     def decide(tool: str, arguments: dict[str, Json]) -> str | None:
         if tool == "shell_exec":
             return refusal(arguments["command"], real_root)
+        if tool.startswith("mcp__"):  # a path there is one of the server's, which has its own rules
+            return None
         try:
             if path := arguments.get("path"):
                 resolve(root, path, writing=tool in _WRITING, folder=tool == "list_dir")

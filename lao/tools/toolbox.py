@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lao.core.errors import BadInput, LaoError, Refused
@@ -30,11 +30,19 @@ class Toolbox:
     Args:
         names: which tools; unknown names are a programming error (KeyError).
         permission: the built-in denials when None; one that is given replaces them and should ask them too.
+        more: further tools, such as those of MCP servers.
     """
 
-    def __init__(self, context: ToolContext, names: Iterable[str], permission: Permission | None = None) -> None:
+    def __init__(
+        self,
+        context: ToolContext,
+        names: Iterable[str],
+        permission: Permission | None = None,
+        more: Sequence[Tool] = (),
+    ) -> None:
         self._context = context
-        self._tools: dict[str, Tool] = {name: all_tools()[name] for name in sorted(set(names))}
+        found = {name: all_tools()[name] for name in set(names)} | {tool.name: tool for tool in more}
+        self._tools: dict[str, Tool] = {name: found[name] for name in sorted(found)}
         self._permission = permission or built_in(context.root)
 
     @property
