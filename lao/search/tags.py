@@ -92,21 +92,31 @@ def tags_of(language: str, text: str) -> Tags:
 
 def _of_python(tree: ast.Module, text: str) -> Tags:
     lines = text.splitlines()
+    read: Counter[str] = Counter()
     references: Counter[str] = Counter()
+    bound: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            references[node.id] += 1
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                read[node.id] += 1
+            else:
+                bound.add(node.id)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
         elif isinstance(node, ast.Attribute):
             references[node.attr] += 1
         elif isinstance(node, ast.ImportFrom):
             references.update(alias.name for alias in node.names)
-    return Tags(tuple(_python_definitions(tree.body, lines)), references)
+    definitions = tuple(_python_definitions(tree.body, lines))
+    mine = bound - {d.name for d in definitions}  # a local variable is no reference to a function of the same name
+    references.update({name: times for name, times in read.items() if name not in mine})
+    return Tags(definitions, references)
 
 
 def _python_definitions(body: list[ast.stmt], lines: list[str]) -> Iterator[Definition]:
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield Definition(node.name, node.lineno, _line(lines, node.lineno))
+            yield Definition(node.name, node.lineno, _head(lines, node.lineno, node.body[0].lineno))
             if isinstance(node, ast.ClassDef):
                 yield from _python_definitions(node.body, lines)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.col_offset == 0:
@@ -138,6 +148,13 @@ def _identifiers(text: str, defined: Iterable[Definition]) -> Counter[str]:
     references = Counter(_IDENTIFIER.findall(text))
     references.subtract(Counter(d.name for d in defined))
     return +references
+
+
+def _head(lines: list[str], first: int, body: int) -> str:
+    """A signature of several lines in one."""
+    further = (lines[n].strip() for n in range(first, min(body - 1, len(lines))))
+    head = " ".join([lines[first - 1].rstrip(), *further]) if first <= len(lines) else ""
+    return head.replace("( ", "(").replace(", )", ")").replace(" )", ")")[:_LINE]
 
 
 def _line(lines: list[str], number: int) -> str:

@@ -1,0 +1,222 @@
+"""The repository map: the definitions that matter most, within a budget of tokens. Ranks what the index has; no parser.
+
+After aider's repomap: files point to those that define what they refer to; PageRank, personalised on the files and
+names of a task, finds the definitions that the rest leans on.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from lao.search.index import folder_of, refresh_in
+from lao.search.store import IndexFile
+from lao.search.tags import Definition, Tags
+
+READING_S: Final = 20.0
+
+_MENTIONED: Final = 10.0
+_LONG_NAME: Final = 10.0
+_LONG: Final = 8
+_PRIVATE: Final = 0.1
+_COMMON: Final = 0.1
+_COMMON_FROM: Final = 5
+_VAGUE: Final = 0.1
+_FROM_TASK: Final = 50.0
+_ASIDE: Final = 0.05
+"""What tests define is for tests."""
+
+_DAMPING: Final = 0.85
+_ROUNDS: Final = 40
+_CLOSE: Final = 1e-6
+_MOST: Final = 2_000
+_NAME: Final = re.compile(r"[^\W\d]\w*")
+_TEST: Final = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*$|conftest\.py$)")
+_SPLITS: Final = re.compile(r"[a-z][A-Z]|_")
+
+
+@dataclass(frozen=True)
+class Focus:
+    """What a map is for.
+
+    Attributes:
+        files: of the task.
+        text: its description; names and files in it count.
+        without: files that the prompt shows anyway.
+    """
+
+    files: tuple[str, ...] = ()
+    text: str = ""
+    without: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class _Place:
+    path: str
+    definition: Definition
+
+
+def repo_map(
+    index: IndexFile,
+    root: Path,
+    budget: int,
+    count: Callable[[str], int],
+    focus: Focus = Focus(),  # noqa: B008 - frozen
+    *,
+    marker: str = "",
+) -> str:
+    """Files with their most important definitions, at most ``budget`` tokens; "" when nothing is defined or fits.
+
+    The same workspace and focus give the same text. Never fails for want of the index.
+
+    Args:
+        count: tokens of a text.
+    """
+    if budget <= 0:
+        return ""
+
+    def look(db: sqlite3.Connection) -> dict[str, Tags]:
+        refresh_in(db, root, marker=marker, within_s=READING_S)
+        rows = db.execute(
+            "SELECT p.path, c.tags FROM files f JOIN paths p ON p.id=f.path JOIN contents c ON c.id=f.content "
+            "WHERE f.folder=? ORDER BY p.path",
+            (folder_of(db, root),),
+        )
+        return {path: Tags.from_text(tags) for path, tags in rows}
+
+    ranked = _ranked(index.use(look), focus)
+    return _fitted([place for place in ranked if place.path not in focus.without][:_MOST], budget, count)
+
+
+def _ranked(files: Mapping[str, Tags], focus: Focus) -> list[_Place]:
+    """All definitions, the most important first."""
+    places: dict[str, dict[str, list[Definition]]] = defaultdict(dict)
+    for path, tags in files.items():
+        for definition in tags.definitions:
+            places[definition.name].setdefault(path, []).append(definition)
+    said = set(_NAME.findall(focus.text))
+    start = _start(files, focus, said)
+    edges = _edges(files, places, set(focus.files) & files.keys(), said)
+    ranks = pagerank(files, edges, start)
+    scores: dict[tuple[str, str], float] = defaultdict(float)
+    for source, targets in edges.items():
+        total = sum(targets.values())
+        for (target, name), weight in targets.items():
+            scores[target, name] += ranks[source] * weight / total
+    ordered = sorted(scores, key=lambda key: (-scores[key], key))
+    return [_Place(path, d) for path, name in ordered for d in places[name][path]]
+
+
+def _start(files: Iterable[str], focus: Focus, said: set[str]) -> dict[str, float]:
+    """Where a reader of the task begins: its files, and those that its text names."""
+    named = {p for p in files if p in focus.text or PurePosixPath(p).name in focus.text or PurePosixPath(p).stem in said}
+    return {path: 1.0 for path in files if path in focus.files or path in named}
+
+
+def _edges(
+    files: Mapping[str, Tags],
+    places: Mapping[str, Mapping[str, Sequence[Definition]]],
+    task: Collection[str],
+    said: Collection[str],
+) -> dict[str, dict[tuple[str, str], float]]:
+    """From a file to (file, name defined there): how much the first leans on it."""
+    edges: dict[str, dict[tuple[str, str], float]] = {path: {} for path in files}
+    aside = {path: _ASIDE for path in files if _TEST.search(path) and path not in task}
+    used: set[str] = set()
+    for source, tags in files.items():
+        for name, times in tags.references.items():
+            targets = places.get(name)
+            if not targets:
+                continue
+            used.add(name)
+            weight = _worth(name, len(targets), said) * sqrt(times) * (_FROM_TASK if source in task else 1.0)
+            weight *= _VAGUE if _is_vague(name, targets) else 1.0
+            for target in targets:
+                if target != source or len(targets) == 1:
+                    own = _PRIVATE if target == source else 1.0
+                    edges[source][target, name] = weight * own * aside.get(target, 1.0)
+    for name, targets in places.items():
+        for target in targets if name not in used else ():
+            edges[target][target, name] = _PRIVATE * _worth(name, len(targets), said)
+    return edges
+
+
+def _is_vague(name: str, targets: Mapping[str, Sequence[Definition]]) -> bool:
+    """A method with an everyday name: whether ``x.split`` means it is anybody's guess."""
+    methods = all(d.text[:1].isspace() for found in targets.values() for d in found)
+    return methods and not _SPLITS.search(name)
+
+
+def _worth(name: str, defined: int, said: Collection[str]) -> float:
+    weight = _MENTIONED if name in said else 1.0
+    if len(name) >= _LONG and _SPLITS.search(name):
+        weight *= _LONG_NAME
+    if name.startswith("_"):
+        weight *= _PRIVATE
+    return weight * (_COMMON if defined > _COMMON_FROM else 1.0)
+
+
+def pagerank(
+    nodes: Collection[str], edges: Mapping[str, Mapping[tuple[str, str], float]], start: Mapping[str, float]
+) -> dict[str, float]:
+    """The rank of each node; they sum to 1.
+
+    Args:
+        edges: node to (node, label) with a weight above 0.
+        start: where a reader begins, and goes on from a node without edges; empty: anywhere.
+    """
+    if not nodes:
+        return {}
+    begin = {node: start.get(node, 0.0) for node in nodes} if start else dict.fromkeys(nodes, 1.0)
+    whole = sum(begin.values())
+    begin = {node: weight / whole for node, weight in begin.items()}
+    shares: list[tuple[str, list[tuple[str, float]]]] = []
+    for node in nodes:
+        total = sum(edges[node].values()) if node in edges else 0.0
+        merged: dict[str, float] = defaultdict(float)
+        for (target, _), weight in edges.get(node, {}).items():
+            merged[target] += weight / total
+        shares.append((node, list(merged.items())))
+    ranks = dict(begin)
+    for _ in range(_ROUNDS):
+        lost = sum(ranks[node] for node, targets in shares if not targets)
+        fresh = {node: (1 - _DAMPING + _DAMPING * lost) * share for node, share in begin.items()}
+        for node, targets in shares:
+            flow = _DAMPING * ranks[node]
+            for target, share in targets:
+                fresh[target] += flow * share
+        moved = sum(abs(fresh[node] - ranks[node]) for node in nodes)
+        ranks = fresh
+        if moved < _CLOSE:
+            break
+    return ranks
+
+
+def _fitted(places: Sequence[_Place], budget: int, count: Callable[[str], int]) -> str:
+    """As many of the best as fit, found by halving."""
+    low, high, best = 0, len(places), ""
+    while low < high:
+        middle = (low + high + 1) // 2
+        text = _text(places[:middle])
+        if count(text) <= budget:
+            low, best = middle, text
+        else:
+            high = middle - 1
+    return best
+
+
+def _text(places: Sequence[_Place]) -> str:
+    files: dict[str, set[tuple[int, str]]] = defaultdict(set)
+    for place in places:
+        files[place.path].add((place.definition.line, place.definition.text.rstrip(" {")))
+    parts = []
+    for path in sorted(files):
+        parts.append(f"{path}:")
+        parts += [f"  {line}" for _, line in sorted(files[path])]
+    return "\n".join(parts)
