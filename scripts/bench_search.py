@@ -160,7 +160,9 @@ def table(figures: dict[str, Json]) -> str:
     searched = figures["found"]
     for name in ("words", "fused"):
         row = searched[name]
-        lines.append(f"| recall@5, {name}, {searched['queries']} queries | {row['recall_at_5']} ({row['find_ms']} ms) |")
+        lines.append(
+            f"| recall@5, {name}, {searched['queries']} queries | {row['recall_at_5']} ({row['find_ms']} ms) |"
+        )
         lines += [f"|   missed: {miss['query']} | {', '.join(miss['best'])} |" for miss in row["missed"]]
     lines.append(f"| vectors | {searched['model']}: {searched['chunks']} chunks, {searched['chunks_s']} a second |")
     return "\n".join(["| what | figure |", "|---|---|", *lines])

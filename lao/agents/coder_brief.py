@@ -103,8 +103,8 @@ def user_message(brief: CoderBrief, *, budget: int, protocol: str, edit_format: 
 def sections(brief: CoderBrief, budget: int, protocol: str, edit_format: str = "auto") -> tuple[tuple[str, int], ...]:
     """How many tokens each section of that message takes, in the message's order.
 
-    The names are plan, tree, map, other files, task, checks, own files, feedback, hints, closing; an empty section is left
-    out.
+    The names are plan, tree, map, other files, task, checks, own files, feedback, hints, closing; an empty section is
+    left out.
     """
     sizes: dict[str, int] = {}
     for name, text in _layout(brief, budget, protocol, edit_format):

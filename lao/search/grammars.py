@@ -1,4 +1,4 @@
-"""tree-sitter's grammars, as far as they are installed (extra ``grammars``): names defined and referred to in a text."""
+"""The grammars of tree-sitter that are installed (extra ``grammars``): names that a text defines and refers to."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def _stamp(file: Listed) -> str:
 
 
 def _take_in(db: sqlite3.Connection, root: Path, folder: int, files: Sequence[Listed]) -> tuple[int, int]:
-    """Read files and store them; how many contents were new, and their bytes. Whoever is killed here has done nothing."""
+    """Read files and store them, all or none; how many contents were new, and their bytes."""
     now = time.time_ns()
     read: list[tuple[Listed, str, str, bytes]] = []
     for file in files:

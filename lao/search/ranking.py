@@ -34,7 +34,7 @@ class Hit:
 
 
 def by_words(db: sqlite3.Connection, folder: int, query: str) -> list[Hit]:
-    """Files that have a word of the query in text, definitions or name, best first, ties by path. Raises sqlite3.Error."""
+    """Files that have a word of the query in text or name, best first, ties by path. Raises sqlite3.Error."""
     match = " OR ".join(f'"{word}"' for word in asked(query))
     if not match:
         return []

@@ -115,8 +115,11 @@ def _ranked(files: Mapping[str, Tags], focus: Focus) -> list[_Place]:
 
 def _start(files: Iterable[str], focus: Focus, said: set[str]) -> dict[str, float]:
     """Where a reader of the task begins: its files, and those that its text names."""
-    named = {p for p in files if p in focus.text or PurePosixPath(p).name in focus.text or PurePosixPath(p).stem in said}
-    return {path: 1.0 for path in files if path in focus.files or path in named}
+
+    def named(path: str) -> bool:
+        return PurePosixPath(path).name in focus.text or PurePosixPath(path).stem in said
+
+    return {path: 1.0 for path in files if path in focus.files or named(path)}
 
 
 def _edges(

@@ -24,6 +24,7 @@ from lao.search.store import IndexFile, transaction
 BATCH: Final = 16
 _COMPARED: Final = 400
 
+
 class Embedder(Protocol):
     """Turns texts into vectors of one length.
 
@@ -133,8 +134,8 @@ def _keep(db: sqlite3.Connection, model: str, some: Sequence[_Missing], vectors:
     with transaction(db):
         for part, vector in zip(some, vectors, strict=True):
             if db.execute("SELECT 1 FROM chunks WHERE id=?", (part.chunk,)).fetchone():
-                packed = struct.pack(f"<{len(vector)}e", *vector)
-                db.execute("INSERT OR REPLACE INTO vectors VALUES(?, ?, ?, ?)", (model, part.chunk, _signs(vector), packed))
+                row = (model, part.chunk, _signs(vector), struct.pack(f"<{len(vector)}e", *vector))
+                db.execute("INSERT OR REPLACE INTO vectors VALUES(?, ?, ?, ?)", row)
 
 
 def _signs(vector: Sequence[float]) -> bytes:

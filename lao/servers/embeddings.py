@@ -1,4 +1,4 @@
-"""Texts to vectors by ``/v1/embeddings``. Loads no model; whether one may be asked is decided by ``resident_embedder``."""
+"""Texts to vectors by ``/v1/embeddings``. Loads no model; ``resident_embedder`` says whether one may be asked."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class ServerEmbedder:
         name: what the model is called in requests; ``model`` when it is "".
     """
 
-    def __init__(self, base_url: str, api_key: str, model: str, name: str = "", connect_timeout_s: float = 10.0) -> None:
+    def __init__(self, base_url: str, api_key: str, model: str, name: str = "", connect_s: float = 10.0) -> None:
         self.model = model
         self._name = name or model
-        self._rest = Rest(base_url, api_key, connect_timeout_s=connect_timeout_s, read_timeout_s=_READ_S)
+        self._rest = Rest(base_url, api_key, connect_timeout_s=connect_s, read_timeout_s=_READ_S)
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector a text, in order.
