@@ -67,7 +67,7 @@ def repo_map(
     root: Path,
     budget: int,
     count: Callable[[str], int],
-    focus: Focus = Focus(),  # noqa: B008 - frozen
+    focus: Focus = Focus(),
     *,
     marker: str = "",
 ) -> str:

@@ -61,6 +61,7 @@ class IndexFile:
         if self.path is None:
             return _in_memory(work)
         for last in (False, True):
+            seen = _identity(self.path)
             try:
                 with self._opened() as db:
                     return work(db)
@@ -70,7 +71,7 @@ class IndexFile:
                     return _in_memory(work)
                 log.info("the index %s is made anew: %s", self.path, error)
             try:
-                self._replace()
+                self._replace(seen)
             except OSError as error:
                 log.warning("the index %s cannot be made anew, searching without it: %s", self.path, error)
                 return _in_memory(work)
@@ -79,7 +80,7 @@ class IndexFile:
     def forget(self) -> None:
         """Begin with an empty index. Raises OSError when the file cannot be removed."""
         if self.path is not None and self.path.exists():
-            self._replace(damaged_only=False)
+            self._replace(_identity(self.path))
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -90,22 +91,21 @@ class IndexFile:
             _prepare(db)
             yield db
 
-    def _replace(self, *, damaged_only: bool = True) -> None:
+    def _replace(self, seen: tuple[int, int] | None) -> None:
+        """Remove the file, unless another process has done so since it was ``seen``."""
         assert self.path is not None
         with _locked(self.path.with_suffix(".lock"), exclusive=True):
-            if damaged_only and self._is_sound():
-                return  # another process was here first
-            for end in ("", "-wal", "-shm"):
-                self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+            if _identity(self.path) == seen:
+                for end in ("", "-wal", "-shm"):
+                    self.path.with_name(self.path.name + end).unlink(missing_ok=True)
 
-    def _is_sound(self) -> bool:
-        assert self.path is not None
-        try:
-            with closing(_connect(self.path)) as db:
-                _prepare(db)
-                return bool(db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
-        except (sqlite3.Error, _Damaged):
-            return False
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _in_memory(work: Callable[[sqlite3.Connection], Answer]) -> Answer:

@@ -13,8 +13,8 @@ _LEAST_STEM: Final = 3
 _LONGEST_WORD: Final = 64
 _LONGEST_LINE: Final = 2_000
 _SAY_NOTHING: Final = frozenset(
-    "a an and are as at be by can do does for from has have how i in into is it its my of on or our so that the their "
-    "then there these this to use used using was we what when where which who why will with you your".split()  # noqa: SIM905
+    """a an and are as at be by can do does for from has have how i in into is it its my of on or our so that the their
+    then there these this to use used using was we what when where which who why will with you your""".split()  # noqa: SIM905
 )
 
 

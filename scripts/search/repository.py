@@ -5,20 +5,20 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-_NOUNS = (
-    "account address archive basket branch budget cache channel client contract counter coupon customer "
-    "delivery device discount document event filter forecast gateway holiday invoice item journal ledger "
-    "letter license limit locker message meter network notice offer order packet parcel partner payment permit "
-    "policy price product profile quota receipt record refund region report request reserve return route "
-    "schedule segment sensor session shelf shipment signal stock store supplier survey tariff tax ticket token "
-    "tracker transfer vehicle vendor voucher warehouse "
-).split()  # noqa: SIM905
-_VERBS = (
-    "add apply archive assign balance book cancel check close collect combine compare convert count create "
-    "deliver estimate export fetch find group hold import join link list load lock merge move open pack parse "
-    "pick plan print queue read release remove rename reserve reset resolve restore route save score search "
-    "send sort split start stop store submit sum sync track transfer update validate verify weigh write "
-).split()  # noqa: SIM905
+_NOUNS = """
+    account address archive basket branch budget cache channel client contract counter coupon customer
+    delivery device discount document event filter forecast gateway holiday invoice item journal ledger
+    letter license limit locker message meter network notice offer order packet parcel partner payment permit
+    policy price product profile quota receipt record refund region report request reserve return route
+    schedule segment sensor session shelf shipment signal stock store supplier survey tariff tax ticket token
+    tracker transfer vehicle vendor voucher warehouse
+""".split()  # noqa: SIM905
+_VERBS = """
+    add apply archive assign balance book cancel check close collect combine compare convert count create
+    deliver estimate export fetch find group hold import join link list load lock merge move open pack parse
+    pick plan print queue read release remove rename reserve reset resolve restore route save score search
+    send sort split start stop store submit sum sync track transfer update validate verify weigh write
+""".split()  # noqa: SIM905
 
 
 def write(root: Path, files: int, seed: int = 7) -> None:
