@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -58,24 +59,24 @@ def costs(files: int, folder: Path) -> dict[str, Json]:
     asked = [_timed(lambda query=query: _rank(index, root, query)) for query in QUERIES * 4]
     whole = [_timed(lambda query=query: Searcher(index).find(root, query)) for query in QUERIES]
     return {
+        "load": os.getloadavg()[0],
         "files": first.files,
         "text_mb": round(first.added_bytes / 1e6, 1),
         "index_s": round(first.seconds, 2),
         "index_mb": round((folder / NAME).stat().st_size / 1e6, 1),
-        "refresh_unchanged_s": round(statistics.median(nothing), 3),
-        "refresh_one_changed_s": round(statistics.median(changed), 3),
-        "query_ms": round(statistics.median(asked) * 1000, 1),
-        "query_worst_ms": round(max(asked) * 1000, 1),
-        "find_ms": round(statistics.median(whole) * 1000, 1),
-        "map_s": _map_seconds(index, root),
+        **_figures("refresh_unchanged", nothing),
+        **_figures("refresh_one_changed", changed),
+        **_figures("query", asked),
+        **_figures("find", whole),
+        **_figures("map", [_timed(lambda: _map(index, root)) for _ in range(3)]),
     }
 
 
-def _map_seconds(index: IndexFile, root: Path) -> float:
+def _map(index: IndexFile, root: Path) -> str:
     from lao.llm.tokens import estimate
     from lao.search.repo_map import Focus, repo_map
 
-    return round(_timed(lambda: repo_map(index, root, 1000, estimate, Focus(text="cancel orders"))), 2)
+    return repo_map(index, root, 1000, estimate, Focus(text="cancel orders"))
 
 
 def _rank(index: IndexFile, root: Path, query: str) -> None:
@@ -149,10 +150,20 @@ def embedder_of(given: Sequence[str] | None) -> Iterator[Embedder]:
         yield ServerEmbedder(server.url, "", "hashes")
 
 
-def _timed(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+def _timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of wall time, and of this process on a processor: what the first would be without company."""
+    begun, used = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - begun
+    return time.perf_counter() - begun, time.process_time() - used
+
+
+def _figures(name: str, times: Sequence[tuple[float, float]]) -> dict[str, Json]:
+    wall, cpu = zip(*times, strict=True)
+    return {
+        f"{name}_ms": round(statistics.median(wall) * 1000, 1),
+        f"{name}_worst_ms": round(max(wall) * 1000, 1),
+        f"{name}_cpu_ms": round(statistics.median(cpu) * 1000, 1),
+    }
 
 
 def table(figures: dict[str, Json]) -> str:

@@ -19,9 +19,13 @@ _FURTHER: Final = 0.5
 """What the next best part of a file adds to its score; the one after it the square of that, and so on."""
 
 _MOST_CHUNKS: Final = 600
+_MOST_PATHS: Final = 300
 _ENOUGH: Final = 50
 _FUSE: Final = 60
 """The constant of reciprocal rank fusion (Cormack and others, SIGIR 2009)."""
+
+_DEPTH: Final = 10
+"""Ranks below this are noise: a file that has one common word of the query has a rank as well."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +67,18 @@ def by_nearness(db: sqlite3.Connection, folder: int, chunks: Sequence[int]) -> l
 
 
 def fused(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
-    """One ranking of several: each gives a file 1 / (60 + rank). The best part is that of the first that has one."""
+    """One ranking of several: each gives its first ten files 1 / (60 + rank); the others follow in their order.
+
+    The best part is that of the first ranking that has one.
+    """
     scores: dict[str, float] = defaultdict(float)
     hits: dict[str, Hit] = {}
     for ranking in rankings:
         for rank, hit in enumerate(ranking, 1):
-            scores[hit.path] += 1 / (_FUSE + rank)
+            scores[hit.path] += 1 / (_FUSE + rank) if rank <= _DEPTH else 0.0
             if hit.path not in hits or not hits[hit.path].first:
                 hits[hit.path] = hit
-    return [hits[path] for path in sorted(scores, key=lambda path: (-scores[path], path))]
+    return [hits[path] for path in sorted(scores, key=lambda path: -scores[path])]
 
 
 def _chunks(db: sqlite3.Connection, folder: int, match: str) -> list[tuple[str, int, int, float]]:
@@ -89,12 +96,18 @@ def _best_chunks(db: sqlite3.Connection, folder: int, match: str, most: int) -> 
     ).fetchall()
 
 
-def _paths(db: sqlite3.Connection, folder: int, match: str) -> Iterable[tuple[str, float]]:
+def _paths(db: sqlite3.Connection, folder: int, match: str) -> list[tuple[str, float]]:
+    found = _best_paths(db, folder, match, _MOST_PATHS)
+    return found if len(found) > _ENOUGH else _best_paths(db, folder, match, -1)
+
+
+def _best_paths(db: sqlite3.Connection, folder: int, match: str, most: int) -> list[tuple[str, float]]:
     return db.execute(
         "SELECT p.path, m.score FROM (SELECT rowid AS path, bm25(path_words) AS score FROM path_words "
-        "WHERE path_words MATCH ?) m JOIN files f ON f.path=m.path AND f.folder=? JOIN paths p ON p.id=m.path",
-        (match, folder),
-    )
+        "WHERE path_words MATCH ? ORDER BY score LIMIT ?) m JOIN files f ON f.path=m.path AND f.folder=? "
+        "JOIN paths p ON p.id=m.path",
+        (match, most, folder),
+    ).fetchall()
 
 
 def _sum(scores: Iterable[float]) -> float:

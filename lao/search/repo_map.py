@@ -29,6 +29,12 @@ _COMMON: Final = 0.1
 _COMMON_FROM: Final = 5
 _VAGUE: Final = 0.1
 _FROM_TASK: Final = 50.0
+_UNUSED: Final = 0.01
+"""Of its file's rank, for a definition that no other file refers to."""
+
+_SAID: Final = 0.5
+"""The same for one that the task's text names."""
+
 _ASIDE: Final = 0.05
 """What tests define is for tests."""
 
@@ -38,6 +44,7 @@ _CLOSE: Final = 1e-6
 _MOST: Final = 2_000
 _NAME: Final = re.compile(r"[^\W\d]\w*")
 _TEST: Final = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*$|conftest\.py$)")
+_CODE: Final = re.compile(r"`([^`\n]+)`")
 _SPLITS: Final = re.compile(r"[a-z][A-Z]|_")
 
 
@@ -100,8 +107,8 @@ def _ranked(files: Mapping[str, Tags], focus: Focus) -> list[_Place]:
     for path, tags in files.items():
         for definition in tags.definitions:
             places[definition.name].setdefault(path, []).append(definition)
-    said = set(_NAME.findall(focus.text))
-    start = _start(files, focus, said)
+    said = _identifiers(focus.text)
+    start = _start(files, focus, {path for name in said for path in places.get(name, ())})
     edges = _edges(files, places, set(focus.files) & files.keys(), said)
     ranks = pagerank(files, edges, start)
     scores: dict[tuple[str, str], float] = defaultdict(float)
@@ -109,17 +116,27 @@ def _ranked(files: Mapping[str, Tags], focus: Focus) -> list[_Place]:
         total = sum(targets.values())
         for (target, name), weight in targets.items():
             scores[target, name] += ranks[source] * weight / total
+    for name, targets in places.items():
+        for target in targets:
+            share = _SAID if name in said else _UNUSED * min(1.0, _worth(name, len(targets), said))
+            scores[target, name] += ranks[target] * share
     ordered = sorted(scores, key=lambda key: (-scores[key], key))
     return [_Place(path, d) for path, name in ordered for d in places[name][path]]
 
 
-def _start(files: Iterable[str], focus: Focus, said: set[str]) -> dict[str, float]:
-    """Where a reader of the task begins: its files, and those that its text names."""
+def _identifiers(text: str) -> set[str]:
+    """The names in a text that are no everyday words: with two parts or a capital, or in backticks."""
+    marked = {name for code in _CODE.findall(text) for name in _NAME.findall(code)}
+    return marked | {name for name in _NAME.findall(text) if _SPLITS.search(name) or name[0].isupper()}
+
+
+def _start(files: Iterable[str], focus: Focus, defining: Collection[str]) -> dict[str, float]:
+    """Where a reader of the task begins: its files, those that its text names, those that define what it names."""
 
     def named(path: str) -> bool:
-        return PurePosixPath(path).name in focus.text or PurePosixPath(path).stem in said
+        return path in focus.files or path in defining or PurePosixPath(path).name in focus.text
 
-    return {path: 1.0 for path in files if path in focus.files or named(path)}
+    return {path: 1.0 for path in files if named(path)}
 
 
 def _edges(
@@ -128,25 +145,18 @@ def _edges(
     task: Collection[str],
     said: Collection[str],
 ) -> dict[str, dict[tuple[str, str], float]]:
-    """From a file to (file, name defined there): how much the first leans on it."""
+    """From a file to (another file, name defined there): how much the first leans on it."""
     edges: dict[str, dict[tuple[str, str], float]] = {path: {} for path in files}
     aside = {path: _ASIDE for path in files if _TEST.search(path) and path not in task}
-    used: set[str] = set()
     for source, tags in files.items():
         for name, times in tags.references.items():
             targets = places.get(name)
-            if not targets:
+            if not targets or source in targets:
                 continue
-            used.add(name)
             weight = _worth(name, len(targets), said) * sqrt(times) * (_FROM_TASK if source in task else 1.0)
             weight *= _VAGUE if _is_vague(name, targets) else 1.0
             for target in targets:
-                if target != source or len(targets) == 1:
-                    own = _PRIVATE if target == source else 1.0
-                    edges[source][target, name] = weight * own * aside.get(target, 1.0)
-    for name, targets in places.items():
-        for target in targets if name not in used else ():
-            edges[target][target, name] = _PRIVATE * _worth(name, len(targets), said)
+                edges[source][target, name] = weight * aside.get(target, 1.0)
     return edges
 
 
