@@ -44,7 +44,8 @@ def files_of(root: Path, marker: str = "", limit: int = MAX_FILES) -> tuple[list
     """The files of a workspace by path, at most ``limit``, and how many more there are.
 
     In a repository those that git tracks or would add; elsewhere a walk that goes by the ``.gitignore`` files. A path
-    that leads over a link is left out, and one that is no UTF-8; a link itself is listed by its name.
+    that leads over a link is left out, and one that is no UTF-8; a link itself is listed by its name. Raises OSError
+    when the system refuses (no process or file more).
     """
     names = _from_git(root, marker)
     if names is None:
@@ -102,7 +103,7 @@ def _from_git(root: Path, marker: str) -> list[str] | None:
         done = subprocess.run(
             argv, cwd=root, env=child_environment(marker), capture_output=True, timeout=_GIT_S, check=False
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (FileNotFoundError, NotADirectoryError, subprocess.TimeoutExpired):
         return None
     if done.returncode:
         return None
@@ -112,7 +113,7 @@ def _from_git(root: Path, marker: str) -> list[str] | None:
 
 def _walk(root: Path) -> Iterator[str]:
     specs: dict[str, GitIgnoreSpec] = {}
-    for folder, below, files in os.walk(root):
+    for folder, below, files in os.walk(root, onerror=_unless_gone):
         inside = Path(folder).relative_to(root).as_posix()
         prefix = "" if inside == "." else f"{inside}/"
         if ".gitignore" in files:
@@ -123,6 +124,12 @@ def _walk(root: Path) -> Iterator[str]:
             if n not in SKIPPED_FOLDERS and not (Path(folder) / n).is_symlink() and not _ignored(specs, f"{prefix}{n}/")
         )
         yield from (f"{prefix}{n}" for n in files if not TEMPORARY.match(n) and not _ignored(specs, f"{prefix}{n}"))
+
+
+def _unless_gone(error: OSError) -> None:
+    """A folder that is gone or closed to us has no files; want of memory or of open files is no empty workspace."""
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError, PermissionError)):
+        raise error
 
 
 def _is_text(name: str) -> bool:

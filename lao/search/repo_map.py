@@ -116,10 +116,10 @@ def _ranked(files: Mapping[str, Tags], focus: Focus) -> list[_Place]:
         total = sum(targets.values())
         for (target, name), weight in targets.items():
             scores[target, name] += ranks[source] * weight / total
-    for name, targets in places.items():
-        for target in targets:
-            share = _SAID if name in said else _UNUSED * min(1.0, _worth(name, len(targets), said))
-            scores[target, name] += ranks[target] * share
+    for name, defining in places.items():
+        for path in defining:
+            share = _SAID if name in said else _UNUSED * min(1.0, _worth(name, len(defining), said))
+            scores[path, name] += ranks[path] * share
     ordered = sorted(scores, key=lambda key: (-scores[key], key))
     return [_Place(path, d) for path, name in ordered for d in places[name][path]]
 

@@ -10,7 +10,7 @@ from lao.core.states import Role
 from lao.servers.protocol import LoadedModel, ResidencyServer
 from lao.servers.rest import Rest, failure
 
-_READ_S = 120.0
+_READ_S = 60.0
 
 
 class ServerEmbedder:
