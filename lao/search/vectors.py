@@ -1,6 +1,6 @@
 """Vectors of chunks by an embedding model: made in batches, kept in the index, the nearest ones to a query found.
 
-No numpy: the signs of all vectors, one bit a dimension, choose some hundreds, which are then compared exactly.
+No numpy: the signs of all vectors, one bit a dimension, choose two hundred, which are then compared exactly.
 Measured in docs/benchmarks.md.
 """
 
@@ -22,7 +22,7 @@ from lao.search.listing import content_of
 from lao.search.store import IndexFile, transaction
 
 BATCH: Final = 16
-_COMPARED: Final = 400
+_COMPARED: Final = 200
 
 
 class Embedder(Protocol):
