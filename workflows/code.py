@@ -18,6 +18,7 @@ from lao.llm.tokens import CHARS_PER_TOKEN
 from lao.quality.commands import files_of_commands, validation_commands
 from lao.quality.protection import judge_files, protected_files
 from lao.quality.stubs import stubs_of
+from lao.search.repo_map import Focus
 from lao.state import attempts, ledger, pipeline
 from lao.tools.context import ToolContext
 from lao.tools.toolbox import Toolbox
@@ -27,6 +28,7 @@ from lao.workspace.tree import listing, read_text_files
 from workflows import mcp
 from workflows.bench import Given, TaskBench
 from workflows.place import Place, bring_home, open_place
+from workflows.search import map_of, searcher_of
 from workflows.work import Outcome, Work
 
 TOOLS = (
@@ -195,12 +197,15 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
     wanted = (*declared, *related_files(root, declared, RELATED_FILES))
     model = work.model_settings(Role.CODER)
     budget = max(2000, int(model.context_length * 1.5))
+    files = read_text_files(root, wanted, budget)
+    focus = Focus(tuple(declared), f"{spec.title}\n{spec.description}", {path for path, _ in files})
     return {
         "mcp": mcp.offered(work.factory, model.context_length),
-        "files": [list(item) for item in read_text_files(root, wanted, budget)],
+        "files": [list(item) for item in files],
         "judges": _judges(work, root),
         "stubs": {} if checks else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
         "tree": listing(root, 60, without=(work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE)),
+        "map": map_of(work, root, Role.CODER, focus),
     }
 
 
@@ -218,6 +223,7 @@ def _brief(work: Work, root: Path, start: dict[str, Json]) -> CoderBrief:
         task=task.spec,
         context_files=tuple((path, content) for path, content in start["files"]),
         tree=start["tree"],
+        repo_map=start.get("map", ""),
         feedback=task.feedback,
         commands=_checks(work, root),
         protected=protected_files(start["judges"], task.spec),
@@ -245,5 +251,6 @@ def _toolbox(work: Work, root: Path, offers: Sequence[Json]) -> Toolbox:
         stop=lambda: work.stopping,
         before_command=lambda: work.off_gpu(back=True),
         result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
+        search=searcher_of(work.factory),
     )
     return Toolbox(context, TOOLS, more=mcp.tools(work.factory, offers))

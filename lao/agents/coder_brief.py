@@ -39,6 +39,7 @@ class CoderBrief:
         hints: short advice for this attempt.
         protected: paths that must not be changed, whatever the task says.
         plain: ask in the plain form where it suits (``coder_plain``).
+        repo_map: the definitions of other files that matter most for the task (``lao.search.repo_map``).
     """
 
     plan_title: str
@@ -54,6 +55,7 @@ class CoderBrief:
     hints: tuple[str, ...] = ()
     protected: frozenset[str] = frozenset()
     plain: bool = False
+    repo_map: str = ""
 
     def protects(self, path: str) -> bool:
         """Whether ``path`` is a given test file that is not the task's to change."""
@@ -101,8 +103,8 @@ def user_message(brief: CoderBrief, *, budget: int, protocol: str, edit_format: 
 def sections(brief: CoderBrief, budget: int, protocol: str, edit_format: str = "auto") -> tuple[tuple[str, int], ...]:
     """How many tokens each section of that message takes, in the message's order.
 
-    The names are plan, tree, other files, task, checks, own files, feedback, hints, closing; an empty section is left
-    out.
+    The names are plan, tree, map, other files, task, checks, own files, feedback, hints, closing; an empty section is
+    left out.
     """
     sizes: dict[str, int] = {}
     for name, text in _layout(brief, budget, protocol, edit_format):
@@ -140,7 +142,17 @@ def _stable(brief: CoderBrief, budget: int) -> list[tuple[str, str]]:
     tree = (
         f"# Files in the workspace\n{clip(brief.tree.strip(), left // 2)}" if brief.tree.strip() and left > 60 else ""
     )
-    return [("plan", plan), ("tree", tree), ("other files", files), ("task", task), ("checks", checks)]
+    left -= estimate(tree)
+    shown = f"# Defined in other files of the workspace\n{fenced('', brief.repo_map)}" if brief.repo_map.strip() else ""
+    shown = shown if estimate(shown) <= left else ""
+    return [
+        ("plan", plan),
+        ("tree", tree),
+        ("map", shown),
+        ("other files", files),
+        ("task", task),
+        ("checks", checks),
+    ]
 
 
 def _form(brief: CoderBrief, protocol: str, edit_format: str) -> str:

@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "config": Entry("lao.cli.config_cmd:command", "Show the effective settings and where they come from."),
         "health": Entry("lao.cli.health_cmd:command", "Check the model server and the configured models."),
         "calibrate": Entry("lao.cli.calibrate_cmd:command", "Measure what the models can do, and keep it."),
+        "index": Entry("lao.cli.index_cmd:command", "Bring the search index of a folder up to date."),
         "submit": Entry("lao.cli.submit_cmd:command", "Queue a plan and print its id."),
         "run": Entry("lao.cli.run_cmd:command", "Watch the plans folder and work on what is queued."),
         "worker": Entry("lao.cli.worker_cmd:command", "Run the plain workers, or print their commands."),

@@ -18,6 +18,7 @@ from lao.config.settings import (
     ModelSettings,
     OrchestrationSettings,
     PathSettings,
+    SearchSettings,
     ServerSettings,
     Settings,
 )
@@ -61,6 +62,7 @@ def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) ->
         total_ram_gb=filled["total_ram_gb"],
         raw=MappingProxyType(filled),
         sources=MappingProxyType(sources),
+        search=SearchSettings(**filled["search"]),
     )
 
 

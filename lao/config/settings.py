@@ -178,6 +178,14 @@ class GitSettings:
 
 
 @dataclass(frozen=True)
+class SearchSettings:
+    """``map_tokens``: most tokens of the repository map in a prompt; ``embed_batch``: texts in one request."""
+
+    map_tokens: int = 1000
+    embed_batch: int = 16
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that factory.yaml, the environment and the flags say, with defaults filled in.
 
@@ -200,3 +208,4 @@ class Settings:
     total_ram_gb: float | None
     raw: Mapping[str, Any]
     sources: Mapping[str, str]
+    search: SearchSettings = SearchSettings()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from lao.core.errors import Interrupted
+from lao.durable.threads import Thread
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ class LoopThread:
             if self._loop is None:
                 _quiet()
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=_live, args=(self._loop,), name="mcp", daemon=True)
+                self._thread = Thread(_live, args=(self._loop,), name="mcp")
                 self._thread.start()
             return self._loop
 
