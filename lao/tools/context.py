@@ -11,6 +11,7 @@ from lao.core.words import Json
 from lao.durable.containment import Containment
 
 if TYPE_CHECKING:
+    from lao.skills.shelf import Shelf
     from lao.tools.seen import Seen
 
 
@@ -58,6 +59,7 @@ class ToolContext:
         audit: called once for every call that really ran or was refused; not on replay from the journal.
         result_limit: most characters of a result's text.
         seen: what the model knows of the files; None lets it change any file.
+        skills: the skills on offer; None where there are none.
     """
 
     root: Path
@@ -70,6 +72,7 @@ class ToolContext:
     before_command: Callable[[], None] | None = None
     result_limit: int = 24_000
     seen: Seen | None = None
+    skills: Shelf | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ from lao.tools import (
     find_relevant_files,
     list_dir,
     shell_exec,
+    skill_clear,
+    skill_list,
+    skill_run,
     task_todo_get,
     task_todo_set,
 )
@@ -56,6 +59,9 @@ def all_tools() -> Mapping[str, Tool]:
         _tool("find_relevant_files", StepKind.READ, run=find_relevant_files.run),
         _tool("list_dir", StepKind.READ, run=list_dir.run),
         _tool("shell_exec", StepKind.UNKNOWN, run=shell_exec.run),
+        _tool("skill_clear", StepKind.READ, run=skill_clear.run),
+        _tool("skill_list", StepKind.READ, run=skill_list.run),
+        _tool("skill_run", StepKind.READ, run=skill_run.run),
         _tool("task_todo_get", StepKind.READ, run=task_todo_get.run),
         # Replacing the whole list is the same done once or twice: READ lets the journal simply run it again.
         _tool("task_todo_set", StepKind.READ, run=task_todo_set.run),
