@@ -39,6 +39,8 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "replay": Entry("lao.cli.replay_cmd:command", "Try a task that is over again, from one of its phases."),
         "status": Entry("lao.cli.status_cmd:command", "Show plans, tasks, queue and tokens."),
         "doctor": Entry("lao.cli.doctor_cmd:command", "Look over the project; --durability tries this disk."),
+        "skills": Entry("lao.cli.skills_cmd:command", "List, show and validate skills."),
+        "memory": Entry("lao.cli.memory_cmd:command", "Show and change what LAO remembers."),
         "restore": Entry("lao.cli.restore_cmd:command", "Put a backup of the state in its place."),
         "retry-failed": Entry("lao.cli.retry_failed_cmd:command", "Queue failed tasks again."),
         "reset-failed": Entry("lao.cli.retry_failed_cmd:command", "Old name of retry-failed.", hidden=True),

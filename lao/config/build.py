@@ -15,11 +15,13 @@ from lao.config.settings import (
     GitSettings,
     GpuSettings,
     MemoryGateSettings,
+    MemorySettings,
     ModelSettings,
     OrchestrationSettings,
     PathSettings,
     ServerSettings,
     Settings,
+    SkillSettings,
 )
 from lao.core.errors import ConfigError
 from lao.core.states import Role
@@ -61,6 +63,8 @@ def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) ->
         total_ram_gb=filled["total_ram_gb"],
         raw=MappingProxyType(filled),
         sources=MappingProxyType(sources),
+        skills=SkillSettings(**{**filled["skills"], "dirs": tuple(filled["skills"]["dirs"])}),
+        memory=MemorySettings(**filled["memory"]),
     )
 
 
