@@ -17,12 +17,14 @@ from lao.llm.tokens import CHARS_PER_TOKEN
 from lao.quality.commands import files_of_commands, validation_commands
 from lao.quality.protection import judge_files, protected_files
 from lao.quality.stubs import stubs_of
+from lao.skills.shelf import Shelf
 from lao.state import attempts, ledger, pipeline
 from lao.tools.context import ToolContext
 from lao.tools.toolbox import Toolbox
 from lao.workspace.symbols import related_files
 from lao.workspace.traces import REVIEW_FILE, TASKS_FILE
 from lao.workspace.tree import listing, read_text_files
+from workflows import guidance
 from workflows.bench import Given, TaskBench
 from workflows.place import Place, bring_home, open_place
 from workflows.work import Outcome, Work
@@ -198,6 +200,8 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
         "judges": _judges(work, root),
         "stubs": {} if checks else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
         "tree": listing(root, 60, without=(work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE)),
+        "memory": guidance.memory_text(work, Role.CODER, place=root, paths=spec.file_paths),
+        "skills": guidance.skills_text(work, Role.CODER),
     }
 
 
@@ -218,6 +222,8 @@ def _brief(work: Work, root: Path, start: dict[str, Json]) -> CoderBrief:
         feedback=task.feedback,
         commands=_checks(work, root),
         protected=protected_files(start["judges"], task.spec),
+        memory=start.get("memory", ""),
+        skills=start.get("skills", ""),
     )
 
 
@@ -232,6 +238,7 @@ def _toolbox(work: Work, root: Path) -> Toolbox:
     limits = work.factory.settings.orchestration
     store, task = work.factory.store, work.the_task
     window = work.model_settings(Role.CODER).context_length
+    catalogue = guidance.skills_of(work, Role.CODER)
     context = ToolContext(
         root=root,
         marker=work.marker,
@@ -242,5 +249,7 @@ def _toolbox(work: Work, root: Path) -> Toolbox:
         stop=lambda: work.stopping,
         before_command=lambda: work.off_gpu(back=True),
         result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
+        skills=Shelf(catalogue) if catalogue.skills else None,
+        memory=guidance.book_of(work),
     )
-    return Toolbox(context, TOOLS)
+    return Toolbox(context, (*TOOLS, *guidance.extra_tools(work, Role.CODER, catalogue)))

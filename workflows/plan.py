@@ -13,6 +13,7 @@ from lao.quality.commands import files_of_commands, validation_commands
 from lao.state import ledger, pipeline
 from lao.workspace.traces import TASKS_FILE, tasks_text
 from lao.workspace.tree import listing
+from workflows import guidance
 from workflows.traces import commit_file
 from workflows.work import Outcome, Work
 
@@ -37,6 +38,7 @@ def body(work: Work) -> Outcome:
         reserved_tokens=limits.preflight_reserved_tokens,
         existing_files=there["files"],
         judges=there["judges"],
+        memory=there.get("memory", ""),
         on_chunk=keep_chunk,
     )
     work.off_gpu()
@@ -69,4 +71,5 @@ def _there(work: Work) -> dict[str, Json]:
     plan = work.plan
     commands = validation_commands(work.factory.settings.orchestration, plan.options, None, plan.workspace)
     judges = files_of_commands(plan.workspace, [command for _, command in commands])
-    return {"files": listing(plan.workspace, 500).splitlines(), "judges": list(judges)}
+    known = guidance.memory_text(work, Role.PLANNER)
+    return {"files": listing(plan.workspace, 500).splitlines(), "judges": list(judges), "memory": known}

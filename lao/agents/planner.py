@@ -49,6 +49,7 @@ def make_plan(
     on_chunk: Callable[[ChunkDone], None] | None = None,
     existing_files: Collection[str] = (),
     judges: Collection[str] = (),
+    memory: str = "",
 ) -> tuple[TaskSpec, ...]:
     """The tasks of a plan, in dependency order.
 
@@ -59,13 +60,15 @@ def make_plan(
         judges: further paths that the checking commands run; tests among them are judges as well.
         existing_files: paths in the workspace. A test file among them that a command of the plan runs is a judge, and
             no task may change it.
+        memory: what is known about the project, for the end of each message.
 
     Raises:
         AttemptFailed: kinds "no_tasks", "bad_plan" (unknown or circular dependencies), "bad_json", or the model's own.
     """
     shown = body(plan_text)
-    planner = _Planner(model, settings, steps, plan_text)
-    parts = chunks(shown, _chunk_limit(settings, utilization, reserved_tokens)) or [shown]
+    planner = _Planner(model, settings, steps, plan_text, memory)
+    reserved = reserved_tokens + (estimate(memory) if memory else 0)
+    parts = chunks(shown, _chunk_limit(settings, utilization, reserved)) or [shown]
     tasks: list[TaskSpec] = []
     for number, part in enumerate(parts, 1):
         fresh = planner.plan_chunk(part, number, len(parts), tasks)
@@ -100,7 +103,8 @@ def _overhead() -> int:
 class _Planner:
     """The calls of one plan."""
 
-    def __init__(self, model: Model, settings: ModelSettings, steps: Steps, text: str) -> None:
+    def __init__(self, model: Model, settings: ModelSettings, steps: Steps, text: str, memory: str) -> None:
+        self._memory = memory
         self._model = model
         self._settings = settings
         self._steps = steps
@@ -160,6 +164,7 @@ class _Planner:
             earlier=load("planner_earlier", titles=titles) + "\n\n" if titles else "",
             part=f", part {number} of {total}" if total > 1 else "",
             plan=chunk.strip("\n"),
+            memory=f"{self._memory}\n\n" if self._memory else "",
         )
         return [{"role": "system", "content": load("planner")}, {"role": "user", "content": user}]
 

@@ -201,7 +201,8 @@ class MemorySettings:
 class Settings:
     """Everything that factory.yaml, the environment and the flags say, with defaults filled in.
 
-    ``raw`` is the whole validated document (also keys of features that read it themselves: mcp_servers, hooks, otel, permissions, agentic); ``sources`` maps a dotted key to where its value came from.
+    ``raw`` is the whole validated document (also keys of features that read it themselves: mcp_servers, hooks, otel,
+    permissions, agentic); ``sources`` maps a dotted key to where its value came from.
     """
 
     server: ServerSettings
