@@ -71,7 +71,7 @@ def _attempt(work: Work, ladder: Ladder) -> Outcome:
         settings=work.model_settings(Role.CODER),
         limits=factory.settings.attempts,
         steps=work.steps,
-        toolbox=_toolbox(work, place.root),
+        toolbox=_toolbox(work, place.root, start.get("cut", [])),
         bench=bench,
         ladder=ladder,
         number=work.claim.run.attempt - ladder.base,
@@ -195,13 +195,16 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
     wanted = (*declared, *related_files(root, declared, RELATED_FILES))
     model = work.model_settings(Role.CODER)
     budget = max(2000, int(model.context_length * 1.5))
+    memory = guidance.memory_text(work, Role.CODER, place=root, paths=spec.file_paths)
+    skills = guidance.skills_text(work, Role.CODER)
     return {
         "files": [list(item) for item in read_text_files(root, wanted, budget)],
         "judges": _judges(work, root),
         "stubs": {} if checks else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
         "tree": listing(root, 60, without=(work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE)),
-        "memory": guidance.memory_text(work, Role.CODER, place=root, paths=spec.file_paths),
-        "skills": guidance.skills_text(work, Role.CODER),
+        "memory": memory.text,
+        "skills": skills.text,
+        "cut": [name for name, shown in (("memory", memory), ("skills", skills)) if shown.cut],
     }
 
 
@@ -234,7 +237,7 @@ def _checks(work: Work, root: Path) -> tuple[str, ...]:
     return tuple(command for _, command in found)
 
 
-def _toolbox(work: Work, root: Path) -> Toolbox:
+def _toolbox(work: Work, root: Path, cut: list[str]) -> Toolbox:
     limits = work.factory.settings.orchestration
     store, task = work.factory.store, work.the_task
     window = work.model_settings(Role.CODER).context_length
@@ -252,4 +255,4 @@ def _toolbox(work: Work, root: Path) -> Toolbox:
         skills=Shelf(catalogue) if catalogue.skills else None,
         memory=guidance.book_of(work),
     )
-    return Toolbox(context, (*TOOLS, *guidance.extra_tools(work, Role.CODER, catalogue)))
+    return Toolbox(context, (*TOOLS, *guidance.extra_tools(work, Role.CODER, catalogue, cut)))

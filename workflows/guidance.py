@@ -6,10 +6,10 @@ What cannot be used is said once by each worker and left out; nothing here ends 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from lao.agents.guidance import SMALLEST_CONTEXT, memory_budget, memory_section, skills_section
+from lao.agents.guidance import SMALLEST_CONTEXT, Shown, memory_budget, memory_section, skills_section
 from lao.config.settings import Settings
 from lao.core.errors import BadInput
 from lao.core.states import Role
@@ -26,9 +26,6 @@ from lao.workspace.tree import read_text_files
 from workflows.work import Work
 
 log = logging.getLogger("lao")
-
-SKILL_TOOLS = ("skill_clear", "skill_list", "skill_run")
-MEMORY_TOOLS = ("memory_append", "memory_forget", "memory_read")
 
 LEARNED_CHARACTERS = 200_000
 """Of the files whose public names are learned."""
@@ -51,8 +48,8 @@ def book_of(work: Work) -> MemoryBook | None:
     return book(work.factory.settings, work.factory.store, origin="model", plan=work.plan.name, task=task)
 
 
-def memory_text(work: Work, role: Role, *, place: Path | None = None, paths: Iterable[str] = ()) -> str:
-    """The part of a prompt that says what is known; "" when nothing is.
+def memory_text(work: Work, role: Role, *, place: Path | None = None, paths: Iterable[str] = ()) -> Shown:
+    """The part of a prompt that says what is known; empty when nothing is.
 
     Args:
         place: where the plan's files are worked on now; None: in the plan's folder.
@@ -62,7 +59,7 @@ def memory_text(work: Work, role: Role, *, place: Path | None = None, paths: Ite
     limit = memory_budget(settings.memory.max_tokens, work.model_settings(role).context_length)
     opened = book_of(work)
     if opened is None or not limit:
-        return ""
+        return Shown()
     sync(work)
     root = settings.paths.root
     found = guidance(root, work.plan.workspace, place=place, paths=paths)
@@ -84,7 +81,7 @@ def memory_text(work: Work, role: Role, *, place: Path | None = None, paths: Ite
         work.factory.warn_once(f"memory: {problem}")
     if shown.cut:
         work.factory.warn_once(f"memory: {limit} tokens for the {role.value} leave out {', '.join(shown.cut)}")
-    return shown.text
+    return shown
 
 
 def _useful(work: Work) -> list[str]:
@@ -118,16 +115,24 @@ def skills_of(work: Work, role: Role) -> Catalogue:
     return found
 
 
-def skills_text(work: Work, role: Role) -> str:
+def skills_text(work: Work, role: Role) -> Shown:
     """The part of a prompt that names the skills."""
-    return skills_section(skills_of(work, role), work.factory.settings.skills.max_tokens).text
+    return skills_section(skills_of(work, role), work.factory.settings.skills.max_tokens)
 
 
-def extra_tools(work: Work, role: Role, catalogue: Catalogue) -> tuple[str, ...]:
-    """The tools of skills and memory, where there is something to offer and room for them."""
-    tools = SKILL_TOOLS if catalogue.skills else ()
-    large = work.model_settings(role).context_length >= SMALLEST_CONTEXT
-    return tools + (MEMORY_TOOLS if large and work.factory.settings.memory.enabled else ())
+def extra_tools(work: Work, role: Role, catalogue: Catalogue, cut: Collection[str]) -> tuple[str, ...]:
+    """The tools of skills and memory that have something to offer where there is room for them.
+
+    Args:
+        cut: "memory" and "skills" when the prompt does not show all of it: then they can be read by a tool.
+    """
+    tools = ["skill_run"] if catalogue.skills else []
+    tools += ["skill_list"] if catalogue.skills and "skills" in cut else []
+    tools += ["skill_clear"] if any(s.allowed_tools for s in catalogue.skills.values()) else []
+    model = work.model_settings(role)
+    if model.context_length >= SMALLEST_CONTEXT and work.factory.settings.memory.enabled:
+        tools += ["memory_append", *(["memory_read"] if "memory" in cut else [])]
+    return tuple(tools)
 
 
 def lessons(

@@ -71,5 +71,5 @@ def _there(work: Work) -> dict[str, Json]:
     plan = work.plan
     commands = validation_commands(work.factory.settings.orchestration, plan.options, None, plan.workspace)
     judges = files_of_commands(plan.workspace, [command for _, command in commands])
-    known = guidance.memory_text(work, Role.PLANNER)
+    known = guidance.memory_text(work, Role.PLANNER).text
     return {"files": listing(plan.workspace, 500).splitlines(), "judges": list(judges), "memory": known}

@@ -122,7 +122,7 @@ def _demands(work: Work) -> str:
 
 def _ask(work: Work, diff: str, evidence: tuple[CommandResult, ...]) -> Review:
     spec = work.the_task.spec
-    memory = guidance.memory_text(work, Role.REVIEWER, paths=spec.file_paths)
+    memory = guidance.memory_text(work, Role.REVIEWER, paths=spec.file_paths).text
     brief = ReviewBrief(task=spec, plan_title=work.plan.name, diff=diff, evidence=evidence, memory=memory)
     try:
         return review(brief, model=work.model, settings=work.model_settings(Role.REVIEWER), steps=work.steps)
