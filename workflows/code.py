@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lao.agents.attempts import Attempt, Solved, Unsolved
 from lao.agents.coder import CoderBrief
+from lao.agents.compaction import Compaction
 from lao.agents.ladder import Ladder, over_budget
 from lao.core.errors import AttemptFailed
 from lao.core.states import Role
@@ -61,7 +62,7 @@ def body(work: Work) -> Outcome:
 
 
 def _attempt(work: Work, ladder: Ladder) -> Outcome:
-    factory = work.factory
+    factory, told = work.factory, work.factory.settings.orchestration
     place = open_place(work)
     start = work.steps.run(StepKind.READ, "context", lambda: _context(work, place.root))
     bench = TaskBench(work, place, Given.from_json(start))
@@ -75,8 +76,9 @@ def _attempt(work: Work, ladder: Ladder) -> Outcome:
         bench=bench,
         ladder=ladder,
         number=work.claim.run.attempt - ladder.base,
-        max_turns=factory.settings.orchestration.coder_max_turns,
+        max_turns=told.coder_max_turns,
         start_rung=work.profile.start_rung if work.profile else "native",
+        compaction=Compaction(told.compaction_enabled, told.compaction_at, told.compaction_keep_recent),
     )
     try:
         solved = attempt.run()
