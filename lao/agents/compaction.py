@@ -70,7 +70,9 @@ class Room:
             fits = talk.fit(limit, tools)
             after = talk.size(tools)
             self.stuck = self.stuck + 1 if after > trigger else 0
-            text = f"the conversation about task {session.brief.task.title!r} was shortened from {size} to {after} tokens"
+            text = (
+                f"the conversation about task {session.brief.task.title!r} was shortened from {size} to {after} tokens"
+            )
             data = {"before": size, "after": after, "how": how}
             session.model.note(Event("model.compaction", f"{text} ({how})", data))
         if fits and self.stuck < _STUCK:

@@ -91,7 +91,9 @@ def test_what_failed_is_never_forgotten() -> None:
     assert told == ("- failed: shell_exec pytest -q: E   AssertionError: assert mean([]) == 0",)
     once = replaced(messages, 1, "\n".join(("Summary", *told)), "Go on.")
     assert [m["role"] for m in once] == ["system", "user", "assistant", "user", "assistant"]
-    again = replaced([*once, {"role": "user", "content": "more"}, {"role": "assistant", "content": "x"}], 1, "S", "Go on.")
+    again = replaced(
+        [*once, {"role": "user", "content": "more"}, {"role": "assistant", "content": "x"}], 1, "S", "Go on."
+    )
     assert [m["role"] for m in again] == ["system", "user", "assistant", "user", "assistant"]
 
 
