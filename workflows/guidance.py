@@ -12,6 +12,7 @@ from pathlib import Path
 from lao.agents.guidance import SMALLEST_CONTEXT, Shown, memory_budget, memory_section, skills_section
 from lao.config.settings import Settings
 from lao.core.errors import BadInput
+from lao.core.folders import user_home
 from lao.core.states import Role
 from lao.core.words import CommandResult
 from lao.memory.book import PROJECT, USER, MemoryBook
@@ -36,7 +37,7 @@ def book(
 ) -> MemoryBook:
     """The memory of the project and its user."""
     own = settings.memory.user_path
-    user = Path(own).expanduser() if own else Path.home() / ".lao" / "MEMORY.md"
+    user = settings.paths.root / Path(own).expanduser() if own else user_home() / ".lao" / "MEMORY.md"
     return MemoryBook(store, settings.paths.root / settings.memory.project_filename, user, origin, plan, task)
 
 

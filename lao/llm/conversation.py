@@ -21,8 +21,8 @@ class Conversation:
     """Messages after a static system prompt.
 
     Nothing already sent changes, except in ``fit`` and ``compact``: they elide much at once, so that the next many
-    turns share a prefix again. Roles alternate, contents are strings, ids and arguments of calls are written by us (a model's broken
-    ones would break every later request).
+    turns share a prefix again. Roles alternate, contents are strings, ids and arguments of calls are written by us (a
+    model's broken ones would break every later request).
     """
 
     def __init__(self, system: str) -> None:

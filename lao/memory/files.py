@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lao.core.folders import user_home
+
 NAMES: Final = ("AGENTS.override.md", "AGENTS.md", "CLAUDE.md")
 USER_FOLDERS: Final = (".lao", ".agents", ".config/agents", ".codex", ".claude")
 """The first of these in the user's home that has such a file."""
@@ -58,7 +60,7 @@ def guidance(
     """
     found: list[Note] = []
     problems: list[str] = []
-    at_home = home or Path.home()
+    at_home = home or user_home()
     for name in USER_FOLDERS:
         if note := _read(at_home / name, at_home, f"~/{name}", 0, problems, bound=None):
             found.append(note)

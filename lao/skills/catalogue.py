@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from lao.core.errors import BadInput
+from lao.core.folders import user_home
 from lao.skills.format import BadSkill, Skill, Source, folded, read_skill
 
 USER_FOLDERS: Final = (".agents/skills", ".claude/skills", ".config/agents/skills", ".lao/skills")
@@ -70,7 +71,7 @@ def folders(
         dirs: ``skills.dirs``; relative ones count from ``root``.
         workspace: the plan's folder.
     """
-    at_home = home or Path.home()
+    at_home = home or user_home()
     found = [(Source.WORKSPACE, workspace / name) for name in WORKSPACE_FOLDERS] if workspace else []
     found += [(Source.BUNDLED, bundled_folder())]
     found += [(Source.USER, at_home / name) for name in USER_FOLDERS]

@@ -105,7 +105,7 @@ def test_a_file_that_is_no_text_is_named_and_left_alone(book: MemoryBook, damage
 
 
 def test_links_are_followed_and_not_replaced(book: MemoryBook, tmp_path: Path) -> None:
-    """H2: a memory file that is a link into somebody's dotfiles stays one; a loop of links leads nowhere and gives way."""
+    """H2: a memory file that is a link into somebody's dotfiles stays one; a loop of links gives way."""
     (tmp_path / "dotfiles").mkdir()
     book.user_file.parent.mkdir(parents=True)
     book.user_file.symlink_to(tmp_path / "dotfiles" / "MEMORY.md")
@@ -124,7 +124,8 @@ from lao.state.store import open_store
 store = open_store(pathlib.Path(sys.argv[1]))
 def killed(*_): os.kill(os.getpid(), signal.SIGKILL)
 pathlib.Path.replace = killed  # the moment between the fact in the state and its file
-MemoryBook(store, pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]), "model").append("Ports begin at 9000.", "project")
+book = MemoryBook(store, pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]), "model")
+book.append("Ports begin at 9000.", "project")
 """
 
 

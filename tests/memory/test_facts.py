@@ -65,7 +65,8 @@ def test_the_same_fact_in_other_words_of_the_same_letters() -> None:
 
 def test_what_an_approved_task_teaches() -> None:
     """H2: files with their public names and passing commands, without asking a model."""
-    code = "import os\n\nLIMIT = 3\n\ndef total(items, tax=0):\n    pass\n\nclass Basket:\n    pass\n\ndef _hidden():\n    pass\n"
+    code = "import os\n\nLIMIT = 3\n\ndef total(items, tax=0):\n    pass\n\nclass Basket:\n    pass\n"
+    code += "\n\ndef _hidden():\n    pass\n"
     names = public_names("basket.py", code)
     assert names == ("total(items, tax)", "Basket")
     assert public_names("a.ts", "export function go(a: number) {\n}\nclass Box {\n}\n") == ("go", "Box")

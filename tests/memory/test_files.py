@@ -66,7 +66,8 @@ def test_imports_stay_inside(tree: Tree) -> None:
     tree.write(tree.desk / "docs/style.md", "Use tabs.\n@more.md\n")
     tree.write(tree.desk / "docs/more.md", "More.\n@../AGENTS.md\n")
     (tree.desk / "out.md").symlink_to(tree.root / "secret.md")
-    text = "Begin\n@docs/style.md\n- @out.md\n@../project/secret.md\n@~/x.md\n@pytest.fixture\n```\n@docs/style.md\n```\nEnd"
+    text = "Begin\n@docs/style.md\n- @out.md\n@../project/secret.md\n@~/x.md\n@pytest.fixture\n"
+    text += "```\n@docs/style.md\n```\nEnd"
     tree.write(tree.desk / "AGENTS.md", text)
     found = tree.notes()
     (note,) = found.notes

@@ -108,9 +108,7 @@ def test_switched_off_nothing_is_read_or_written(plant: Open) -> None:
     """H2: memory.enabled and skills.enabled: false."""
     knows = rule("coder", "zebra", write("part_1.py", "zebra\n"))
     skilled = rule("coder", "skill_run", write("part_1.py", "skill\n"))
-    it = plant(
-        {"responses": [knows, skilled]}, memory={"enabled": False}, skills={"enabled": False}, models=LARGE
-    )
+    it = plant({"responses": [knows, skilled]}, memory={"enabled": False}, skills={"enabled": False}, models=LARGE)
     (it.root / "AGENTS.md").write_text("zebra\n")
     it.submit("parts", PLAN)
     it.turn()
