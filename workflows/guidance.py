@@ -86,9 +86,13 @@ def memory_text(work: Work, role: Role, *, place: Path | None = None, paths: Ite
 
 
 def _useful(work: Work) -> list[str]:
-    """The project's facts: those that somebody asked to keep, then of this plan, then the others; each latest first."""
+    """Facts that somebody asked to keep, then what was learned in this plan's folder; each latest first. What was
+    learned in other folders is no use here: no tool reaches them."""
+    name = work.plan.workspace.name
     found = list(reversed(facts.known(work.factory.store)))
-    return [f.text for f in sorted(found, key=lambda f: (f.origin == "approved", f.plan != work.plan.name))]
+    asked = [f.text for f in found if f.origin != "approved"]
+    here = (f"file:{name}/", f"check:{name}:")
+    return asked + [f.text for f in found if f.origin == "approved" and f.subject.startswith(here)]
 
 
 def sync(work: Work) -> None:

@@ -106,7 +106,7 @@ class Room:
         """One call for a summary of what lies between the task and the latest messages; False when it gains nothing."""
         talk = session.conversation
         text = talk.transcript(keep)
-        if len(text) < _WORTH * sum(len(str(m["content"])) for m in talk.messages):
+        if talk.instructed(keep) or len(text) < _WORTH * sum(len(str(m["content"])) for m in talk.messages):
             return False
         self.summaries += 1
         messages = [

@@ -16,6 +16,9 @@ from lao.core.words import Json
 Message = dict[str, Json]
 
 HEAD: Final = 2
+RESULT: Final = "Result of "
+"""How a tool's result begins where it is told in a user message."""
+
 _SMALL: Final = 300
 _HEAD_LINE: Final = 160
 _FAILURE_LINES: Final = 3
@@ -59,7 +62,19 @@ def compacted(messages: Sequence[Message], keep: int) -> list[Message]:
 def _short(message: Message) -> Message:
     if message.get("tool_calls"):
         return {**message, "tool_calls": [_short_call(call) for call in message["tool_calls"]]}
+    if _instructs(message):
+        return message
     return {**message, "content": shortened(str(message["content"]))}
+
+
+def instructed(messages: Sequence[Message], keep: int) -> bool:
+    """Whether what a summary would replace holds more than talk and results: how the model has to answer, say."""
+    return any(_instructs(m) and len(str(m["content"])) > _SMALL for m in messages[HEAD : recent_from(messages, keep)])
+
+
+def _instructs(message: Mapping[str, Json]) -> bool:
+    """Whether it is a message of LAO's that is no tool's result. Without native calls a result is a user message."""
+    return message["role"] == "user" and not str(message["content"]).startswith(RESULT)
 
 
 def _short_call(call: dict[str, Json]) -> dict[str, Json]:

@@ -92,6 +92,10 @@ class Conversation:
         """What failed before the latest ``keep`` messages, one line each."""
         return compaction.failed_calls(self._messages, keep)
 
+    def instructed(self, keep: int) -> bool:
+        """Whether what ``replace_middle`` would drop says how to answer."""
+        return compaction.instructed(self._messages, keep)
+
     def replace_middle(self, keep: int, summary: str, go_on: str) -> None:
         """Put a summary of our own in the place of what ``transcript`` shows."""
         self._messages = compaction.replaced(self._messages, keep, summary, go_on)

@@ -12,7 +12,7 @@ from lao.core.chat import ChatAnswer, ChatRequest
 from lao.core.errors import AttemptFailed
 from lao.core.steps import DirectSteps, StepKind
 from lao.core.words import Event, TaskSpec
-from lao.llm.compaction import HEAD, compacted, failed_calls, failures_in, recent_from, replaced, shortened
+from lao.llm.compaction import HEAD, compacted, failed_calls, failures_in, instructed, recent_from, replaced, shortened
 from tests.agents.fakes import FakeToolbox, ScriptedModel, calls, settings
 
 BRIEF = CoderBrief("S", "", TaskSpec("Edit", "Change it.", ("m.py",)), (("m.py", "x = 0\n"),))
@@ -95,6 +95,24 @@ def test_what_failed_is_never_forgotten() -> None:
         [*once, {"role": "user", "content": "more"}, {"role": "assistant", "content": "x"}], 1, "S", "Go on."
     )
     assert [m["role"] for m in again] == ["system", "user", "assistant", "user", "assistant"]
+
+
+def test_how_to_answer_is_never_shortened() -> None:
+    """H3: without native calls the list of tools is a message of its own; it stays, results around it do not."""
+    messages = [
+        {"role": "system", "content": "s"},
+        {"role": "user", "content": "t"},
+        {"role": "assistant", "content": "a"},
+        {"role": "user", "content": "Answer from now on with one JSON object.\n" + LONG},
+        {"role": "assistant", "content": "b"},
+        {"role": "user", "content": f"Result of file_read:\n{LONG}"},
+        {"role": "assistant", "content": "c"},
+    ]
+    short = compacted(messages, 1)
+    assert short[3] == messages[3]
+    assert len(str(short[5]["content"])) < 200
+    assert instructed(messages, 1)
+    assert not instructed([*messages[:2], *messages[4:]], 1)
 
 
 def test_recent_messages_begin_with_a_turn() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lao.memory.section import split
+from lao.servers.simulated.scenario import parse_scenario
 from lao.state import facts
 from lao.state.tables import AuditRow
 from tests.workflows.conftest import Plant
@@ -62,6 +63,20 @@ def test_approved_work_is_learned_and_told_to_the_next_task(plant: Open) -> None
     text = (it.root / "LAO_MEMORY.md").read_text()
     assert text.startswith("# Mine\n")
     assert [line.split(" (plan")[0] for line in split(text)[1]] == [f.text for f in kept]
+
+
+def test_what_was_learned_elsewhere_is_not_told(plant: Open) -> None:
+    """H2: facts about another plan's folder would only take room; what somebody asked to keep holds for all."""
+    wrong = rule("coder", "Wrote parts/part_1.py", write("part_3.py", "wrong\n"))
+    it = plant()
+    it.submit("parts", PLAN)
+    it.turn()
+    facts.add(it.factory.store, facts.Fact("d", "Use tabs."))
+    right = rule("coder", "- Use tabs.", write("part_3.py", "right\n"))
+    it.server.interpose(*parse_scenario({"responses": [wrong, right]}).responses)
+    it.submit("other", "# Other\n\n- task: part 3 | file: part_3.py | content: three = 3\n")
+    it.turn()
+    assert (it.root / "other" / "part_3.py").read_text() == "right\n"
 
 
 @pytest.mark.parametrize("role", ["planner", "coder", "reviewer"])
