@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lao.agents.attempts import Attempt, Solved, Unsolved
 from lao.agents.coder import CoderBrief
+from lao.agents.compaction import Compaction
 from lao.agents.ladder import Ladder, over_budget
 from lao.core.errors import AttemptFailed
 from lao.core.states import Role
@@ -19,13 +20,14 @@ from lao.quality.commands import files_of_commands, validation_commands
 from lao.quality.protection import judge_files, protected_files
 from lao.quality.stubs import stubs_of
 from lao.search.repo_map import Focus
+from lao.skills.shelf import Shelf
 from lao.state import attempts, ledger, pipeline
 from lao.tools.context import ToolContext
 from lao.tools.toolbox import Toolbox
 from lao.workspace.symbols import related_files
 from lao.workspace.traces import REVIEW_FILE, TASKS_FILE
 from lao.workspace.tree import listing, read_text_files
-from workflows import mcp
+from workflows import guidance, mcp
 from workflows.bench import Given, TaskBench
 from workflows.place import Place, bring_home, open_place
 from workflows.search import map_of, searcher_of
@@ -63,7 +65,7 @@ def body(work: Work) -> Outcome:
 
 
 def _attempt(work: Work, ladder: Ladder) -> Outcome:
-    factory = work.factory
+    factory, told = work.factory, work.factory.settings.orchestration
     place = open_place(work)
     start = work.steps.run(StepKind.READ, "context", lambda: _context(work, place.root))
     bench = TaskBench(work, place, Given.from_json(start))
@@ -73,12 +75,13 @@ def _attempt(work: Work, ladder: Ladder) -> Outcome:
         settings=work.model_settings(Role.CODER),
         limits=factory.settings.attempts,
         steps=work.steps,
-        toolbox=_toolbox(work, place.root, start.get("mcp", ())),
+        toolbox=_toolbox(work, place.root, start.get("mcp", ()), start.get("cut", [])),
         bench=bench,
         ladder=ladder,
         number=work.claim.run.attempt - ladder.base,
-        max_turns=factory.settings.orchestration.coder_max_turns,
+        max_turns=told.coder_max_turns,
         start_rung=work.profile.start_rung if work.profile else "native",
+        compaction=Compaction(told.compaction_enabled, told.compaction_at, told.compaction_keep_recent),
     )
     try:
         solved = attempt.run()
@@ -199,6 +202,8 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
     budget = max(2000, int(model.context_length * 1.5))
     files = read_text_files(root, wanted, budget)
     focus = Focus(tuple(declared), f"{spec.title}\n{spec.description}", {path for path, _ in files})
+    memory = guidance.memory_text(work, Role.CODER, place=root, paths=spec.file_paths)
+    skills = guidance.skills_text(work, Role.CODER)
     return {
         "mcp": mcp.offered(work.factory, model.context_length),
         "files": [list(item) for item in files],
@@ -206,6 +211,9 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
         "stubs": {} if checks else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
         "tree": listing(root, 60, without=(work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE)),
         "map": map_of(work, root, Role.CODER, focus),
+        "memory": memory.text,
+        "skills": skills.text,
+        "cut": [name for name, shown in (("memory", memory), ("skills", skills)) if shown.cut],
     }
 
 
@@ -227,6 +235,8 @@ def _brief(work: Work, root: Path, start: dict[str, Json]) -> CoderBrief:
         feedback=task.feedback,
         commands=_checks(work, root),
         protected=protected_files(start["judges"], task.spec),
+        memory=start.get("memory", ""),
+        skills=start.get("skills", ""),
     )
 
 
@@ -237,10 +247,11 @@ def _checks(work: Work, root: Path) -> tuple[str, ...]:
     return tuple(command for _, command in found)
 
 
-def _toolbox(work: Work, root: Path, offers: Sequence[Json]) -> Toolbox:
+def _toolbox(work: Work, root: Path, offers: Sequence[Json], cut: list[str]) -> Toolbox:
     limits = work.factory.settings.orchestration
     store, task = work.factory.store, work.the_task
     window = work.model_settings(Role.CODER).context_length
+    catalogue = guidance.skills_of(work, Role.CODER)
     context = ToolContext(
         root=root,
         marker=work.marker,
@@ -252,5 +263,8 @@ def _toolbox(work: Work, root: Path, offers: Sequence[Json]) -> Toolbox:
         before_command=lambda: work.off_gpu(back=True),
         result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
         search=searcher_of(work.factory),
+        skills=Shelf(catalogue) if catalogue.skills else None,
+        memory=guidance.book_of(work),
     )
-    return Toolbox(context, TOOLS, more=mcp.tools(work.factory, offers))
+    names = (*TOOLS, *guidance.extra_tools(work, Role.CODER, catalogue, cut))
+    return Toolbox(context, names, more=mcp.tools(work.factory, offers))

@@ -54,6 +54,7 @@ class Factory:
         self.owner: Owner = current_owner()
         self.heartbeat = Heartbeat(self.store)
         self.stop = threading.Event()
+        self._warned: set[str] = set()
         self.damaged: StateDamaged | None = None
         self.last_resident = ""
         self.not_calibrated: set[str] = set()
@@ -220,6 +221,12 @@ class Factory:
             self._keep(what, event)
         elif kind == "gate":
             self._keep("gate", event)
+
+    def warn_once(self, text: str) -> None:
+        """Log a warning that this worker has not given yet."""
+        if text not in self._warned:
+            self._warned.add(text)
+            log.warning("%s", text)
 
     def _keep(self, kind: str, event: Event) -> None:
         data = event.data

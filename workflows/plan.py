@@ -14,6 +14,7 @@ from lao.search.repo_map import Focus
 from lao.state import ledger, pipeline
 from lao.workspace.traces import TASKS_FILE, tasks_text
 from lao.workspace.tree import listing
+from workflows import guidance
 from workflows.search import map_of
 from workflows.traces import commit_file
 from workflows.work import Outcome, Work
@@ -40,6 +41,7 @@ def body(work: Work) -> Outcome:
         existing_files=there["files"],
         judges=there["judges"],
         map_text=there.get("map", ""),
+        memory=there.get("memory", ""),
         on_chunk=keep_chunk,
     )
     work.off_gpu()
@@ -76,4 +78,5 @@ def _there(work: Work) -> dict[str, Json]:
         "files": listing(plan.workspace, 500).splitlines(),
         "judges": list(judges),
         "map": map_of(work, plan.workspace, Role.PLANNER, Focus(text=plan.text)),
+        "memory": guidance.memory_text(work, Role.PLANNER).text,
     }

@@ -15,9 +15,11 @@ from lao.core.states import Role, TaskState
 from lao.core.words import CommandResult, Finding, Json, Severity, Verdict
 from lao.quality.commands import command_findings
 from lao.quality.proofs import proof_command, prove, reproduced
-from lao.state import ledger, pipeline, runs
+from lao.state import facts, ledger, pipeline, runs
+from lao.state.facts import Fact
 from lao.workspace.traces import REVIEW_FILE, review_line
 from lao.workspace.tree import read_text_files
+from workflows import guidance
 from workflows.traces import commit
 from workflows.work import Outcome, Work
 
@@ -49,16 +51,22 @@ def body(work: Work) -> Outcome:
         round_=_round(work),
     )
     _log_verdict(work, verdict)
-    return _outcome(work, ruling, verdict, tuple(result for _, result in proofs))
+    taught: tuple[Fact, ...] = ()
+    if ruling is Ruling.COMPLETE:
+        taught = guidance.lessons(work, checked.get("changed") or (), evidence, checked.get("commit"))
+    return _outcome(work, ruling, verdict, tuple(result for _, result in proofs), taught)
 
 
-def _outcome(work: Work, ruling: Ruling, verdict: Verdict, proofs: tuple[CommandResult, ...]) -> Outcome:
+def _outcome(
+    work: Work, ruling: Ruling, verdict: Verdict, proofs: tuple[CommandResult, ...], taught: tuple[Fact, ...]
+) -> Outcome:
     store, task, limits = work.factory.store, work.the_task, work.factory.settings.orchestration
     reason = verdict.summary or "rejected by the reviewer"
 
     def apply(now: float) -> list[int]:
         ledger.add_findings(store, work.claim, verdict.findings)
         if ruling is Ruling.COMPLETE:
+            facts.learn(taught, now)
             return pipeline.complete_task(task.id, now, early=limits.early_release)
         if ruling is Ruling.PARK:
             return pipeline.end_task(
@@ -114,7 +122,9 @@ def _demands(work: Work) -> str:
 
 
 def _ask(work: Work, diff: str, evidence: tuple[CommandResult, ...]) -> Review:
-    brief = ReviewBrief(task=work.the_task.spec, plan_title=work.plan.name, diff=diff, evidence=evidence)
+    spec = work.the_task.spec
+    memory = guidance.memory_text(work, Role.REVIEWER, paths=spec.file_paths).text
+    brief = ReviewBrief(task=spec, plan_title=work.plan.name, diff=diff, evidence=evidence, memory=memory)
     try:
         return review(brief, model=work.model, settings=work.model_settings(Role.REVIEWER), steps=work.steps)
     except AttemptFailed as error:

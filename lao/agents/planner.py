@@ -50,6 +50,7 @@ def make_plan(
     existing_files: Collection[str] = (),
     judges: Collection[str] = (),
     map_text: str = "",
+    memory: str = "",
 ) -> tuple[TaskSpec, ...]:
     """The tasks of a plan, in dependency order.
 
@@ -61,13 +62,15 @@ def make_plan(
         existing_files: paths in the workspace. A test file among them that a command of the plan runs is a judge, and
             no task may change it.
         map_text: the repository map; it stands before each chunk.
+        memory: what is known about the project, for the end of each message.
 
     Raises:
         AttemptFailed: kinds "no_tasks", "bad_plan" (unknown or circular dependencies), "bad_json", or the model's own.
     """
     shown = body(plan_text)
-    planner = _Planner(model, settings, steps, plan_text, map_text)
-    parts = chunks(shown, _chunk_limit(settings, utilization, reserved_tokens) - estimate(map_text)) or [shown]
+    planner = _Planner(model, settings, steps, plan_text, map_text, memory)
+    reserved = reserved_tokens + (estimate(memory) if memory else 0)
+    parts = chunks(shown, _chunk_limit(settings, utilization, reserved) - estimate(map_text)) or [shown]
     tasks: list[TaskSpec] = []
     for number, part in enumerate(parts, 1):
         fresh = planner.plan_chunk(part, number, len(parts), tasks)
@@ -102,7 +105,10 @@ def _overhead() -> int:
 class _Planner:
     """The calls of one plan."""
 
-    def __init__(self, model: Model, settings: ModelSettings, steps: Steps, text: str, map_text: str = "") -> None:
+    def __init__(
+        self, model: Model, settings: ModelSettings, steps: Steps, text: str, map_text: str = "", memory: str = ""
+    ) -> None:
+        self._memory = memory
         self._model = model
         self._settings = settings
         self._steps = steps
@@ -164,6 +170,7 @@ class _Planner:
             earlier=load("planner_earlier", titles=titles) + "\n\n" if titles else "",
             part=f", part {number} of {total}" if total > 1 else "",
             plan=chunk.strip("\n"),
+            memory=f"{self._memory}\n\n" if self._memory else "",
         )
         return [{"role": "system", "content": load("planner")}, {"role": "user", "content": user}]
 

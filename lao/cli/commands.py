@@ -40,6 +40,8 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "replay": Entry("lao.cli.replay_cmd:command", "Try a task that is over again, from one of its phases."),
         "status": Entry("lao.cli.status_cmd:command", "Show plans, tasks, queue and tokens."),
         "doctor": Entry("lao.cli.doctor_cmd:command", "Look over the project; --durability tries this disk."),
+        "skills": Entry("lao.cli.skills_cmd:command", "List, show and validate skills."),
+        "memory": Entry("lao.cli.memory_cmd:command", "Show and change what LAO remembers."),
         "restore": Entry("lao.cli.restore_cmd:command", "Put a backup of the state in its place."),
         "mcp": Entry("lao.cli.mcp_cmd:group", "MCP servers: what is configured, and whether it works."),
         "mcp-server": Entry("lao.cli.mcp_server_cmd:command", "Serve this project to other agents over MCP."),

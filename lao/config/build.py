@@ -15,12 +15,14 @@ from lao.config.settings import (
     GitSettings,
     GpuSettings,
     MemoryGateSettings,
+    MemorySettings,
     ModelSettings,
     OrchestrationSettings,
     PathSettings,
     SearchSettings,
     ServerSettings,
     Settings,
+    SkillSettings,
 )
 from lao.core.errors import ConfigError
 from lao.core.states import Role
@@ -63,6 +65,8 @@ def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) ->
         raw=MappingProxyType(filled),
         sources=MappingProxyType(sources),
         search=SearchSettings(**filled["search"]),
+        skills=SkillSettings(**{**filled["skills"], "dirs": tuple(filled["skills"]["dirs"])}),
+        memory=MemorySettings(**filled["memory"]),
     )
 
 

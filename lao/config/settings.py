@@ -148,6 +148,7 @@ class OrchestrationSettings:
     verifier_enabled: bool
     compaction_enabled: bool
     compaction_keep_recent: int
+    compaction_at: float
 
     @property
     def early_release(self) -> bool:
@@ -186,11 +187,30 @@ class SearchSettings:
 
 
 @dataclass(frozen=True)
+class SkillSettings:
+    """Skills. ``dirs``: further folders, relative ones count from the project's; ``max_tokens`` of a prompt."""
+
+    enabled: bool = False
+    dirs: tuple[str, ...] = ()
+    max_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class MemorySettings:
+    """Memory and AGENTS.md files. ``user_path`` None is ``~/.lao/MEMORY.md``; ``max_tokens`` of a prompt."""
+
+    enabled: bool = False
+    user_path: str | None = None
+    project_filename: str = "LAO_MEMORY.md"
+    max_tokens: int = 0
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that factory.yaml, the environment and the flags say, with defaults filled in.
 
-    ``raw`` is the whole validated document (also keys of features that read it themselves: skills, memory,
-    mcp_servers, hooks, otel, permissions, agentic); ``sources`` maps a dotted key to where its value came from.
+    ``raw`` is the whole validated document (also keys of features that read it themselves: mcp_servers, hooks, otel,
+    permissions, agentic); ``sources`` maps a dotted key to where its value came from.
     """
 
     server: ServerSettings
@@ -209,3 +229,5 @@ class Settings:
     raw: Mapping[str, Any]
     sources: Mapping[str, str]
     search: SearchSettings = SearchSettings()
+    skills: SkillSettings = SkillSettings()
+    memory: MemorySettings = MemorySettings()

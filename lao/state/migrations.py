@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lao.core.errors import Refused
-from lao.state.tables import TABLES, EnergyRow, InstanceRow, LoadRow, MetaRow, ProfileRow, TaskRow
+from lao.state.tables import TABLES, EnergyRow, FactRow, InstanceRow, LoadRow, MetaRow, ProfileRow, TaskRow
 
 Migration = Callable[[Any], None]
 
@@ -40,7 +40,12 @@ def _loads(db: Any) -> None:
     db.create_tables([LoadRow, InstanceRow], safe=True)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create_tables, _profiles_and_ladder, _recheck, _energy, _loads)
+def _facts(db: Any) -> None:
+    """Learned facts."""
+    db.create_tables([FactRow], safe=True)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create_tables, _profiles_and_ladder, _recheck, _energy, _loads, _facts)
 """Entry n brings a file of version n to version n + 1."""
 
 

@@ -291,6 +291,21 @@ class DeadLetterRow(Row):
     at = pw.FloatField()
 
 
+class FactRow(Row):
+    """A learned fact; ``digest`` is of its normalised text. A forgotten one stays, so that it is not learned again."""
+
+    id = pw.AutoField()
+    digest = pw.TextField(unique=True)
+    text = pw.TextField()
+    subject = pw.TextField(default="", index=True)
+    origin = pw.TextField()
+    plan = pw.TextField(default="")
+    task = pw.IntegerField(null=True)
+    commit = pw.TextField(null=True)
+    forgotten = pw.BooleanField(default=False)
+    at = pw.FloatField()
+
+
 TABLES = (
     MetaRow,
     PlanRow,
@@ -311,4 +326,5 @@ TABLES = (
     EnergyRow,
     LoadRow,
     InstanceRow,
+    FactRow,
 )

@@ -11,7 +11,9 @@ from lao.core.words import Json
 from lao.durable.containment import Containment
 
 if TYPE_CHECKING:
+    from lao.memory.book import MemoryBook
     from lao.search.searcher import Searcher
+    from lao.skills.shelf import Shelf
     from lao.tools.seen import Seen
 
 
@@ -60,6 +62,8 @@ class ToolContext:
         result_limit: most characters of a result's text.
         seen: what the model knows of the files; None lets it change any file.
         search: the project's index; None reads all files at each search.
+        skills: the skills on offer; None where there are none.
+        memory: what is remembered; None where memory is switched off.
     """
 
     root: Path
@@ -73,6 +77,8 @@ class ToolContext:
     result_limit: int = 24_000
     seen: Seen | None = None
     search: Searcher | None = None
+    skills: Shelf | None = None
+    memory: MemoryBook | None = None
 
 
 @dataclass(frozen=True)

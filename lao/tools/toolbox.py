@@ -43,7 +43,8 @@ class Toolbox:
         self._context = context
         found = {name: all_tools()[name] for name in set(names)} | {tool.name: tool for tool in more}
         self._tools: dict[str, Tool] = {name: found[name] for name in sorted(found)}
-        self._permission = permission or built_in(context.root)
+        asked = permission or built_in(context.root)
+        self._permission = asked if context.skills is None else context.skills.narrowed(asked)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,6 +54,8 @@ class Toolbox:
     def begin(self, whole: Iterable[str] = (), partly: Iterable[str] = ()) -> None:
         """A new attempt: an existing file may be changed when it is named here, or was read or written since."""
         self._context = replace(self._context, seen=Seen(self._context.root, whole, partly))
+        if self._context.skills is not None:
+            self._context.skills.begin()
 
     def schema(self, name: str) -> dict[str, Json]:
         """JSON Schema of the tool's arguments, without examples."""
@@ -91,6 +94,8 @@ class Toolbox:
         result = self._run(tool, shown, steps, label)
         if self._context.seen is not None:
             self._context.seen.note(tool.name, shown, result)
+        if self._context.skills is not None:
+            self._context.skills.note(tool.name, shown, ok=result.ok)
         return result
 
     def _refuse(self, steps: Steps, label: str, name: str, arguments: dict[str, Json], reason: str) -> ToolResult:
