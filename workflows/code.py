@@ -18,12 +18,13 @@ from lao.quality.commands import files_of_commands, validation_commands
 from lao.quality.protection import judge_files, protected_files
 from lao.quality.stubs import stubs_of
 from lao.state import attempts, ledger, pipeline
-from lao.tools.context import ToolContext
+from lao.tools.context import ToolContext, ToolHooks
 from lao.tools.toolbox import Toolbox
 from lao.workspace.symbols import related_files
 from lao.workspace.traces import REVIEW_FILE, TASKS_FILE
 from lao.workspace.tree import listing, read_text_files
 from workflows.bench import Given, TaskBench
+from workflows.hooking import has_tool_hooks, tool_hooks
 from workflows.place import Place, bring_home, open_place
 from workflows.work import Outcome, Work
 
@@ -69,7 +70,7 @@ def _attempt(work: Work, ladder: Ladder) -> Outcome:
         settings=work.model_settings(Role.CODER),
         limits=factory.settings.attempts,
         steps=work.steps,
-        toolbox=_toolbox(work, place.root),
+        toolbox=_toolbox(work, place.root, tool_hooks(work, place.root, hooked=start.get("hooks", False))),
         bench=bench,
         ladder=ladder,
         number=work.claim.run.attempt - ladder.base,
@@ -196,6 +197,7 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
     return {
         "files": [list(item) for item in read_text_files(root, wanted, budget)],
         "judges": _judges(work, root),
+        "hooks": has_tool_hooks(work.factory),
         "stubs": {} if checks else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
         "tree": listing(root, 60, without=(work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE)),
     }
@@ -228,7 +230,7 @@ def _checks(work: Work, root: Path) -> tuple[str, ...]:
     return tuple(command for _, command in found)
 
 
-def _toolbox(work: Work, root: Path) -> Toolbox:
+def _toolbox(work: Work, root: Path, hooks: ToolHooks | None) -> Toolbox:
     limits = work.factory.settings.orchestration
     store, task = work.factory.store, work.the_task
     window = work.model_settings(Role.CODER).context_length
@@ -243,4 +245,4 @@ def _toolbox(work: Work, root: Path) -> Toolbox:
         before_command=lambda: work.off_gpu(back=True),
         result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
     )
-    return Toolbox(context, TOOLS)
+    return Toolbox(context, TOOLS, hooks=hooks)

@@ -21,6 +21,7 @@ from lao.core.words import Event
 from lao.durable.containment import Containment, choose
 from lao.durable.holding import Heartbeat
 from lao.durable.owners import Owner, current_owner
+from lao.hooks.project import Once, ProjectHooks, load_hooks
 from lao.state import ledger, profiles, queries, serving
 from lao.state.guard import damage
 from lao.state.loads import KeptLoads
@@ -59,6 +60,7 @@ class Factory:
         self._served: set[str] = set()
         self.meter = Meter(lambda: self.energy, self.clock)
         self.slots = Slots(lambda: settings.orchestration.swap_patience_s, self.stop.is_set, self.meter.changed)
+        self.say_once = Once(log.warning)
         self._chats: dict[float, OpenAIModel] = {}
         self._gate_lock = threading.Lock()
         self._opening = threading.Lock()
@@ -72,6 +74,14 @@ class Factory:
     def containment(self) -> Containment:
         """How the commands of this project are kept from outliving their worker."""
         return choose(self.settings.sandbox_backend)
+
+    @cached_property
+    def hooks(self) -> ProjectHooks:
+        """The user's hooks, loaded once a process; what is wrong with them is said then."""
+        found = load_hooks(self.settings, self.containment)
+        for problem in found.problems:
+            self.say_once(f"hooks: {problem}")
+        return found
 
     def marker(self, run_id: int) -> str:
         """The ``LAO_RUN`` value of a run's child processes."""

@@ -11,7 +11,7 @@ from lao.core.errors import BadInput, LaoError, Refused
 from lao.core.steps import Effect, OutcomeUnknown, StepKind, Steps
 from lao.core.words import Json
 from lao.tools.arguments import fit, resolve_name
-from lao.tools.context import ToolAudit, ToolContext, ToolResult, failure
+from lao.tools.context import ToolAudit, ToolContext, ToolHooks, ToolResult, failure
 from lao.tools.permissions import built_in
 from lao.tools.registry import Tool, all_tools
 from lao.tools.seen import Seen
@@ -30,12 +30,21 @@ class Toolbox:
     Args:
         names: which tools; unknown names are a programming error (KeyError).
         permission: the built-in denials when None; one that is given replaces them and should ask them too.
+        hooks: asked about what is permitted and told of what was done, each in a step of its own; what they change is
+            validated and permitted again.
     """
 
-    def __init__(self, context: ToolContext, names: Iterable[str], permission: Permission | None = None) -> None:
+    def __init__(
+        self,
+        context: ToolContext,
+        names: Iterable[str],
+        permission: Permission | None = None,
+        hooks: ToolHooks | None = None,
+    ) -> None:
         self._context = context
         self._tools: dict[str, Tool] = {name: all_tools()[name] for name in sorted(set(names))}
         self._permission = permission or built_in(context.root)
+        self._hooks = hooks
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,6 +85,8 @@ class Toolbox:
             tool = self._tools[resolve_name(name, self._tools)]
             shown = fit(tool.name, tool.parameters, arguments)
             reason = self._permission(tool.name, shown)
+            if reason is None and self._hooks is not None:
+                shown, reason = self._ask(self._hooks, tool, shown, steps, label)
         except BadInput as exc:
             return self._refuse(steps, label, name, shown, str(exc))
         if reason is not None:
@@ -83,7 +94,17 @@ class Toolbox:
         result = self._run(tool, shown, steps, label)
         if self._context.seen is not None:
             self._context.seen.note(tool.name, shown, result)
-        return result
+        return result if self._hooks is None else _told(self._hooks, tool.name, shown, result, steps, label)
+
+    def _ask(
+        self, hooks: ToolHooks, tool: Tool, arguments: dict[str, Json], steps: Steps, label: str
+    ) -> tuple[dict[str, Json], str | None]:
+        """The arguments and the refusal after the hooks were asked; once for each call, resumed or not."""
+        said = steps.run(StepKind.READ, f"{label}:before", lambda: hooks.before(tool.name, arguments))
+        if not isinstance(said, dict):
+            return arguments, said
+        changed = fit(tool.name, tool.parameters, said)
+        return changed, self._permission(tool.name, changed)
 
     def _refuse(self, steps: Steps, label: str, name: str, arguments: dict[str, Json], reason: str) -> ToolResult:
         def tell() -> Json:
@@ -146,6 +167,14 @@ class _AuditedEdit:
         if done is None:
             return None
         return _finish(self.context, self.tool, self.arguments, ToolResult.from_json(done), time.monotonic())
+
+
+def _told(
+    hooks: ToolHooks, name: str, arguments: dict[str, Json], result: ToolResult, steps: Steps, label: str
+) -> ToolResult:
+    """The result with what the hooks add to it."""
+    added = steps.run(StepKind.READ, f"{label}:after", lambda: hooks.after(name, arguments, result))
+    return replace(result, text=f"{result.text}\n{added}") if added else result
 
 
 def _for_the_model(exc: LaoError | OSError) -> str:
