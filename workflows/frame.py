@@ -215,7 +215,7 @@ def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
         lasting=takeover.is_lasting,
     )
     name = prepared.model_name if prepared else ""
-    seat = Seat(factory, role, name) if role else None
+    seat = Seat(factory, role, name, run.id) if role else None
     return Work(
         factory=factory,
         claim=claim,

@@ -123,5 +123,8 @@ class Journal:
         call = None
         if done and kind is StepKind.MODEL:
             failed = "failed" in result  # an answer that was no good is an outcome, and was a call
-            call = (self._role, self._model, ChatAnswer(text="") if failed else ChatAnswer.from_json(result))
+            answer = ChatAnswer(text="") if failed else ChatAnswer.from_json(result)
+            more: dict[str, Json] = {"asked": result["asked"]} if result.get("asked") else {}
+            more |= {"failed": result["failed"]["kind"]} if failed else {}
+            call = (self._role, self._model, answer, more)
         rows.record(self._store, self._claim, seq, kind, label, done=done, intent=intent, result=result, call=call)

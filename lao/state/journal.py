@@ -51,6 +51,14 @@ def intent_of(store: Store, run_id: int, label: str) -> Json:
         return step.intent if step is not None else None
 
 
+def result_of(store: Store, run_id: int, label: str) -> Json:
+    """The result of the run's newest finished step with this label; None when there is none."""
+    with store.reading():
+        steps = StepRow.select().where(StepRow.run == run_id, StepRow.label == label, StepRow.state == "done")
+        step = steps.order_by(StepRow.seq.desc()).first()
+        return step.result if step is not None else None
+
+
 def record(
     store: Store,
     claim: Claim,
@@ -61,12 +69,12 @@ def record(
     done: bool,
     intent: Json = None,
     result: Json = None,
-    call: tuple[str, str, ChatAnswer] | None = None,
+    call: tuple[str, str, ChatAnswer, dict[str, Json]] | None = None,
 ) -> None:
     """Write one step, or complete its intent, if the claim still holds (else LostClaim).
 
     Args:
-        call: (role, model, answer) of a model call, counted in the same transaction.
+        call: (role, model, answer, what else is kept) of a model call, counted in the same transaction.
     """
     with store.write():
         runs.check_fence(claim)
@@ -85,7 +93,7 @@ def record(
         if done:
             runs.note_progress(claim)
         if call is not None:
-            role, model, answer = call
+            role, model, answer, more = call
             ModelEventRow.create(
                 kind="call",
                 role=role,
@@ -95,7 +103,13 @@ def record(
                 completion_tokens=answer.usage.completion,
                 cached_tokens=answer.usage.cached,
                 seconds=answer.seconds,
-                data={"label": label, "first_token_s": answer.first_token_s},
+                data={
+                    "label": label,
+                    "first_token_s": answer.first_token_s,
+                    "finish_reason": answer.finish_reason,
+                    "response_model": answer.model,
+                    **more,
+                },
                 at=now,
             )
 

@@ -116,14 +116,18 @@ class Place:
 
 def begin(store: Store, name: str) -> None:
     """Let ``name`` read from now on, unless it has a place already: what was before is old."""
-    with store.reading():
-        known = MetaRow.get_or_none(MetaRow.key == _key(name)) is not None
-    if known:
+    if known(store, name):
         return
     place = Place()
     while look(store, place):
         pass
     keep(store, name, place)
+
+
+def known(store: Store, name: str) -> bool:
+    """Whether ``name`` has a place."""
+    with store.reading():
+        return MetaRow.get_or_none(MetaRow.key == _key(name)) is not None
 
 
 def place_of(store: Store, name: str) -> Place:

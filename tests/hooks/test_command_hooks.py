@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -257,7 +256,7 @@ def test_no_hooks_from_where_models_write(project: Project) -> None:
         found = project.hooks(path=f"{folder}/hooks.py", files=[f"{folder}/h.json"])
         assert (found.file, found.commands) == (None, ())
         assert all("where plans are worked on" in problem for problem in found.problems)
-    os.symlink(project.root / "shop" / "hooks.py", project.root / "hooks.py")
+    (project.root / "hooks.py").symlink_to(project.root / "shop" / "hooks.py")
     assert project.hooks().file is None
     (Path(project.root) / "hooks.py").unlink()
     assert "outside the project" in project.hooks(path="../hooks.py").problems[0]

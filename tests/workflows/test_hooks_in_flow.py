@@ -19,6 +19,7 @@ from workflows import hook_events, queues
 
 Open = Callable[..., Plant]
 PLAN = "# Parts\n\n- task: part 1 | file: part_1.txt | content: x\n"
+WORKER = [("SessionStart", "cpu"), ("SessionEnd", "cpu")]
 
 
 def write() -> dict[str, object]:
@@ -64,9 +65,7 @@ def test_a_refusal_reaches_the_model_and_the_work_goes_on(plant: Open, tmp_path:
 def test_an_allow_lifts_no_denial_and_changes_are_judged_again(plant: Open) -> None:
     """N2 G3: a hook that allows, or that turns a call into a forbidden one, gains nothing."""
     allow = """echo '{"hookSpecificOutput": {"permissionDecision": "allow"}}'"""
-    turn = (
-        """echo '{"hookSpecificOutput": {"permissionDecision": "allow", "updatedInput": {"command": "git reset"}}}'"""
-    )
+    turn = """echo '{"hookSpecificOutput": {"updatedInput": {"command": "git reset"}}}'"""
     factory = plant(
         scripted(
             [call("file_write", path="../out.txt", content="no")],
@@ -193,12 +192,12 @@ def test_a_failed_check_and_a_failed_task_are_events(plant: Open, tmp_path: Path
 def test_a_stop_between_two_events_repeats_none(plant: Open, tmp_path: Path) -> None:
     """N2: what was told before the worker ended is not told again by the next one; what was not is told."""
     path = tmp_path / "events.jsonl"
-    slow = {"PlanEnd": command(f"sleep 1; {keep(path)}")}
+    slow = {"PlanEnd": command(f"touch {tmp_path}/begun; sleep 1; {keep(path)}")}
     factory = plant(write(), hooks={**{event: command(keep(path)) for event in ("PlanStart", "TaskStart")}, **slow})
     hook_events.news.begin(factory.factory.store, hook_events.NAME)
     factory.submit("stopped", PLAN)
     factory.turn()
-    assert hook_events.tell(factory.factory, lambda: len(lines(path)) == 2) == 2
+    assert hook_events.tell(factory.factory, (tmp_path / "begun").exists) == 2
     assert [t["hook_event_name"] for t in lines(path)] == ["PlanStart", "TaskStart"]
     assert hook_events.tell(factory.factory) == 1
     assert [t["hook_event_name"] for t in lines(path)] == ["PlanStart", "TaskStart", "PlanEnd"]
