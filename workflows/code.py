@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from lao.agents import subagent
 from lao.agents.attempts import Attempt, Solved, Unsolved
 from lao.agents.coder import CoderBrief
 from lao.agents.ladder import Ladder, over_budget
+from lao.agents.subagent import WithSubagent
+from lao.agents.toolbox import Toolbox
 from lao.core.errors import AttemptFailed
 from lao.core.states import Role
 from lao.core.steps import StepKind
@@ -18,8 +21,8 @@ from lao.quality.commands import files_of_commands, validation_commands
 from lao.quality.protection import judge_files, protected_files
 from lao.quality.stubs import stubs_of
 from lao.state import attempts, ledger, pipeline
-from lao.tools.context import ToolContext, ToolHooks
-from lao.tools.toolbox import Toolbox
+from lao.tools.context import ToolContext
+from lao.tools.toolbox import Toolbox as ToolBox
 from lao.workspace.symbols import related_files
 from lao.workspace.traces import REVIEW_FILE, TASKS_FILE
 from lao.workspace.tree import listing, read_text_files
@@ -70,7 +73,7 @@ def _attempt(work: Work, ladder: Ladder) -> Outcome:
         settings=work.model_settings(Role.CODER),
         limits=factory.settings.attempts,
         steps=work.steps,
-        toolbox=_toolbox(work, place.root, tool_hooks(work, place.root, hooked=start.get("hooks", False))),
+        toolbox=_toolbox(work, place.root, start),
         bench=bench,
         ladder=ladder,
         number=work.claim.run.attempt - ladder.base,
@@ -198,6 +201,7 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
         "files": [list(item) for item in read_text_files(root, wanted, budget)],
         "judges": _judges(work, root),
         "hooks": has_tool_hooks(work.factory),
+        "subagent": _offers_subagent(work),
         "stubs": {} if checks else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
         "tree": listing(root, 60, without=(work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE)),
     }
@@ -230,11 +234,34 @@ def _checks(work: Work, root: Path) -> tuple[str, ...]:
     return tuple(command for _, command in found)
 
 
-def _toolbox(work: Work, root: Path, hooks: ToolHooks | None) -> Toolbox:
+def _offers_subagent(work: Work) -> bool:
+    """Whether the coder may send a helper: only where it was asked for and the window is large enough for its cost."""
+    told = work.factory.settings.raw["agentic"]
+    enough = work.model_settings(Role.CODER).context_length >= told["subagent_min_context"]
+    return bool(told["subagent_enabled"]) and enough
+
+
+def _toolbox(work: Work, root: Path, start: dict[str, Json]) -> Toolbox:
+    """The coder's tools, with or without hooks and the helper as the run was begun."""
+    hooks = tool_hooks(work, root, hooked=start.get("hooks", False))
+    context = _tool_context(work, root)
+    tools = ToolBox(context, TOOLS, hooks=hooks)
+    if not start.get("subagent"):
+        return tools
+    return WithSubagent(
+        tools,
+        ToolBox(context, subagent.TOOLS, hooks=hooks),
+        model=work.model,
+        settings=work.model_settings(Role.CODER),
+        audit=work.audit,
+    )
+
+
+def _tool_context(work: Work, root: Path) -> ToolContext:
     limits = work.factory.settings.orchestration
     store, task = work.factory.store, work.the_task
     window = work.model_settings(Role.CODER).context_length
-    context = ToolContext(
+    return ToolContext(
         root=root,
         marker=work.marker,
         containment=work.factory.containment,
@@ -245,4 +272,3 @@ def _toolbox(work: Work, root: Path, hooks: ToolHooks | None) -> Toolbox:
         before_command=lambda: work.off_gpu(back=True),
         result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
     )
-    return Toolbox(context, TOOLS, hooks=hooks)

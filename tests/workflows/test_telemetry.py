@@ -131,14 +131,18 @@ def test_a_collector_that_hangs_holds_up_nothing(plant: Open, collector: Collect
     """N3: the work goes on meanwhile, the thread ends soon after the stop, and it is said once."""
     collector.hold.clear()
     factory = plant(tools(), otel={"enabled": True, "endpoint": collector.url})
-    said: list[str] = []
-    thread = threading.Thread(target=telemetry.send_spans, args=(factory.factory,), daemon=True)
+
+    def serve() -> None:
+        telemetry.send_spans(factory.factory)
+        factory.factory.store.close()  # this thread's own connection
+
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     while not news.known(factory.factory.store, telemetry.NAME):
         thread.join(0.02)
     factory.submit("held", PLAN)
     factory.turn()
-    assert [p["state"] for p in factory.plans()] == ["completed"], said
+    assert [p["state"] for p in factory.plans()] == ["completed"]
     factory.factory.stop.set()
     started = time.monotonic()
     thread.join(20)
