@@ -127,7 +127,7 @@ class WithSubagent:
         return ToolResult.from_json(steps.run(StepKind.READ, f"{label}:report", tell))
 
     def _report(self, wanted: dict[str, Json], steps: Steps, label: str) -> str:
-        rounds = max(1, min(int(wanted.get("max_rounds") or MAX_ROUNDS), MAX_ROUNDS))
+        rounds = max(1, min(int(wanted.get("max_rounds", MAX_ROUNDS)), MAX_ROUNDS))
         allowed = tuple(wanted.get("allowed_tools") or TOOLS)
         tools = tuple(s for s in self._reader.openai_specs() if s["function"]["name"] in allowed)
         model = JournaledModel(self._model, steps, label, context=self._settings.context_length)
@@ -139,7 +139,7 @@ class WithSubagent:
         for left in reversed(range(rounds)):
             if not left:
                 talk.user(prompt.load("subagent_end"))
-            offered = tools if left else ()
+            offered = tools if left else ()  # weak models go on calling, so the last answer has nothing to call
             if not talk.fit(helper.limit, offered):
                 raise AttemptFailed(f"its conversation does not fit {helper.limit} tokens", kind="context_overflow")
             answer = model.complete(request(self._settings, talk.messages, tools=offered))
