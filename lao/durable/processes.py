@@ -84,17 +84,7 @@ def run_command(
     _require_runnable(command, cwd)
     started = time.monotonic()
     output, errors = _Output(output_limit), _Output(output_limit)
-    with _input(given) as source:
-        process = subprocess.Popen(
-            contained(command, containment),
-            cwd=cwd,
-            env=child_environment(marker, env),
-            stdin=source,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if given is None else subprocess.PIPE,
-            start_new_session=True,
-        )
-    with process:
+    with _started(contained(command, containment), cwd, child_environment(marker, env), given) as process:
         streams = [(p, o) for p, o in ((process.stdout, output), (process.stderr, errors)) if p is not None]
         try:
             ending = _attend(process, streams, deadline=started + timeout_s, stop=stop, how=containment)
@@ -120,16 +110,21 @@ def run_command(
     )
 
 
-@contextlib.contextmanager
-def _input(given: bytes | None) -> Iterator[int]:
-    """What a command has as stdin: nothing, or a file that is in no folder any more, so that no writer waits."""
-    if given is None:
-        yield subprocess.DEVNULL
-        return
-    with tempfile.TemporaryFile() as file:
-        file.write(given)
-        file.seek(0)
-        yield file.fileno()
+def _started(command: list[str], cwd: Path, env: dict[str, str], given: bytes | None) -> subprocess.Popen[bytes]:
+    """The process. What it is given is a file that is in no folder any more, so that nobody waits to write it."""
+    with tempfile.TemporaryFile() if given is not None else contextlib.nullcontext() as file:
+        if file is not None:
+            file.write(given or b"")
+            file.seek(0)
+        return subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL if file is None else file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if file is None else subprocess.PIPE,
+            start_new_session=True,
+        )
 
 
 def _require_runnable(command: str, cwd: Path) -> None:
