@@ -120,11 +120,11 @@ class Journal:
     def _write(
         self, seq: int, kind: StepKind, label: str, *, done: bool, intent: Json = None, result: Json = None
     ) -> None:
-        call = None
+        call, asked = None, None
         if done and kind is StepKind.MODEL:
             failed = "failed" in result  # an answer that was no good is an outcome, and was a call
-            answer = ChatAnswer(text="") if failed else ChatAnswer.from_json(result)
-            more: dict[str, Json] = {"asked": result["asked"]} if result.get("asked") else {}
-            more |= {"failed": result["failed"]["kind"]} if failed else {}
-            call = (self._role, self._model, answer, more)
-        rows.record(self._store, self._claim, seq, kind, label, done=done, intent=intent, result=result, call=call)
+            call = (self._role, self._model, ChatAnswer(text="") if failed else ChatAnswer.from_json(result))
+            asked = {"asked": result.get("asked"), **({"failed": result["failed"]["kind"]} if failed else {})}
+        rows.record(
+            self._store, self._claim, seq, kind, label, done=done, intent=intent, result=result, call=call, asked=asked
+        )

@@ -69,12 +69,14 @@ def record(
     done: bool,
     intent: Json = None,
     result: Json = None,
-    call: tuple[str, str, ChatAnswer, dict[str, Json]] | None = None,
+    call: tuple[str, str, ChatAnswer] | None = None,
+    asked: dict[str, Json] | None = None,
 ) -> None:
     """Write one step, or complete its intent, if the claim still holds (else LostClaim).
 
     Args:
-        call: (role, model, answer, what else is kept) of a model call, counted in the same transaction.
+        call: (role, model, answer) of a model call, counted in the same transaction.
+        asked: what is kept with it of the request, and of how it failed.
     """
     with store.write():
         runs.check_fence(claim)
@@ -93,7 +95,7 @@ def record(
         if done:
             runs.note_progress(claim)
         if call is not None:
-            role, model, answer, more = call
+            role, model, answer = call
             ModelEventRow.create(
                 kind="call",
                 role=role,
@@ -108,7 +110,7 @@ def record(
                     "first_token_s": answer.first_token_s,
                     "finish_reason": answer.finish_reason,
                     "response_model": answer.model,
-                    **more,
+                    **(asked or {}),
                 },
                 at=now,
             )
