@@ -22,6 +22,9 @@ from lao.state.records import Run
 CONTENT_LIMIT: Final = 8_000
 """Characters of one answer, or of the arguments of one call, where content is sent."""
 
+NO_TOOLS: Final = frozenset({"pre_phase"})
+"""Names in the audit that are questions to the user's hooks."""
+
 Attribute = str | int | float | bool | list[str]
 
 
@@ -86,7 +89,7 @@ def _of(source: Source, item: Item) -> Iterator[Span]:
         yield _plan(source, item)
     elif isinstance(item, RunNews) and item.over:
         yield _phase(source, item)
-    elif isinstance(item, (EventNews, CallNews)):
+    elif isinstance(item, (EventNews, CallNews)) and getattr(item, "tool", "") not in NO_TOOLS:
         run_id = item.run_id or (item.data.get("run") if isinstance(item, EventNews) else None)
         run = source.run(int(run_id)) if run_id else None
         if run is not None:
