@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lao.agents import subagent
 from lao.agents.attempts import Attempt, Solved, Unsolved
 from lao.agents.coder import CoderBrief
 from lao.agents.compaction import Compaction
 from lao.agents.ladder import Ladder, over_budget
+from lao.agents.subagent import WithSubagent
+from lao.agents.toolbox import Toolbox
 from lao.core.errors import AttemptFailed
 from lao.core.states import Role
 from lao.core.steps import StepKind
@@ -20,15 +22,17 @@ from lao.quality.commands import files_of_commands, validation_commands
 from lao.quality.protection import judge_files, protected_files
 from lao.quality.stubs import stubs_of
 from lao.search.repo_map import Focus
+from lao.skills.catalogue import Catalogue
 from lao.skills.shelf import Shelf
 from lao.state import attempts, ledger, pipeline
 from lao.tools.context import ToolContext
-from lao.tools.toolbox import Toolbox
+from lao.tools.toolbox import Toolbox as ToolBox
 from lao.workspace.symbols import related_files
 from lao.workspace.traces import REVIEW_FILE, TASKS_FILE
 from lao.workspace.tree import listing, read_text_files
 from workflows import guidance, mcp
 from workflows.bench import Given, TaskBench
+from workflows.hooking import has_tool_hooks, tool_hooks
 from workflows.place import Place, bring_home, open_place
 from workflows.search import map_of, searcher_of
 from workflows.work import Outcome, Work
@@ -75,7 +79,7 @@ def _attempt(work: Work, ladder: Ladder) -> Outcome:
         settings=work.model_settings(Role.CODER),
         limits=factory.settings.attempts,
         steps=work.steps,
-        toolbox=_toolbox(work, place.root, start.get("mcp", ()), start.get("cut", [])),
+        toolbox=_toolbox(work, place.root, start),
         bench=bench,
         ladder=ladder,
         number=work.claim.run.attempt - ladder.base,
@@ -208,6 +212,8 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
         "mcp": mcp.offered(work.factory, model.context_length),
         "files": [list(item) for item in files],
         "judges": _judges(work, root),
+        "hooks": has_tool_hooks(work.factory),
+        "subagent": _offers_subagent(work),
         "stubs": {} if checks else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
         "tree": listing(root, 60, without=(work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE)),
         "map": map_of(work, root, Role.CODER, focus),
@@ -247,12 +253,36 @@ def _checks(work: Work, root: Path) -> tuple[str, ...]:
     return tuple(command for _, command in found)
 
 
-def _toolbox(work: Work, root: Path, offers: Sequence[Json], cut: list[str]) -> Toolbox:
+def _offers_subagent(work: Work) -> bool:
+    """Whether the coder may send a helper: only where it was asked for and the window is large enough for its cost."""
+    told = work.factory.settings.raw["agentic"]
+    enough = work.model_settings(Role.CODER).context_length >= told["subagent_min_context"]
+    return bool(told["subagent_enabled"]) and enough
+
+
+def _toolbox(work: Work, root: Path, start: dict[str, Json]) -> Toolbox:
+    """The coder's tools, with or without hooks and the helper as the run was begun."""
+    hooks = tool_hooks(work, root, hooked=start.get("hooks", False))
+    catalogue = guidance.skills_of(work, Role.CODER)
+    context = _tool_context(work, root, catalogue)
+    names = (*TOOLS, *guidance.extra_tools(work, Role.CODER, catalogue, start.get("cut", [])))
+    tools = ToolBox(context, names, more=mcp.tools(work.factory, start.get("mcp", ())), hooks=hooks)
+    if not start.get("subagent"):
+        return tools
+    return WithSubagent(
+        tools,
+        ToolBox(context, subagent.TOOLS, hooks=hooks),
+        model=work.model,
+        settings=work.model_settings(Role.CODER),
+        audit=work.audit,
+    )
+
+
+def _tool_context(work: Work, root: Path, catalogue: Catalogue) -> ToolContext:
     limits = work.factory.settings.orchestration
     store, task = work.factory.store, work.the_task
     window = work.model_settings(Role.CODER).context_length
-    catalogue = guidance.skills_of(work, Role.CODER)
-    context = ToolContext(
+    return ToolContext(
         root=root,
         marker=work.marker,
         containment=work.factory.containment,
@@ -266,5 +296,3 @@ def _toolbox(work: Work, root: Path, offers: Sequence[Json], cut: list[str]) -> 
         skills=Shelf(catalogue) if catalogue.skills else None,
         memory=guidance.book_of(work),
     )
-    names = (*TOOLS, *guidance.extra_tools(work, Role.CODER, catalogue, cut))
-    return Toolbox(context, names, more=mcp.tools(work.factory, offers))

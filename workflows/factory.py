@@ -17,10 +17,11 @@ from lao.core.clock import Clock, SystemClock
 from lao.core.errors import LaoError, NotAServer, ServerAway, StateDamaged
 from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Phase, Role
-from lao.core.words import Event
+from lao.core.words import Event, Json
 from lao.durable.containment import Containment, choose
 from lao.durable.holding import Heartbeat
 from lao.durable.owners import Owner, current_owner
+from lao.hooks.project import Once, ProjectHooks, load_hooks
 from lao.state import ledger, profiles, queries, serving
 from lao.state.guard import damage
 from lao.state.loads import KeptLoads
@@ -62,6 +63,8 @@ class Factory:
         self._served: set[str] = set()
         self.meter = Meter(lambda: self.energy, self.clock)
         self.slots = Slots(lambda: settings.orchestration.swap_patience_s, self.stop.is_set, self.meter.changed)
+        self._resident_for: int | None = None
+        self.say_once = Once(log.warning)
         self._chats: dict[float, OpenAIModel] = {}
         self._gate_lock = threading.Lock()
         self._opening = threading.Lock()
@@ -75,6 +78,14 @@ class Factory:
     def containment(self) -> Containment:
         """How the commands of this project are kept from outliving their worker."""
         return choose(self.settings.sandbox_backend)
+
+    @cached_property
+    def hooks(self) -> ProjectHooks:
+        """The user's hooks, loaded once a process; what is wrong with them is said then."""
+        found = load_hooks(self.settings, self.containment)
+        for problem in found.problems:
+            self.say_once(f"hooks: {problem}")
+        return found
 
     def marker(self, run_id: int) -> str:
         """The ``LAO_RUN`` value of a run's child processes."""
@@ -173,9 +184,10 @@ class Factory:
             return ServerAway(error.message, error.hint)
         return error
 
-    def ensure_resident(self, role: Role) -> GateOutcome:
-        """Make the role's model resident; one decision at a time."""
+    def ensure_resident(self, role: Role, run_id: int | None = None) -> GateOutcome:
+        """Make the role's model resident; one decision at a time. ``run_id``: the run that wants it, for the record."""
         with self._gate_lock:
+            self._resident_for = run_id
             outcome = self.gate.ensure(role)
             key = self.model_settings(role).key if outcome.ok else ""
             if outcome.reason == "resident" and key not in (self.last_resident, self.resident_model()):
@@ -236,8 +248,12 @@ class Factory:
             role=str(data.get("role", "")),
             model=str(data.get("model", "")),
             seconds=float(data.get("seconds", 0.0)),
-            data={"event": event.kind, "text": event.text, **data},
+            data={"event": event.kind, "text": event.text, **data, **self._for_whom(kind)},
         )
+
+    def _for_whom(self, kind: str) -> dict[str, Json]:
+        """The run that a load or a wait was for, if one was named; faults are no affair of the gate."""
+        return {"run": self._resident_for} if self._resident_for is not None and kind != "fault" else {}
 
     def give_up(self, error: StateDamaged) -> None:
         """Let this worker end: nothing runs on a state that cannot be trusted."""

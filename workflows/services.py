@@ -24,9 +24,11 @@ from workflows.awake import keep_awake
 from workflows.control import clear_cancelled
 from workflows.factory import Factory, active
 from workflows.guard import guard_forever
+from workflows.hook_events import STATE_EVENTS, session, tell_events
 from workflows.lock_news import say_locks_once
 from workflows.queues import FactoryHuey
 from workflows.reconciler import reconcile, reconcile_forever
+from workflows.telemetry import send_spans
 from workflows.watcher import watch_forever
 
 log = logging.getLogger("lao")
@@ -121,7 +123,7 @@ class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
             kill_marked(factory.mcp_marker)
             clean_desks(state / "desks", lambda run: runs.is_open(factory.store, run))
         reconcile(factory)
-        threads = [_start(factory, service) for service in _services(queue)]
+        threads = [_start(factory, service) for service in (*_services(queue), *_wanted(factory, queue))]
         _start(factory, self._end_when_damaged)
         try:
             super().run()
@@ -165,6 +167,15 @@ def keep_alive(service: Callable[[Factory], None], factory: Factory, pause_s: fl
 
 def _services(queue: Queue) -> tuple[Callable[[Factory], None], ...]:
     return (reconcile_forever, watch_forever, guard_forever) if queue is Queue.CPU else (keep_awake,)
+
+
+def _wanted(factory: Factory, queue: Queue) -> tuple[Callable[[Factory], None], ...]:
+    """Services that only some projects want; of the others there is not even a thread."""
+    found = [session(queue)] if factory.hooks.wants("SessionStart", "SessionEnd") else []
+    if queue is Queue.CPU:
+        found += [tell_events] if factory.hooks.wants(*STATE_EVENTS) else []
+        found += [send_spans] if factory.settings.raw["otel"]["enabled"] else []
+    return tuple(found)
 
 
 def _start(factory: Factory, service: Callable[[Factory], None]) -> Any:

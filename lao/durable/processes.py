@@ -12,6 +12,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -62,6 +63,7 @@ def run_command(
     containment: Containment = Containment.NONE,
     output_limit: int = 200_000,
     stop: Callable[[], bool] | None = None,
+    given: bytes | None = None,
 ) -> CommandResult:
     """Run ``command`` with ``/bin/sh -c`` in a process group of its own and leave none of its processes behind.
 
@@ -72,6 +74,7 @@ def run_command(
         containment: what ends its processes when this one dies.
         output_limit: bytes of output that are kept, half from the start and half from the end.
         stop: asked about 20 times a second; True kills the command.
+        given: what it reads on stdin; stderr is then kept apart (``errors``), with a limit of its own.
 
     Raises:
         Interrupted: ``stop`` said so; the command was killed half-way.
@@ -80,26 +83,18 @@ def run_command(
     """
     _require_runnable(command, cwd)
     started = time.monotonic()
-    process = subprocess.Popen(
-        contained(command, containment),
-        cwd=cwd,
-        env=child_environment(marker, env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    output = _Output(output_limit)
-    with process.stdout as pipe:
+    output, errors = _Output(output_limit), _Output(output_limit)
+    with _started(contained(command, containment), cwd, child_environment(marker, env), given) as process:
+        streams = [(p, o) for p, o in ((process.stdout, output), (process.stderr, errors)) if p is not None]
         try:
-            ending = _attend(process, pipe, output, deadline=started + timeout_s, stop=stop, how=containment)
+            ending = _attend(process, streams, deadline=started + timeout_s, stop=stop, how=containment)
         finally:
             _kill_group(process.pid, signal.SIGKILL)
             process.wait()
             _await_gone(_members(process.pid))
             _kill_where(lambda value: value == marker)
-        output.drain(pipe)
+        for pipe, kept in streams:
+            kept.drain(pipe)
     if ending == "stopped":
         raise Interrupted(f"stopped while {command[:200]!r} was running")
     if process.returncode:
@@ -111,7 +106,25 @@ def run_command(
         seconds=round(time.monotonic() - started, 3),
         timed_out=ending == "timeout",
         truncated_bytes=output.dropped,
+        errors=errors.text(),
     )
+
+
+def _started(command: list[str], cwd: Path, env: dict[str, str], given: bytes | None) -> subprocess.Popen[bytes]:
+    """The process. What it is given is a file that is in no folder any more, so that nobody waits to write it."""
+    with tempfile.TemporaryFile() if given is not None else contextlib.nullcontext() as file:
+        if file is not None:
+            file.write(given or b"")
+            file.seek(0)
+        return subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL if file is None else file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if file is None else subprocess.PIPE,
+            start_new_session=True,
+        )
 
 
 def _require_runnable(command: str, cwd: Path) -> None:
@@ -131,8 +144,7 @@ def _require_space(command: str, cwd: Path) -> None:
 
 def _attend(
     process: subprocess.Popen[bytes],
-    pipe: IO[bytes],
-    output: _Output,
+    streams: Iterable[tuple[IO[bytes], _Output]],
     *,
     deadline: float,
     stop: Callable[[], bool] | None,
@@ -143,13 +155,16 @@ def _attend(
     One loop instead of a reading thread: a grandchild that keeps the pipe open can then block nothing.
     """
     ending = "ended"
-    os.set_blocking(pipe.fileno(), False)
     with selectors.DefaultSelector() as selector:
-        selector.register(pipe, selectors.EVENT_READ)
+        for pipe, output in streams:
+            os.set_blocking(pipe.fileno(), False)
+            selector.register(pipe, selectors.EVENT_READ, (pipe, output))
         while process.poll() is None:
             if selector.get_map():
-                if selector.select(_POLL_S) and not output.read(pipe):
-                    selector.unregister(pipe)
+                for key, _ in selector.select(_POLL_S):
+                    pipe, output = key.data
+                    if not output.read(pipe):
+                        selector.unregister(pipe)
             else:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_POLL_S)

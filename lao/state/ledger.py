@@ -136,6 +136,14 @@ def add_audit(store: Store, run_id: int | None, entry: AuditEntry) -> None:
         AuditRow.create(run=run_id, at=store.now(), **asdict(entry))
 
 
+def audited(store: Store, run_id: int, tool: str) -> AuditEntry | None:
+    """The last entry of a run under this name."""
+    with store.reading():
+        rows = AuditRow.select().where(AuditRow.run == run_id, AuditRow.tool == tool).order_by(AuditRow.id.desc())
+        row = rows.first()
+        return AuditEntry(row.tool, row.arguments, row.granted, row.reason, row.ok, row.seconds) if row else None
+
+
 def add_model_event(
     store: Store, kind: str, *, role: str = "", model: str = "", seconds: float = 0.0, data: Json = None
 ) -> None:

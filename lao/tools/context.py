@@ -29,6 +29,18 @@ class TodoStore(Protocol):
         ...
 
 
+class ToolHooks(Protocol):
+    """The user's programs around tool calls (``lao.hooks.tool_calls``)."""
+
+    def before(self, name: str, arguments: Mapping[str, Json]) -> str | dict[str, Json] | None:
+        """Asked about a valid call that is permitted: why it is refused, None to go on, or other arguments."""
+        ...
+
+    def after(self, name: str, arguments: Mapping[str, Json], result: ToolResult) -> str:
+        """Told of a call that was run; what the model is to read besides the result."""
+        ...
+
+
 @dataclass(frozen=True)
 class ToolAudit:
     """One call that a model asked for.

@@ -11,7 +11,7 @@ from lao.core.errors import BadInput, LaoError, Refused
 from lao.core.steps import Effect, OutcomeUnknown, StepKind, Steps
 from lao.core.words import Json
 from lao.tools.arguments import fit, resolve_name
-from lao.tools.context import ToolAudit, ToolContext, ToolResult, failure
+from lao.tools.context import ToolAudit, ToolContext, ToolHooks, ToolResult, failure
 from lao.tools.permissions import built_in
 from lao.tools.registry import Tool, all_tools
 from lao.tools.seen import Seen
@@ -31,6 +31,8 @@ class Toolbox:
         names: which tools; unknown names are a programming error (KeyError).
         permission: the built-in denials when None; one that is given replaces them and should ask them too.
         more: further tools, such as those of MCP servers.
+        hooks: asked about what is permitted and told of what was done, each in a step of its own; what they change is
+            validated and permitted again.
     """
 
     def __init__(
@@ -39,8 +41,9 @@ class Toolbox:
         names: Iterable[str],
         permission: Permission | None = None,
         more: Sequence[Tool] = (),
+        hooks: ToolHooks | None = None,
     ) -> None:
-        self._context = context
+        self._context, self._hooks = context, hooks
         found = {name: all_tools()[name] for name in set(names)} | {tool.name: tool for tool in more}
         self._tools: dict[str, Tool] = {name: found[name] for name in sorted(found)}
         asked = permission or built_in(context.root)
@@ -87,6 +90,8 @@ class Toolbox:
             tool = self._tools[resolve_name(name, self._tools)]
             shown = fit(tool.name, tool.parameters, arguments)
             reason = self._permission(tool.name, shown)
+            if reason is None and self._hooks is not None:
+                shown, reason = self._ask(self._hooks, tool, shown, steps, label)
         except BadInput as exc:
             return self._refuse(steps, label, name, shown, str(exc))
         if reason is not None:
@@ -96,7 +101,17 @@ class Toolbox:
             self._context.seen.note(tool.name, shown, result)
         if self._context.skills is not None:
             self._context.skills.note(tool.name, shown, ok=result.ok)
-        return result
+        return result if self._hooks is None else _told(self._hooks, tool.name, shown, result, steps, label)
+
+    def _ask(
+        self, hooks: ToolHooks, tool: Tool, arguments: dict[str, Json], steps: Steps, label: str
+    ) -> tuple[dict[str, Json], str | None]:
+        """The arguments and the refusal after the hooks were asked; once for each call, resumed or not."""
+        said = steps.run(StepKind.READ, f"{label}:before", lambda: hooks.before(tool.name, arguments))
+        if not isinstance(said, dict):
+            return arguments, said
+        changed = fit(tool.name, tool.parameters, said)
+        return changed, self._permission(tool.name, changed)
 
     def _refuse(self, steps: Steps, label: str, name: str, arguments: dict[str, Json], reason: str) -> ToolResult:
         def tell() -> Json:
@@ -159,6 +174,14 @@ class _AuditedEdit:
         if done is None:
             return None
         return _finish(self.context, self.tool, self.arguments, ToolResult.from_json(done), time.monotonic())
+
+
+def _told(
+    hooks: ToolHooks, name: str, arguments: dict[str, Json], result: ToolResult, steps: Steps, label: str
+) -> ToolResult:
+    """The result with what the hooks add to it."""
+    added = steps.run(StepKind.READ, f"{label}:after", lambda: hooks.after(name, arguments, result))
+    return replace(result, text=f"{result.text}\n{added}") if added else result
 
 
 def _for_the_model(exc: LaoError | OSError) -> str:
