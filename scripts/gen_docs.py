@@ -159,7 +159,7 @@ def _other_spellings(schema: Schema) -> Iterator[str]:
     yield "| Key | Means |"
     yield "|---|---|"
     top = schema.document["properties"]
-    for prefix, properties in (("", top), ("orchestration.", top["orchestration"]["properties"])):
+    for prefix, properties in (("", top), ("orchestration.", top["orchestration"]["properties"]), ("permissions.", top["permissions"]["properties"])):
         for name, node in properties.items():
             if "x-alias-of" in node:
                 yield f"| `{prefix}{name}` | `{node['x-alias-of']}` |"

@@ -130,7 +130,7 @@ def _proofs(work: Work, given: Review, checked: dict[str, Json]) -> list[tuple[s
     """
     repository, commit = work.repository(), checked.get("commit")
     settings = work.factory.settings
-    if given.verdict.approved or repository is None or not commit or settings.permission_mode not in _RUNNING_MODES:
+    if given.verdict.approved or repository is None or not commit or settings.permissions.mode not in _RUNNING_MODES:
         return []
     changed, demands = tuple(checked.get("changed") or ()), _demands(work)
     said_by = [o.command for o in given.blocking if has_criterion(o, demands)]

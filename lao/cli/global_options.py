@@ -88,7 +88,7 @@ GLOBAL_OPTIONS: Final[Sequence[GlobalOption]] = (
     _option(
         "--permission-mode",
         "What models may do with tools.",
-        click.Choice(["auto", "confirm", "plan_only", "dont_ask", "bypass"]),
+        click.Choice(["auto", "confirm", "accept_edits", "plan_only", "dont_ask", "bypass"]),
     ),
     _option("--seed", "Sampling seed of every role.", int, "N"),
     _option("--output-style", "How models word free text.", click.Choice(["terse", "narrative", "json"])),

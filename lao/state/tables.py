@@ -291,6 +291,26 @@ class DeadLetterRow(Row):
     at = pw.FloatField()
 
 
+class ApprovalRow(Row):
+    """A question to a person about a call. ``answer``: null while it is open, then yes, always, no or nobody."""
+
+    id = pw.AutoField()
+    run = pw.ForeignKeyField(RunRow, on_delete="CASCADE")
+    label = pw.TextField()
+    digest = pw.TextField()
+    tool = pw.TextField()
+    arguments = JsonField()
+    reason = pw.TextField(default="")
+    remember = JsonField(default=list)
+    asked_at = pw.FloatField()
+    answer = pw.TextField(null=True, index=True)
+    note = pw.TextField(default="")
+    answered_at = pw.FloatField(null=True)
+
+    class Meta:
+        indexes = ((("run", "label", "digest"), True),)
+
+
 TABLES = (
     MetaRow,
     PlanRow,
@@ -311,4 +331,5 @@ TABLES = (
     EnergyRow,
     LoadRow,
     InstanceRow,
+    ApprovalRow,
 )

@@ -1,23 +1,24 @@
-"""The one dispatcher: name → arguments → permission → journal step → audit → bounded result. Knows no single tool."""
+"""The one dispatcher: name → arguments → permission → hooks → journal step → audit → bounded result. Knows no tool."""
 
 from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lao.core.errors import BadInput, LaoError, Refused
 from lao.core.steps import Effect, OutcomeUnknown, StepKind, Steps
 from lao.core.words import Json
+from lao.config.settings import PermissionSettings
 from lao.tools.arguments import fit, resolve_name
+from lao.tools.asking import Asker, Hooks, Nobody, NoHooks, Question
 from lao.tools.context import ToolAudit, ToolContext, ToolResult, failure
-from lao.tools.permissions import built_in
+from lao.tools.permissions.decision import Verdict
+from lao.tools.permissions.policy import Policy
+from lao.tools.planning import PlanMode
 from lao.tools.registry import Tool, all_tools
 from lao.tools.seen import Seen
-
-Permission = Callable[[str, dict[str, Json]], "str | None"]
-"""Asked with the tool's name and its valid arguments; the reason of a refusal, or None to allow."""
 
 UNKNOWN_OUTCOME = "interrupted, outcome unknown: check the state before running it again"
 
@@ -28,14 +29,33 @@ class Toolbox:
     Every call, also a refused one, takes exactly one step of the journal, so that a resumed run counts the same.
 
     Args:
-        names: which tools; unknown names are a programming error (KeyError).
-        permission: the built-in denials when None; one that is given replaces them and should ask them too.
+        names: which of LAO's own tools; unknown names are a programming error (KeyError). A tool that a rule denies
+            altogether is not offered.
+        policy: mode and rules; None: mode auto without rules, so that the built-in denials hold.
+        more: further tools, as an MCP server has them.
+        asker: who is asked where the policy says so; None: nobody, which is a no.
+        hooks: what surrounds an allowed call.
+        planning: the run begins in plan mode.
     """
 
-    def __init__(self, context: ToolContext, names: Iterable[str], permission: Permission | None = None) -> None:
+    def __init__(
+        self,
+        context: ToolContext,
+        names: Iterable[str],
+        policy: Policy | None = None,
+        *,
+        more: Sequence[Tool] = (),
+        asker: Asker | None = None,
+        hooks: Hooks | None = None,
+        planning: bool = False,
+    ) -> None:
         self._context = context
-        self._tools: dict[str, Tool] = {name: all_tools()[name] for name in sorted(set(names))}
-        self._permission = permission or built_in(context.root)
+        self._policy = policy or Policy(PermissionSettings(), context.root)
+        found = {tool.name: tool for tool in (*(all_tools()[name] for name in set(names)), *more)}
+        self._tools = {name: found[name] for name in sorted(found) if not self._policy.hides(name)}
+        self._asker: Asker = asker or Nobody()
+        self._hooks: Hooks = hooks or NoHooks()
+        self._plan_mode = PlanMode(planning)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,15 +95,27 @@ class Toolbox:
         try:
             tool = self._tools[resolve_name(name, self._tools)]
             shown = fit(tool.name, tool.parameters, arguments)
-            reason = self._permission(tool.name, shown)
         except BadInput as exc:
             return self._refuse(steps, label, name, shown, str(exc))
+        reason = self._not_allowed(tool.name, shown, label)
         if reason is not None:
             return self._refuse(steps, label, tool.name, shown, f"not allowed: {reason}")
         result = self._run(tool, shown, steps, label)
+        self._plan_mode.note(tool.name, result)
         if self._context.seen is not None:
             self._context.seen.note(tool.name, shown, result)
         return result
+
+    def _not_allowed(self, name: str, arguments: dict[str, Json], label: str) -> str | None:
+        """Why the call may not run, after a person was asked where one has to be; None: it may."""
+        planning = self._plan_mode.on
+        decision = self._policy.decide(name, arguments, planning=planning)
+        if decision.verdict is Verdict.ASK:
+            decision = self._policy.with_rules(self._asker.always()).decide(name, arguments, planning=planning)
+        if decision.verdict is Verdict.ASK:
+            answer = self._asker.ask(Question(label, name, arguments, decision.reason, decision.remember))
+            return None if answer.granted else f"{decision.reason}; {answer.reason}"
+        return decision.reason if decision.verdict is Verdict.DENY else None
 
     def _refuse(self, steps: Steps, label: str, name: str, arguments: dict[str, Json], reason: str) -> ToolResult:
         def tell() -> Json:
@@ -94,17 +126,20 @@ class Toolbox:
 
     def _run(self, tool: Tool, arguments: dict[str, Json], steps: Steps, label: str) -> ToolResult:
         if tool.edit is not None:
-            effect = _AuditedEdit(self._context, tool.name, arguments, tool.edit(self._context, arguments))
+            inner = tool.edit(self._context, arguments)
+            effect = _AuditedEdit(self._context, self._hooks, tool.name, arguments, inner)
             return ToolResult.from_json(steps.effect(label, effect))
 
         def run() -> Json:
             started = time.monotonic()
             assert tool.run is not None
+            if (reason := self._hooks.before(tool.name, arguments)) is not None:
+                return _blocked(self._context, tool.name, arguments, reason)
             try:
                 result = tool.run(self._context, arguments)
             except (BadInput, Refused, OSError) as exc:
                 result = failure(_for_the_model(exc))
-            return _finish(self._context, tool.name, arguments, result, started)
+            return _finish(self._context, self._hooks, tool.name, arguments, result, started)
 
         try:
             return ToolResult.from_json(steps.run(tool.kind, label, run))
@@ -118,11 +153,14 @@ class _AuditedEdit:
     """An edit with its audit line; the line is written when the edit is done, not when it is replayed."""
 
     context: ToolContext
+    hooks: Hooks
     tool: str
     arguments: dict[str, Json]
     inner: Effect
 
     def prepare(self) -> Json:
+        if (reason := self.hooks.before(self.tool, self.arguments)) is not None:
+            return {"blocked": reason}
         try:
             return self.inner.prepare()
         except (BadInput, Refused, OSError) as exc:
@@ -130,6 +168,8 @@ class _AuditedEdit:
 
     def apply(self, intent: Json) -> Json:
         started = time.monotonic()
+        if "blocked" in intent:
+            return _blocked(self.context, self.tool, self.arguments, intent["blocked"])
         if "refused" in intent:
             result = failure(intent["refused"])
         else:
@@ -137,15 +177,16 @@ class _AuditedEdit:
                 result = ToolResult.from_json(self.inner.apply(intent))
             except (BadInput, Refused, OSError) as exc:
                 result = failure(_for_the_model(exc))
-        return _finish(self.context, self.tool, self.arguments, result, started)
+        return _finish(self.context, self.hooks, self.tool, self.arguments, result, started)
 
     def probe(self, intent: Json) -> Json | None:
-        if "refused" in intent:
+        if "refused" in intent or "blocked" in intent:
             return None
         done = self.inner.probe(intent)
         if done is None:
             return None
-        return _finish(self.context, self.tool, self.arguments, ToolResult.from_json(done), time.monotonic())
+        result = ToolResult.from_json(done)
+        return _finish(self.context, self.hooks, self.tool, self.arguments, result, time.monotonic())
 
 
 def _for_the_model(exc: LaoError | OSError) -> str:
@@ -157,13 +198,30 @@ def _for_the_model(exc: LaoError | OSError) -> str:
     return f"the system refused: {exc.strerror or exc}"
 
 
+def _blocked(context: ToolContext, tool: str, arguments: dict[str, Json], reason: str) -> dict[str, Json]:
+    """A hook has refused the call; nothing was done."""
+    context.audit(ToolAudit(tool, arguments, False, reason[:500], False, 0.0))
+    return ToolResult(_bounded(context, f"blocked by a hook: {reason}"), ok=False).to_json()
+
+
 def _finish(
-    context: ToolContext, tool: str, arguments: dict[str, Json], result: ToolResult, started: float
+    context: ToolContext, hooks: Hooks, tool: str, arguments: dict[str, Json], result: ToolResult, started: float
 ) -> dict[str, Json]:
-    text = result.text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate would break the journal
+    seconds = round(time.monotonic() - started, 3)
+    text = _bounded(context, result.text)
+    more = hooks.after(tool, arguments, replace(result, text=text))
+    if more:
+        text += "\n" + _bounded(context, more)
+    reason = "" if result.ok else text[:500]
+    context.audit(ToolAudit(tool, arguments, True, reason, result.ok, seconds))
+    return ToolResult(text, result.ok, result.changed).to_json()
+
+
+def _bounded(context: ToolContext, text: str) -> str:
+    """The text within the limit of a result: its head and its tail, and how much there was."""
+    text = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate would break the journal
     if len(text) > context.result_limit:
         half = context.result_limit // 2
-        text = f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"
-    reason = "" if result.ok else text[:500]
-    context.audit(ToolAudit(tool, arguments, True, reason, result.ok, round(time.monotonic() - started, 3)))
-    return ToolResult(text, result.ok, result.changed).to_json()
+        gap = f"[… {len(text) - 2 * half} of {len(text)} characters left out …]"
+        text = f"{text[:half]}\n{gap}\n{text[-half:]}"
+    return text

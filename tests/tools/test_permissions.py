@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lao.tools.permissions import refusal
+from lao.tools.permissions.built_in import refusal
 
 ROOT = Path("/srv/work")
 
@@ -24,7 +24,7 @@ DENIED = [
     "rm -rf /", "rm -rf /etc", "rm -rf ../other", "rm -rf ~", "rm -rf ~/x", "rm -fr $HOME", "rm -r -f /srv/work",
     "rm -rf .", "rm -rf src/../..", "rm -rf /srv/workother", "rm -rf .git", "rm -rf ./.git/hooks", "rm .lao/state.db",
     "echo x > /etc/passwd", "echo x >> ~/.bashrc", "cat a > ../b", "echo x > .git/config", "cp x .git/hooks/pre-commit",
-    "mv .lao /tmp", "cat > .git/hooks/pre-commit <<'EOF'\nit's\nEOF",
+    "mv .lao /tmp", "echo don't", "cat > .git/hooks/pre-commit <<'EOF'\nit's\nEOF",
 ]  # fmt: skip
 
 ALLOWED = [
@@ -34,7 +34,7 @@ ALLOWED = [
     "python -m pytest -q", "rm -rf build", "rm -f src/a.pyc", "rm -rf /srv/work/build", "ls -la && echo 'git commit'",
     "echo \"a; sudo b\"", "grep -r 'rm -rf /' .", "make test 2>&1 | tail -5", "echo x > out.txt",
     "x=1; echo $x > /dev/null",
-    "cat .gitignore", "ls .git", "find . -name '*.py' -exec wc -l {} +", "npm test -- --watch=false", "echo don't",
+    "cat .gitignore", "ls .git", "find . -name '*.py' -exec wc -l {} +", "npm test -- --watch=false",
     "for f in a b; do echo $f; done", "", "   ", "# only a comment",
 ]  # fmt: skip
 
