@@ -65,7 +65,8 @@ class PersonAsker:
 
     def always(self) -> tuple[str, ...]:
         """See ``Asker.always``."""
-        return approvals.always_rules(self.work.factory.store)
+        factory = self.work.factory
+        return approvals.always_rules(factory.store, factory.opened_at)
 
     def _waited_for(self, put: Approval) -> Approval:
         factory = self.work.factory

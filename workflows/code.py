@@ -8,8 +8,9 @@ from pathlib import Path
 from lao.agents.attempts import Attempt, Solved, Unsolved
 from lao.agents.coder import CoderBrief
 from lao.agents.ladder import Ladder, over_budget
+from lao.agents.toolset import offered
 from lao.core.errors import AttemptFailed
-from lao.core.states import Role
+from lao.core.states import Phase, Role
 from lao.core.steps import StepKind
 from lao.core.words import Finding, Json, Severity, TaskSpec
 from lao.llm.failures import Failure
@@ -19,24 +20,15 @@ from lao.quality.protection import judge_files, protected_files
 from lao.quality.stubs import stubs_of
 from lao.state import attempts, ledger, pipeline
 from lao.tools.context import ToolContext
+from lao.tools.permissions.policy import Policy
 from lao.tools.toolbox import Toolbox
 from lao.workspace.symbols import related_files
 from lao.workspace.traces import REVIEW_FILE, TASKS_FILE
 from lao.workspace.tree import listing, read_text_files
+from workflows.approvals import PersonAsker
 from workflows.bench import Given, TaskBench
 from workflows.place import Place, bring_home, open_place
 from workflows.work import Outcome, Work
-
-TOOLS = (
-    "file_read",
-    "file_write",
-    "file_patch",
-    "list_dir",
-    "shell_exec",
-    "find_relevant_files",
-    "task_todo_set",
-    "task_todo_get",
-)
 
 JUDGES_CHARACTERS = 400_000
 
@@ -243,4 +235,11 @@ def _toolbox(work: Work, root: Path) -> Toolbox:
         before_command=lambda: work.off_gpu(back=True),
         result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
     )
-    return Toolbox(context, TOOLS)
+    permissions = work.factory.settings.permissions
+    return Toolbox(
+        context,
+        offered(Phase.CODE, window, permissions.mode),
+        Policy(permissions, root),
+        asker=PersonAsker(work),
+        planning=permissions.mode == "plan_only",
+    )

@@ -14,8 +14,8 @@ from lao.config.rules import KINDS
 from lao.core.errors import ConfigError
 
 FILE_NAME: Final = "permissions.yaml"
-_HEAD: Final = """# Rules that a person's "always" has made. They count like those of permissions in factory.yaml; edit them freely,
-# LAO only adds lines under allow. Models cannot write this file.
+_HEAD: Final = """# Rules that a person's "always" has made. They count like those of permissions in factory.yaml.
+# Edit them freely: LAO only adds lines under allow. Models cannot write this file.
 """
 
 
@@ -38,7 +38,7 @@ def add(draft: Draft, state_dir: Path | None, cwd: Path) -> None:
             known = []
         elif not isinstance(known, list):
             continue  # the schema says what is wrong with it
-        for index, entry in enumerate(entries):
+        for index in range(len(entries)):
             draft.overrides["permissions", kind, len(known) + index] = f"{shown}:{document.lines[kind, index]}"
         place(draft.data, ("permissions", kind), [*known, *entries])
 

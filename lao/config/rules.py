@@ -1,4 +1,4 @@
-"""The grammar of permission rules, ``Tool`` or ``Tool(specifier)``, and which of them can have no effect. Decides none."""
+"""The grammar of permission rules, ``Tool`` or ``Tool(specifier)``, and which can have no effect. Decides nothing."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def _check_command(specifier: str) -> None:
     found = _OPERATOR.search(plain)
     if found is not None:
         raise RuleError(
-            f"Bash({specifier}) can match nothing: a line is cut at {found[0].strip() or 'its line breaks'!r}, and each "
+            f"Bash({specifier}) can match nothing: a line is cut at {found[0].strip() or 'line breaks'!r}, and each "
             "part is checked by itself; write a rule for each part"
         )
     if _REDIRECTION.search(plain):
@@ -165,7 +165,7 @@ def _check_command(specifier: str) -> None:
 def _check_path(name: str, tools: Sequence[str], specifier: str) -> None:
     if _LIKE_COMMAND.search(specifier):
         raise RuleError(
-            f"{name}({specifier}) can match nothing: that is a command, and {name} takes a path; write Bash({specifier})"
+            f"{name}({specifier}) can match nothing: {name} takes a path, this is a command; write Bash({specifier})"
         )
     if specifier.startswith("!"):
         raise RuleError(f"{name}({specifier}): '!' is not known in rules; write an allow and a deny rule")

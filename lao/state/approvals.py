@@ -130,10 +130,14 @@ def went_unanswered(store: Store, run: int) -> bool:
         return bool(found.exists())
 
 
-def always_rules(store: Store) -> tuple[str, ...]:
-    """Every rule that an answer of "always" has made, the oldest first."""
+def always_rules(store: Store, since: float) -> tuple[str, ...]:
+    """Every rule that an answer of "always" has made since then (seconds since the epoch), the oldest first.
+
+    Older ones are in the file that "always" writes, unless a person has taken them out of it.
+    """
     with store.reading():
-        rows = ApprovalRow.select(ApprovalRow.remember).where(ApprovalRow.answer == ALWAYS).order_by(ApprovalRow.id)
+        given = (ApprovalRow.answer == ALWAYS) & (ApprovalRow.answered_at >= since)
+        rows = ApprovalRow.select(ApprovalRow.remember).where(given).order_by(ApprovalRow.id)
         return tuple(dict.fromkeys(rule for row in rows for rule in row.remember))
 
 

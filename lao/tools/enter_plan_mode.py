@@ -1,4 +1,4 @@
-"""Tool enter_plan_mode: from now on only reading, until a plan is approved. The mode itself is ``lao.tools.planning``."""
+"""Tool enter_plan_mode: from now on only reading, until a plan is approved. The mode is ``lao.tools.planning``."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from lao.config.settings import PermissionSettings
 from lao.core.errors import BadInput, LaoError, Refused
 from lao.core.steps import Effect, OutcomeUnknown, StepKind, Steps
 from lao.core.words import Json
-from lao.config.settings import PermissionSettings
 from lao.tools.arguments import fit, resolve_name
 from lao.tools.asking import Asker, Hooks, Nobody, NoHooks, Question
 from lao.tools.context import ToolAudit, ToolContext, ToolResult, failure

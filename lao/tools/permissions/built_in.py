@@ -1,10 +1,11 @@
-"""The denials that no rule and no mode but bypass lifts: git's history, other places, more rights, what cannot be read."""
+"""The denials that no rule and no mode but bypass lifts: git's history, other places, more rights, hidden commands."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -113,7 +114,7 @@ def _refuse_targets(program: str, arguments: Sequence[Word], root: Path, *, astr
     if program in _ALL_TARGETS:
         targets = _plain(arguments)[1:] if program in ("chmod", "chown", "chgrp") else _plain(arguments)
     elif program in _LAST_TARGET:
-        into = [b for a, b in zip(arguments, arguments[1:], strict=False) if a.text in ("-t", "--target-directory")]
+        into = [b for a, b in pairwise(arguments) if a.text in ("-t", "--target-directory")]
         targets = into or _plain(arguments)[-1:]
         targets += _plain(arguments)[:-1] if program == "mv" else []
     elif program == "dd":

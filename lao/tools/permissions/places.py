@@ -11,7 +11,9 @@ from typing import Final
 from lao.tools.paths import PROTECTED
 from lao.tools.permissions.words import Word
 
-DEVICES: Final = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/stdin", "/dev/fd/1", "/dev/fd/2"})
+DEVICES: Final = frozenset(
+    {"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/stdin", "/dev/fd/1", "/dev/fd/2"}
+)
 
 
 class Place(str, Enum):
@@ -61,7 +63,4 @@ def place_of(word: Word, root: Path, *, astray: bool = False) -> Place:
 
 def is_protected(text: str) -> bool:
     """Whether a path, or an option's value, goes through a folder of git or LAO."""
-    for part in re.split(r"[/=:]", text):
-        if part.casefold().rstrip(". ") in PROTECTED:
-            return True
-    return False
+    return any(part.casefold().rstrip(". ") in PROTECTED for part in re.split(r"[/=:]", text))

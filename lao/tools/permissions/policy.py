@@ -19,7 +19,7 @@ from lao.tools.permissions.matching import command_matches, exact_path, exactly,
 from lao.tools.permissions.places import Place, place_of
 from lao.tools.permissions.reading import only_reads
 from lao.tools.permissions.shell import Line, Part, read_line
-from lao.tools.permissions.variants import spellings, may_become
+from lao.tools.permissions.variants import may_become, spellings
 from lao.tools.permissions.words import Word
 
 _EDITING: Final = frozenset({"accept_edits", "dont_ask", "plan_only"})
@@ -68,10 +68,14 @@ class Policy:
                 "in plan mode only reading is allowed; read, make a plan, and call exit_plan_mode with it. "
                 "When the plan is approved, this is possible"
             )
-            return Decision(Verdict.DENY, "plan mode", reason, (Judged(_shown(tool, arguments), Verdict.DENY, "plan mode", reason),))
+            return strictest((Judged(_shown(tool, arguments), Verdict.DENY, "plan mode", reason),))
         if tool == SHELL:
             return self._decide_line(str(arguments.get("command", "")))
         return strictest((self._judge_call(tool, arguments),))
+
+    def allows_command(self, command: str) -> bool:
+        """Whether a command line may run without a question."""
+        return self.decide(SHELL, {"command": command}).verdict is Verdict.ALLOW
 
     # -- tools with paths, and others
 
@@ -135,7 +139,7 @@ class Policy:
         return Judged(shown, Verdict.ALLOW, "mode bypass")
 
     def _judge_part(self, part: Part, line: Line, *, astray: bool) -> Judged | None:
-        """None for what decides nothing: wrappers whose command is a part of its own, and what only may be a command."""
+        """None for what decides nothing: wrappers whose command is a part of its own, and what only may be one."""
         what = _shown_part(part)
         if (rule := self._part_rule("deny", part)) is not None:
             return _denied(what, rule)
@@ -163,7 +167,7 @@ class Policy:
             if SHELL in rule.tools:
                 hit = part.kind == "command" if rule.bare else self._is_command(rule, part)
             elif rule.bare:
-                hit = part.kind == "write" and WRITING <= set(rule.tools)
+                hit = part.kind == "write" and set(rule.tools) >= WRITING
             else:
                 hit = self._touches(rule, part)
             if hit:

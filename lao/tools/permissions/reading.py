@@ -38,7 +38,9 @@ _WRITES: Final[Mapping[str, re.Pattern[str]]] = {
     "file": re.compile(r"-[a-zA-Z]*C|--compile"),
     "xxd": re.compile(r"-[a-zA-Z]*r"),
     "column": re.compile(r"--output-file"),
-    "git": re.compile(r"-[a-zA-Z]*[oO]|--o|--ext-diff|--textconv|--open|--no-index|--exec-path|--git-dir|--work-tree|-c$|-C$"),
+    "git": re.compile(
+        r"-[a-zA-Z]*[oO]|--out|--ext-diff|--textconv|--open|--no-index|--exec-path|--git-dir|--work-tree|-c$|-C$"
+    ),
     "printf": re.compile(r"-v"),
 }
 """Options with which they do more than read; longer beginnings are caught with the shorter ones."""

@@ -21,8 +21,13 @@ else:
     Node = Parser = Any
 
 LONGEST: Final = 60_000
+DEEPEST: Final = 120
+"""Levels of the parser's tree; a substitution in a substitution takes three or four."""
+
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_SETTING: Final = frozenset({"read", "readarray", "mapfile", "getopts", "printf", "let", "eval", "source", ".", "unset"})
+_SETTING: Final = frozenset(
+    {"read", "readarray", "mapfile", "getopts", "printf", "let", "eval", "source", ".", "unset"}
+)
 _OUTPUTS: Final = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
 
 
@@ -95,13 +100,18 @@ def cut(text: str) -> Line:
         return Line((), problem=f"it is longer than {LONGEST} characters; write a script file and run that")
     if _CONTROL.search(text):
         return Line((), problem="it has a control character in it")
-    root = _parser().parse(text.encode("utf-8", "replace")).root_node
+    raw = text.encode("utf-8", "replace")
+    root = _parser().parse(raw).root_node
     nodes = list(_walk(root))
+    if _is_deep(nodes):
+        return Line((), problem="it nests too deeply")
     if root.has_error:
         bad = next((n for n in nodes if n.type == "ERROR" or n.is_missing), root)
         row, column = bad.start_point
         return Line((), problem=f"the shell syntax at line {row + 1}, column {column + 1} is not understood")
     problem = _continuation(text) or _stray(nodes)
+    if not problem and (gap := _gap(raw, nodes)):
+        problem = f"the shell syntax of {gap[:40]!r} is not understood"
     if problem:
         return Line((), problem=problem)
     functions = frozenset(source(n.child_by_field_name("name")) for n in nodes if n.type == "function_definition")
@@ -119,12 +129,32 @@ def _parser() -> Parser:
 
 
 def _walk(root: Node) -> Iterator[Node]:
-    """Every node, in the order of the text; without recursion, since a line may nest as deep as it likes."""
-    stack = [root]
+    """Every node, in the order of the text, down to a depth that no honest line has; without recursion."""
+    stack = [(root, 0)]
     while stack:
-        node = stack.pop()
+        node, depth = stack.pop()
         yield node
-        stack.extend(reversed(node.children))
+        if depth < DEEPEST:
+            stack.extend((child, depth + 1) for child in reversed(node.children))
+
+
+def _is_deep(nodes: list[Node]) -> bool:
+    """Whether something lies deeper than ``_walk`` goes."""
+    seen = {node.id for node in nodes}
+    return any(child.id not in seen for node in nodes for child in node.children)
+
+
+def _gap(text: bytes, nodes: list[Node]) -> str:
+    """A piece of the line that the parser has dropped without a word of it."""
+    bodies = [(node.start_byte, node.end_byte) for node in nodes if node.type == "heredoc_body"]
+    leaves = [(node.start_byte, node.end_byte) for node in nodes if not node.child_count]
+    at = 0
+    for start, end in sorted([*leaves, *bodies, (len(text), len(text))]):  # the text of a body between its expansions
+        gap = text[at : max(at, start)].replace(b"\\\n", b"").strip()
+        if gap not in (b"", b"-"):  # a lone "-" before a here-document; it is no file and no command
+            return gap.decode("utf-8", "replace")
+        at = max(at, end)
+    return ""
 
 
 def _parts(node: Node, constants: Mapping[str, str]) -> Iterator[Part]:
@@ -166,7 +196,8 @@ def _late_words(node: Node) -> list[Node]:
     holder: Node | None = node.parent
     last = node
     while holder is not None and holder.type in ("list", "pipeline", "negated_command") and last == holder.children[-1]:
-        holder, last = holder.parent, holder
+        last = holder
+        holder = last.parent
     if holder is None or holder.type != "redirected_statement" or holder.child_by_field_name("body") != last:
         return []
     return [word for child in holder.children for word in _behind_targets(child)]

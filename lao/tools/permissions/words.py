@@ -15,7 +15,17 @@ else:
 
 _MOST_WORDS: Final = 64
 _GLOB: Final = re.compile(r"(?<!\\)[*?\[]")
-_ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "v": "\v"}
+_ESCAPES: Final = {
+    "n": "\n",
+    "t": "\t",
+    "r": "\r",
+    "a": "\a",
+    "b": "\b",
+    "e": "\x1b",
+    "E": "\x1b",
+    "f": "\f",
+    "v": "\v",
+}
 _ANSI: Final = re.compile(
     r"\\(?:x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{1,4})|U([0-9a-fA-F]{1,8})|([0-7]{1,3})|c(.)|(.))", re.DOTALL
 )
@@ -129,7 +139,7 @@ def _expanded(text: str) -> list[str]:
     if start < 0:
         return [text]
     depth, commas, at = 0, [start], start
-    for at in range(start, len(text)):  # noqa: B007  # where the loop ended is what is wanted
+    for at in range(start, len(text)):  # where the loop ended is what is wanted
         depth += {"{": 1, "}": -1}.get(text[at], 0)
         if depth == 1 and text[at] == ",":
             commas.append(at)

@@ -58,7 +58,9 @@ _KNOWN: Final[Mapping[str, _Options]] = {
     "time": _options("-p -v", "-f -o"),
     "coproc": _options(""),
     "xargs": _options(
-        "-0 -r -t -x --null --no-run-if-empty --verbose", "-n -P -I -L -d -a -s -E --max-args --max-procs", 0, "nPILdsEi"
+        "-0 -r -t -x --null --no-run-if-empty --verbose",
+        "-n -P -I -L -d -a -s -E --max-args --max-procs",
+        joined="nPILdsEi",
     ),
 }  # fmt: skip
 
@@ -101,9 +103,9 @@ def _behind(part: Part, options: _Options, depth: int) -> tuple[list[Part], str]
             rest = rest[1:]
         elif text in options.valued:
             rest = rest[2:]
-        elif text.startswith("--") and text.split("=")[0] in options.valued:
-            rest = rest[1:]
-        elif len(text) > 2 and text[0] == "-" and text[1] in options.joined:
+        elif (text.startswith("--") and text.split("=")[0] in options.valued) or (
+            len(text) > 2 and text[0] == "-" and text[1] in options.joined
+        ):
             rest = rest[1:]
         elif text.startswith("-") and len(text) > 1:
             return ([part], "") if part.program == "command" else _tails(part, depth)
@@ -173,7 +175,7 @@ def _of_find(part: Part, depth: int) -> tuple[list[Part], str]:
         if word.text not in ("-exec", "-execdir", "-ok", "-okdir"):
             continue
         end = next((n for n in range(at + 1, len(words)) if words[n].text in (";", "+")), len(words))
-        inner = tuple(_INPUT if "{}" in w.text and w.text != "{}" or w.text == "{}" else w for w in words[at + 1 : end])
+        inner = tuple(_INPUT if "{}" in w.text else w for w in words[at + 1 : end])
         if inner:
             more, problem = unwrapped(_made(inner, part, ()), depth - 1)
             found += more
