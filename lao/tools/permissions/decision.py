@@ -53,7 +53,8 @@ class Decision:
 def strictest(parts: tuple[Judged, ...]) -> Decision:
     """The decision about a call with these parts; without any it is allowed."""
     for verdict in (Verdict.DENY, Verdict.ASK):
-        for part in parts:
-            if part.verdict is verdict:
-                return Decision(verdict, part.by, part.reason, parts)
+        found = [part for part in parts if part.verdict is verdict]
+        if found:  # a rule or a built-in denial says more than a mode
+            one = next((part for part in found if not part.by.startswith("mode ")), found[0])
+            return Decision(verdict, one.by, one.reason, parts)
     return Decision(Verdict.ALLOW, parts[0].by if parts else "nothing to run", "", parts)

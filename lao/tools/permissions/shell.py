@@ -109,7 +109,7 @@ def cut(text: str) -> Line:
         bad = next((n for n in nodes if n.type == "ERROR" or n.is_missing), root)
         row, column = bad.start_point
         return Line((), problem=f"the shell syntax at line {row + 1}, column {column + 1} is not understood")
-    problem = _continuation(text) or _stray(nodes)
+    problem = _continuation(text) or _stray(nodes) or _unseen(raw, nodes)
     if not problem and (gap := _gap(raw, nodes)):
         problem = f"the shell syntax of {gap[:40]!r} is not understood"
     if problem:
@@ -155,6 +155,36 @@ def _gap(text: bytes, nodes: list[Node]) -> str:
             return gap.decode("utf-8", "replace")
         at = max(at, end)
     return ""
+
+
+def _unseen(text: bytes, nodes: list[Node]) -> str:
+    """Substitutions that the shell would run and the parser has not seen: in here-documents it overlooks some."""
+    found = [node for node in nodes if node.type in ("command_substitution", "arithmetic_expansion")]
+    begins = {node.start_byte for node in found}
+    ends = {node.end_byte - 1 for node in found}
+    quoted = [(node.start_byte, node.end_byte) for node in nodes if _is_literal(node)]
+    back = [(node.start_byte, node.end_byte) for node in found if (node.text or b"").startswith(b"`")]
+    for match in re.finditer(rb"(\\*)(\$\(|`)", text):
+        at = match.start(2)
+        if any(start <= at < end for start, end in quoted):
+            continue
+        escaped = len(match[1]) % 2 == 1
+        nested = escaped and match[2] == b"`" and any(start < at < end for start, end in back)
+        if nested or (not escaped and at not in begins and not (match[2] == b"`" and at in ends)):
+            row = text.count(b"\n", 0, at) + 1
+            return (
+                f"the substitution at line {row} is not understood; in a here-document that is only text, quote the "
+                "delimiter: <<'EOF'"
+            )
+    return ""
+
+
+def _is_literal(node: Node) -> bool:
+    """Whether the shell expands nothing in it."""
+    if node.type == "heredoc_body" and node.parent is not None:
+        start = next((source(c) for c in node.parent.children if c.type == "heredoc_start"), "")
+        return any(c in start for c in "'\"\\")
+    return node.type in ("raw_string", "ansi_c_string", "comment")
 
 
 def _parts(node: Node, constants: Mapping[str, str]) -> Iterator[Part]:

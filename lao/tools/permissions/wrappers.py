@@ -184,4 +184,5 @@ def _of_find(part: Part, depth: int) -> tuple[list[Part], str]:
 
 
 def _made(words: tuple[Word, ...], part: Part, assigned: tuple[str, ...]) -> Part:
-    return Part("command", words, " ".join(w.text for w in words), assigned, sure=part.sure, stdin=part.stdin)
+    raw = " ".join([*assigned, *(word.text for word in words)])
+    return Part("command", words, raw, assigned, sure=part.sure, stdin=part.stdin)

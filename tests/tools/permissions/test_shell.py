@@ -79,7 +79,9 @@ LINES = {
     "/usr/bin/git push": ["/usr/bin/git push"],
     "echo 'git push'": ["echo git push"],
     "echo '$(git push)'": ["echo $(git push)"],
-    "cat <<'EOF'\n$(git push)\nEOF": ["cat"],
+    "cat <<'EOF'\n$(git push) `git push`\nEOF": ["cat"],
+    "cat <<\\EOF\n`git push`\nEOF": ["cat"],
+    "echo \"costs \\$(5) \\`x\\`\"": ["echo costs $(5) `x`"],
     "python - <<'PY'\nimport os\nPY": ["python"],
     "# git push": [],
     "": [],
@@ -142,7 +144,7 @@ def test_a_program_that_only_the_shell_knows_is_marked(line: str, first: str) ->
     [
         "echo 'open", 'echo "open', "if true; then", "echo $(x", "a && ", "gi\\\nt push", "echo \x00", "ls\r", "exec 3<> f",
         "{ git; } > f push", "{git,push}", "x" * (LONGEST + 1), "sh -c 'echo \"'", "echo $(sh -c \"a '\")",
-        "env " * 40 + "git push",
+        "env " * 40 + "git push", "cat <<E\na $x b\n\n $(git push)\nE", "cat <<E\n`git push`\nE", "echo `echo \\`git push\\``",
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_a_problem(line: str) -> None:
