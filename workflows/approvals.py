@@ -3,6 +3,7 @@ terminal. Also what "always" does. Shows nothing itself (``lao.cli.questions``).
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -145,7 +146,7 @@ def remember(factory: Factory, found: Approval) -> None:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{str(path)!r} cannot be read: {error}", "Correct the file, or delete it.") from error
-    fresh = [rule for rule in found.remember if rule not in known and f'- "{rule}"' not in text]
+    fresh = [rule for rule in found.remember if rule not in known and json.dumps(rule, ensure_ascii=False) not in text]
     if fresh:
         day = time.strftime("%Y-%m-%d", time.localtime(factory.clock.now()))
         write_atomic(path, remembered.with_rules(text, fresh, f"plan {_word(found.plan)}, {day}"))
