@@ -22,11 +22,13 @@ ensure_git() {
   fi
 }
 
-# ensure_tools: strace records the simulated power cuts, bubblewrap contains commands; tests without theirs are skipped.
+# ensure_tools: strace records the simulated power cuts, bubblewrap contains commands, tmux is the terminal in which
+# questions are answered; tests without theirs are skipped.
 ensure_tools() {
-  command -v strace >/dev/null && command -v bwrap >/dev/null && return 0
+  command -v strace >/dev/null && command -v bwrap >/dev/null && command -v tmux >/dev/null && return 0
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    { apt-get update -qq && apt-get install -y -qq strace bubblewrap; } || echo "no strace or bubblewrap: tests are skipped" >&2
+    { apt-get update -qq && apt-get install -y -qq strace bubblewrap tmux; } ||
+      echo "no strace, bubblewrap or tmux: tests are skipped" >&2
   fi
 }
 

@@ -25,7 +25,13 @@ def test_the_schemas_fit_their_share(window: int, mode: str) -> None:
 
 def test_plan_mode_is_offered_where_it_means_something() -> None:
     """G2: its schemas take no room in the modes without questions."""
-    for mode, there in (("auto", False), ("dont_ask", False), ("bypass", False), ("confirm", True), ("plan_only", True)):
+    for mode, there in (
+        ("auto", False),
+        ("dont_ask", False),
+        ("bypass", False),
+        ("confirm", True),
+        ("plan_only", True),
+    ):
         names = offered(Phase.CODE, 32_768, mode)
         assert (set(PLAN_MODE) <= set(names)) is there
         assert set(SETS[Phase.CODE]) <= set(names)

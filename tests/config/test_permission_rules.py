@@ -87,7 +87,9 @@ def test_a_wrong_rule_is_told_with_its_line(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(ConfigError) as told:
             load(cwd=tmp_path, env={})
-        assert str(told.value).startswith("factory.yaml:4: permissions.allow[1]: there is no tool 'Bsh'; did you mean \"Bash\"")
+        assert str(told.value).startswith(
+            "factory.yaml:4: permissions.allow[1]: there is no tool 'Bsh'; did you mean \"Bash\""
+        )
     assert told.value.exit_code == 42
 
 

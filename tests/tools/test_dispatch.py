@@ -115,7 +115,9 @@ def test_plan_mode_is_entered_and_left_by_approval(bench: Bench) -> None:
     assert call(it, "enter_plan_mode", rationale="large").ok
     for name, arguments in (("file_write", {"path": "a", "content": "2"}), ("shell_exec", {"command": "touch b"})):
         assert "in plan mode only reading is allowed" in call(it, name, **arguments).text
-    assert not call(it, "exit_plan_mode", approved_plan="write 2", approved=True).ok, "an argument of that name is unknown"
+    assert not call(it, "exit_plan_mode", approved_plan="write 2", approved=True).ok, (
+        "an argument of that name is unknown"
+    )
     assert not call(it, "exit_plan_mode", approved_plan="write 2").ok
     assert not call(it, "file_write", path="a", content="2").ok
     assert call(it, "exit_plan_mode", approved_plan="write 2, then test").ok

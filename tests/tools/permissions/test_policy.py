@@ -90,7 +90,9 @@ def test_the_order_is_deny_ask_allow(root: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "bypass"])
-@pytest.mark.parametrize("command", ["git push --force", "rm -rf /", "sudo ls", "echo > .git/config", "$x y", "echo 'open"])
+@pytest.mark.parametrize(
+    "command", ["git push --force", "rm -rf /", "sudo ls", "echo > .git/config", "$x y", "echo 'open"]
+)
 def test_no_rule_lifts_a_built_in_denial(root: Path, mode: str, command: str) -> None:
     """G1 G3: git's history, other places, more rights and what cannot be told are refused in every mode but bypass."""
     decision = run(policy(root, mode, allow=["Bash"]), command)
@@ -198,7 +200,9 @@ def test_links_do_not_lead_around_a_path_rule(root: Path) -> None:
     assert policy(root, allow=["Edit(/link/**)"]).decide("file_write", {"path": "link/a"}).verdict.value == "ask"
 
 
-@pytest.mark.parametrize("command", ["cat .env", "cat ./.env", "cat .e*", "head -1 < .env", "cp .env x", "x --file=.env"])
+@pytest.mark.parametrize(
+    "command", ["cat .env", "cat ./.env", "cat .e*", "head -1 < .env", "cp .env x", "x --file=.env"]
+)
 def test_a_read_rule_holds_for_commands_too(root: Path, command: str) -> None:
     """G1: a file that may not be read is not read by a command that names it either."""
     it = policy(root, "auto", deny=["Read(./.env)"])
