@@ -1,4 +1,4 @@
-"""lao permissions, approvals, approve and deny: what they print, their JSON and their exit codes; questions on a terminal."""
+"""lao permissions, approvals, approve and deny: output, JSON and exit codes; questions on a terminal."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ def out(capsys: pytest.CaptureFixture[str], *argv: str, code: int = 0) -> str:
         ("Bash(ls && npm publish)", 1, "denied by rule deny Bash(npm publish*) (factory.yaml:5): the rule"),
         ("Bash(make)", 4, "a person is asked by mode confirm: no rule allows 'make'"),
         ("Edit(src/a.py)", 4, "a person is asked by mode confirm"), ("Read(src/a.py)", 0, "allowed by reads only"),
-        ("Write(../a)", 1, "denied by built-in: path '../a' leaves the workspace"), ("mcp__a__b", 4, "a person is asked"),
+        ("Write(../a)", 1, "denied by built-in: path '../a' leaves the workspace"),
+        ("mcp__a__b", 4, "a person is asked"),
         ("Bash(echo $(npm publish))", 1, "by hand"), ("Bash(echo (x)", 1, "cannot be told"),
     ],
 )  # fmt: skip

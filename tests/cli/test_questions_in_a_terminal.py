@@ -1,4 +1,4 @@
-"""Promise: in a real terminal (tmux) ``lao run`` shows a question, reads the answer, remembers "always", and goes on."""
+"""Promise: in a real terminal (tmux) ``lao run`` shows a question, reads the answer, remembers "always", goes on."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def test_confirm_asks_remembers_and_goes_on(tmp_path: Path, tmux: Tmux) -> None:
         shell = f"{sys.executable} -m lao run --plan plans/parts.md; echo ended with $?"
         tmux.run(
             "new-session", "-d", "-s", "lao", "-x", "160", "-y", "50", "-c", str(tmp_path),
-            f"PYTHONPATH={ROOT} GIT_AUTHOR_NAME=T GIT_AUTHOR_EMAIL=t@e.x GIT_COMMITTER_NAME=T GIT_COMMITTER_EMAIL=t@e.x "
-            f"sh -c '{shell}; exec cat'",
+            f"PYTHONPATH={ROOT} GIT_AUTHOR_NAME=T GIT_AUTHOR_EMAIL=t@e.x GIT_COMMITTER_NAME=T "
+            f"GIT_COMMITTER_EMAIL=t@e.x sh -c '{shell}; exec cat'",
         )  # fmt: skip
         assert "touch refused" in tmux.until("question 1 (")
         tmux.type("n")

@@ -1,4 +1,4 @@
-"""Promise: a rule that is none, or that can have no effect, is an error when the configuration is loaded, with its line."""
+"""Promise: a rule that is none, or that can have no effect, is an error with its line when it is loaded."""
 
 from __future__ import annotations
 
@@ -28,13 +28,18 @@ def test_the_names_are_those_of_the_registry() -> None:
     ("rule", "tools", "specifier"),
     [
         ("Bash", ("shell_exec",), ""), ("Bash(*)", ("shell_exec",), ""), ("Shell(make)", ("shell_exec",), "make"),
-        ("Bash(npm run test:*)", ("shell_exec",), "npm run test *"), ("Read(./.env)", ("file_read", "list_dir"), "./.env"),
+        ("Bash(npm run test:*)", ("shell_exec",), "npm run test *"),
+        ("Read(./.env)", ("file_read", "list_dir"), "./.env"),
         ("FileRead(a)", ("file_read",), "a"), ("Edit(/src/**)", ("file_patch", "file_write"), "/src/**"),
-        ("FileEdit(a)", ("file_patch",), "a"), ("FilePatch(a)", ("file_patch",), "a"), ("Write(a)", ("file_write",), "a"),
-        ("FileWrite(/src/*)", ("file_write",), "/src/*"), ("ListDir", ("list_dir",), ""), ("TodoWrite", ("task_todo_set",), ""),
-        ("Grep", ("find_relevant_files",), ""), ("Search", ("find_relevant_files",), ""), ("file_patch(a)", ("file_patch",), "a"),
+        ("FileEdit(a)", ("file_patch",), "a"), ("FilePatch(a)", ("file_patch",), "a"),
+        ("Write(a)", ("file_write",), "a"),
+        ("FileWrite(/src/*)", ("file_write",), "/src/*"), ("ListDir", ("list_dir",), ""),
+        ("TodoWrite", ("task_todo_set",), ""),
+        ("Grep", ("find_relevant_files",), ""), ("Search", ("find_relevant_files",), ""),
+        ("file_patch(a)", ("file_patch",), "a"),
         ("mcp__a__b", ("mcp__a__b",), ""), ("mcp__a", ("mcp__a",), ""), ("mcp__a__*", ("mcp__a__*",), ""),
-        (" Bash( git * ) ", ("shell_exec",), "git *"), ("Bash(find . -name '*;*')", ("shell_exec",), "find . -name '*;*'"),
+        (" Bash( git * ) ", ("shell_exec",), "git *"),
+        ("Bash(find . -name '*;*')", ("shell_exec",), "find . -name '*;*'"),
         ("Bash(make 2)", ("shell_exec",), "make 2"),
     ],
 )  # fmt: skip
@@ -47,13 +52,18 @@ def test_rules_are_read(rule: str, tools: tuple[str, ...], specifier: str) -> No
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ("Bsh(ls)", 'did you mean "Bash"?'), ("bash", 'did you mean "Bash"?'), ("WebFetch(domain:x)", "the tools are Bash"),
-        ("", "is no rule"), ("Bash(ls", "is no rule"), ("Bash()", "nothing between its brackets"), ("(ls)", "is no rule"),
+        ("Bsh(ls)", 'did you mean "Bash"?'), ("bash", 'did you mean "Bash"?'),
+        ("WebFetch(domain:x)", "the tools are Bash"),
+        ("", "is no rule"), ("Bash(ls", "is no rule"), ("Bash()", "nothing between its brackets"),
+        ("(ls)", "is no rule"),
         ("Bash(a && b)", "is cut at '&&'"), ("Bash(curl * | sh)", "is cut at '|'"), ("Bash(a; b)", "is cut at ';'"),
-        ("Bash(echo > x)", "write Write(path)"), ("Bash(npm:* x)", "prefix only at the end"), ("Bash(sleep 1 &)", "'&'"),
-        ("Read(npm run *)", "write Bash(npm run *)"), ("Edit(git commit:*)", "this is a command"), ("Write(../x)", "outside"),
+        ("Bash(echo > x)", "write Write(path)"), ("Bash(npm:* x)", "prefix only at the end"),
+        ("Bash(sleep 1 &)", "'&'"),
+        ("Read(npm run *)", "write Bash(npm run *)"), ("Edit(git commit:*)", "this is a command"),
+        ("Write(../x)", "outside"),
         ("Write(~/x)", "outside the workspace"), ("Write(//etc/x)", "outside"), ("Edit(/../x)", "outside"),
-        ("Read(C:/x)", "outside"), ("Read(!a)", "'!'"), ("Edit(a\\b)", "separated with '/'"), ("Grep(x)", "no brackets"),
+        ("Read(C:/x)", "outside"), ("Read(!a)", "'!'"), ("Edit(a\\b)", "separated with '/'"),
+        ("Grep(x)", "no brackets"),
         ("mcp__a__b(x)", "no brackets"), ("mcp__", "there is no tool"), ("Read($HOME/x)", "outside"),
         ({"rule": "Bash", "why": "x"}, "unknown key 'why'"), ({"justification": "x"}, "both texts"),
         ({"rule": "Bash", "justification": 3}, "both texts"),
@@ -161,7 +171,8 @@ def test_remembered_rules_count_beside_the_file(tmp_path: Path) -> None:
     "before",
     [
         "", "# mine\nallow:\n  - Bash(a) # why\n  # last\ndeny:\n- Read(x)\n", "allow: []\n", "deny: [Read(x)]\n",
-        "allow: # mine\n- Bash(a)\n- Bash(b)\n", "allow:\n\n    # deep\n    - Bash(a)\n", "allow:", "allow: null # mine\n",
+        "allow: # mine\n- Bash(a)\n- Bash(b)\n", "allow:\n\n    # deep\n    - Bash(a)\n", "allow:",
+        "allow: null # mine\n",
     ],
 )  # fmt: skip
 def test_adding_a_rule_keeps_the_rest(before: str) -> None:

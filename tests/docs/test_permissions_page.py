@@ -58,7 +58,8 @@ def test_the_names_are_all_there() -> None:
 
 
 MODES = rows(
-    "`permissions.mode` | Claude Code calls it | Reading | Edits in the workspace | Other commands and tools | Questions"
+    "`permissions.mode` | Claude Code calls it | Reading | Edits in the workspace | "
+    "Other commands and tools | Questions"
 )
 
 

@@ -1,4 +1,4 @@
-"""Promise: a question reaches a person through the state, an absent person costs little, and a resume asks no second time."""
+"""Promise: a question reaches a person through the state, an absent one costs little, a resume asks no second time."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_who_was_killed_does_not_attend(plant: Open) -> None:
 
 @pytest.mark.parametrize("word", [YES, NO])
 def test_a_resumed_run_takes_the_recorded_answer(plant: Open, word: str) -> None:
-    """K1: the worker stops while the question is open; it is answered meanwhile; the resumed run asks no second time."""
+    """K1: the worker stops while the question is open; it is answered meanwhile; the resumed run does not ask again."""
     visitor = Visitor()
     turns = scripted([call("shell_exec", command="touch one")], [call("file_write", path="part_1.txt", content="x\n")])
     factory = opened(plant, turns, visitor, allow=["Edit"])

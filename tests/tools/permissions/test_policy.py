@@ -1,4 +1,4 @@
-"""Promise: deny before ask before allow, the built-in denials above all but bypass, then the mode; and why, in words."""
+"""Promise: deny before ask before allow, built-in denials above all but bypass, then the mode; and why."""
 
 from __future__ import annotations
 
@@ -37,12 +37,17 @@ def run(it: Policy, command: str) -> Decision:
         ("Bash(npm run test:*)", "npm run test", "allow"), ("Bash(npm run test *)", "npm run test", "allow"),
         ("Bash(npm run test:*)", "npm run test -- --watch", "allow"), ("Bash(npm run test:*)", "npm run tests", "ask"),
         ("Bash(npm run test *)", "npm run tests", "ask"), ("Bash(npm * --save)", "npm i x --save", "allow"),
-        ("Bash(* --version)", "node --version", "allow"), ("Bash(npm*)", "npmx", "allow"), ("Shell(make)", "make", "allow"),
+        ("Bash(* --version)", "node --version", "allow"), ("Bash(npm*)", "npmx", "allow"),
+        ("Shell(make)", "make", "allow"),
         ("Bash(make)", "make all", "ask"), ("Bash", "anything --at all", "allow"), ("Bash(*)", "anything", "allow"),
-        ("shell_exec(make)", "make", "allow"), ("Bash(make)", "make;make", "allow"), ("Bash(make)", "make && rm x", "ask"),
-        ("Bash(make)", "make $(rm x)", "ask"), ("Bash(make *)", "make `rm x`", "ask"), ("Bash(make)", "make > out", "ask"),
-        ("Bash(make)", "timeout 5 make", "allow"), ("Bash(make)", "env make", "allow"), ("Bash(make)", "X=1 make", "ask"),
-        ("Bash(X=1 make)", "X=1 make", "allow"), ("Bash(make)", "env X=1 make", "ask"), ("Bash(make)", "sh -c make", "allow"),
+        ("shell_exec(make)", "make", "allow"), ("Bash(make)", "make;make", "allow"),
+        ("Bash(make)", "make && rm x", "ask"),
+        ("Bash(make)", "make $(rm x)", "ask"), ("Bash(make *)", "make `rm x`", "ask"),
+        ("Bash(make)", "make > out", "ask"),
+        ("Bash(make)", "timeout 5 make", "allow"), ("Bash(make)", "env make", "allow"),
+        ("Bash(make)", "X=1 make", "ask"),
+        ("Bash(X=1 make)", "X=1 make", "allow"), ("Bash(make)", "env X=1 make", "ask"),
+        ("Bash(make)", "sh -c make", "allow"),
         ("Bash(make)", "sh -c 'make; rm x'", "ask"), ("Bash(make)", "echo | xargs make", "ask"),
         ("Bash(make *)", "echo | xargs make", "allow"), ("Bash(make)", "flock f make", "ask"),
         ("Bash(make)", "LD_PRELOAD=x make", "ask"), ("Bash(make)", "export PATH=x; make", "ask"),
@@ -62,7 +67,8 @@ def test_an_allow_rule_holds_for_every_part_or_not_at_all(root: Path, rule: str,
     "command",
     [
         "npm publish", "npm  publish --tag x", "ls && npm publish", "echo $(npm publish)", "sh -c 'npm publish'",
-        "env A=1 npm publish", "A=1 npm publish", "find . -exec npm publish \\;", "echo | xargs npm publish", "/usr/bin/npm publish",
+        "env A=1 npm publish", "A=1 npm publish", "find . -exec npm publish \\;", "echo | xargs npm publish",
+        "/usr/bin/npm publish",
         "n\\pm publish", "npm 'publish'", "npm $x", "a=publish; npm $a", "eval npm publish", "flock f npm publish",
         "npm > log publish", "timeout --odd 5 npm publish", "npm pub{lish,x}",
     ],
@@ -101,23 +107,28 @@ def test_no_rule_lifts_a_built_in_denial(root: Path, mode: str, command: str) ->
 
 
 def test_bypass_asks_nothing_and_still_obeys_deny(root: Path) -> None:
-    """Bypass lifts built-in denials and ask rules; what cannot be read is refused while a deny rule could be about it."""
+    """Bypass lifts built-in denials and ask rules; what cannot be read is refused if a deny rule could be meant."""
     assert run(policy(root, "bypass", ask=["Bash(make)"]), "make; git push").verdict.value == "allow"
     assert run(policy(root, "bypass"), "echo 'open").verdict.value == "allow"
     assert run(policy(root, "bypass", deny=["Bash(make)"]), "echo 'open").verdict.value == "deny"
 
 
 READS = [
-    "ls -la src", "cat a.py | head -3", "grep -rn 'x' . | wc -l", "git status", "git log --oneline -5", "git diff HEAD~1",
+    "ls -la src", "cat a.py | head -3", "grep -rn 'x' . | wc -l", "git status", "git log --oneline -5",
+    "git diff HEAD~1",
     "find . -name '*.py'", "echo hi", "test -f x || true", "cd src && ls", "[ -f a ] && echo y", "sort a | uniq -c",
     "for f in a b; do echo $f; done", "x=1; echo $x", "pwd", "cat < a", "ls > /dev/null 2>&1", "set -e; ls",
     "while IFS= read -r l; do echo $l; done < a", "diff a b", "export A=1",
 ]  # fmt: skip
 CHANGES = [
-    "rm a", "touch a", "python x.py", "echo a > f", "find . -delete", "find . -exec cat {} \\;", "sort -o a a", "sed -i s/a/b/ f",
-    "uniq a b", "git -c core.pager=x log", "git grep -O x", "GIT_PAGER=x git log", "./ls", "cat /etc/passwd", "cat ../x",
-    "cat ~/.ssh/id", "cat $f", "grep -r x --file=/etc/passwd", "rg --pre x y", "tree -o f", "awk 1 a", "date -s x", "cd /; ls",
-    "PATH=x; ls", "read PATH; ls", "printf -v PATH x; ls", "ls(){ rm x; }; ls", "git diff --output=x", "tee a", "unknown",
+    "rm a", "touch a", "python x.py", "echo a > f", "find . -delete", "find . -exec cat {} \\;", "sort -o a a",
+    "sed -i s/a/b/ f",
+    "uniq a b", "git -c core.pager=x log", "git grep -O x", "GIT_PAGER=x git log", "./ls", "cat /etc/passwd",
+    "cat ../x",
+    "cat ~/.ssh/id", "cat $f", "grep -r x --file=/etc/passwd", "rg --pre x y", "tree -o f", "awk 1 a", "date -s x",
+    "cd /; ls",
+    "PATH=x; ls", "read PATH; ls", "printf -v PATH x; ls", "ls(){ rm x; }; ls", "git diff --output=x", "tee a",
+    "unknown",
 ]  # fmt: skip
 
 
@@ -140,7 +151,8 @@ def test_what_is_not_known_to_only_read_is_asked_or_refused(root: Path, command:
     ("mode", "edit", "command", "plan"),
     [
         ("auto", "allow", "allow", "ask"), ("confirm", "ask", "ask", "ask"), ("accept_edits", "allow", "ask", "ask"),
-        ("dont_ask", "allow", "deny", "deny"), ("bypass", "allow", "allow", "ask"), ("plan_only", "allow", "ask", "ask"),
+        ("dont_ask", "allow", "deny", "deny"), ("bypass", "allow", "allow", "ask"),
+        ("plan_only", "allow", "ask", "ask"),
     ],
 )  # fmt: skip
 def test_the_modes(root: Path, mode: str, edit: str, command: str, plan: str) -> None:
@@ -173,12 +185,15 @@ def test_plan_mode_lets_only_reading_through(root: Path) -> None:
 @pytest.mark.parametrize(
     ("rule", "path", "hit"),
     [
-        ("Edit(/src/**)", "src/a.py", True), ("Edit(/src/**)", "src/a/b.py", True), ("Edit(/src/**)", "lib/src/a.py", False),
-        ("Edit(src/**)", "src/a.py", True), ("Edit(src/**)", "lib/src/a.py", False), ("Edit(*.md)", "docs/a/x.md", True),
+        ("Edit(/src/**)", "src/a.py", True), ("Edit(/src/**)", "src/a/b.py", True),
+        ("Edit(/src/**)", "lib/src/a.py", False),
+        ("Edit(src/**)", "src/a.py", True), ("Edit(src/**)", "lib/src/a.py", False),
+        ("Edit(*.md)", "docs/a/x.md", True),
         ("Edit(/*.md)", "docs/x.md", False), ("Edit(docs/)", "docs/x.md", True), ("Edit(**/x.md)", "a/b/x.md", True),
         ("Edit(./a.py)", "a.py", True), ("Edit(./a.py)", "src/a.py", False), ("Edit(a?.py)", "ab.py", True),
         ("Edit([ab].py)", "b.py", True), ("Edit([!ab].py)", "b.py", False), ("Edit(/src/*)", "src/a/b.py", True),
-        ("FileWrite(/src/*)", "src/a.py", True), ("Write(/src/*)", "./src/../src/a.py", True), ("Edit(a\\*b)", "axb", False),
+        ("FileWrite(/src/*)", "src/a.py", True), ("Write(/src/*)", "./src/../src/a.py", True),
+        ("Edit(a\\*b)", "axb", False),
         ("Edit(/src/**)", "src/../a.py", False), ("Edit(src)", "src/deep/a.py", True),
     ],
 )  # fmt: skip
@@ -232,8 +247,10 @@ def test_mcp_rules(root: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "other"),
     [
-        ("make all", "make all more"), ("make && rm 'a b'", "make && rm a b c"), ("echo a* > src/x", "echo a* > src/xy"),
-        ("X=1 make", "X=2 make"), ("python -c 'print(1)'", "python -c 'print(2)'"), ("sh -c 'make x'", "sh -c 'make y'"),
+        ("make all", "make all more"), ("make && rm 'a b'", "make && rm a b c"),
+        ("echo a* > src/x", "echo a* > src/xy"),
+        ("X=1 make", "X=2 make"), ("python -c 'print(1)'", "python -c 'print(2)'"),
+        ("sh -c 'make x'", "sh -c 'make y'"),
         ("rm a*", "rm ab"),
     ],
 )  # fmt: skip

@@ -142,9 +142,11 @@ def test_a_program_that_only_the_shell_knows_is_marked(line: str, first: str) ->
 @pytest.mark.parametrize(
     "line",
     [
-        "echo 'open", 'echo "open', "if true; then", "echo $(x", "a && ", "gi\\\nt push", "echo \x00", "ls\r", "exec 3<> f",
+        "echo 'open", 'echo "open', "if true; then", "echo $(x", "a && ", "gi\\\nt push", "echo \x00", "ls\r",
+        "exec 3<> f",
         "{ git; } > f push", "{git,push}", "x" * (LONGEST + 1), "sh -c 'echo \"'", "echo $(sh -c \"a '\")",
-        "env " * 40 + "git push", "cat <<E\na $x b\n\n $(git push)\nE", "cat <<E\n`git push`\nE", "echo `echo \\`git push\\``",
+        "env " * 40 + "git push", "cat <<E\na $x b\n\n $(git push)\nE", "cat <<E\n`git push`\nE",
+        "echo `echo \\`git push\\``",
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_a_problem(line: str) -> None:
@@ -162,16 +164,23 @@ SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell)]
 
 REALLY = [
     "git push", "git >&2 push", "> f git push", "git > f push --force", "2>f git push", "git 2>&1 push | cat",
-    "true && git > f push", "git <<EOF push\nx\nEOF", "sh > f -c 'git push'", "env A=1 git push", "xargs git rm </dev/null",
+    "true && git > f push", "git <<EOF push\nx\nEOF", "sh > f -c 'git push'", "env A=1 git push",
+    "xargs git rm </dev/null",
     "echo a | xargs git rm", "echo a | xargs -n1 sh -c 'git rm'", "find . -maxdepth 0 -exec git rm {} \\;",
-    "eval git push", "eval 'git' \"push\"", "g\\it push", "'g'it push", "a=git; $a push", "a='git push'; $a", "(git push)",
-    "{ git push; }", "! git push", "if git a; then git b; fi", "for x in 1; do git push; done", "case a in a) git push;; esac",
+    "eval git push", "eval 'git' \"push\"", "g\\it push", "'g'it push", "a=git; $a push", "a='git push'; $a",
+    "(git push)",
+    "{ git push; }", "! git push", "if git a; then git b; fi", "for x in 1; do git push; done",
+    "case a in a) git push;; esac",
     "f() { git push; }; f", "echo $(git push)", "echo `git push`", "echo \"$(git push)\"", "cat <<E\n$(git push)\nE",
     "sh <<E\ngit push\nE", "cat <<E | sh\ngit push\nE", "trap 'git push' EXIT", "timeout 9 git push", "nohup git push",
-    "nice -n 1 git push", "nice git push", "exec git push", "command git push", "git \\\n push", "git pu\\sh", "a=1 git push",
-    "true || git push; git pull", "echo ${x:-$(git push)}", "(sh) <<E\ngit push\nE", "git push &\nwait", "alias", "time git push",
-    "x=$(git push)", "export x=$(git push)", "git push # no", "echo '#'; git push", "echo a#b; git push", "git${IFS}push",
-    "git\tpush", "git ''push", "setsid -w git push", "env -i PATH=$PATH git push", "sh -ec 'git push'", "sh -c 'git $0' push",
+    "nice -n 1 git push", "nice git push", "exec git push", "command git push", "git \\\n push", "git pu\\sh",
+    "a=1 git push",
+    "true || git push; git pull", "echo ${x:-$(git push)}", "(sh) <<E\ngit push\nE", "git push &\nwait", "alias",
+    "time git push",
+    "x=$(git push)", "export x=$(git push)", "git push # no", "echo '#'; git push", "echo a#b; git push",
+    "git${IFS}push",
+    "git\tpush", "git ''push", "setsid -w git push", "env -i PATH=$PATH git push", "sh -ec 'git push'",
+    "sh -c 'git $0' push",
 ]  # fmt: skip
 
 
