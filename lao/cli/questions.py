@@ -125,9 +125,13 @@ class Questions(AbstractContextManager["Questions"]):
             return
         say(f"question {number}: {done.answer}")
 
+    def _is_ours(self) -> bool:
+        """Whether what is typed is meant for this process: one in the background would be stopped by reading it."""
+        return not os.isatty(self._source) or os.tcgetpgrp(self._source) == os.getpgrp()
+
     def _typed(self) -> list[str]:
         """The whole lines that were typed since the last look."""
-        while not self._gone and select.select([self._source], [], [], 0)[0]:
+        while not self._gone and self._is_ours() and select.select([self._source], [], [], 0)[0]:
             try:
                 data = os.read(self._source, 4096)
             except OSError:  # the terminal was closed

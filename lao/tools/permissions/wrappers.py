@@ -12,7 +12,7 @@ from lao.tools.permissions.words import Word
 
 DEEPEST: Final = 8
 _MOST_PARTS: Final = 400
-_TAILS: Final = 8
+_TAILS: Final = 24
 """How many beginnings are tried for the command behind a wrapper whose options are not known."""
 
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*\+?=", re.DOTALL)
@@ -24,7 +24,8 @@ LOOSE: Final = frozenset(
     {
         "flock", "strace", "ltrace", "watch", "parallel", "script", "unshare", "nsenter", "busybox", "toybox", "gdb",
         "chrt", "taskset", "unbuffer", "xvfb-run", "setarch", "ionice", "prlimit", "systemd-run", "dbus-run-session",
-        "expect", "faketime", "fakeroot", "proot", "bwrap", "start-stop-daemon", "run-parts", "entr", "caffeinate",
+        "uv", "poetry", "pipenv", "pdm", "hatch", "npx", "bunx", "bundle", "expect", "faketime", "fakeroot",
+        "proot", "bwrap", "start-stop-daemon", "run-parts", "entr", "caffeinate",
     }
 )  # fmt: skip
 """Programs that may run what stands behind them."""
@@ -96,6 +97,9 @@ def _behind(part: Part, options: _Options, depth: int) -> tuple[list[Part], str]
         if text == "--":
             rest = rest[1:]
             break
+        if part.program == "env" and text.startswith(("-S", "--split-string")):
+            given = text.removeprefix("--split-string").removeprefix("-S").removeprefix("=")
+            return _of_text(part, [Word(given, rest[0].known), *rest[1:]], depth)
         if part.program == "env" and _ASSIGNMENT.match(text):
             assigned.append(text)
             rest = rest[1:]
@@ -115,24 +119,37 @@ def _behind(part: Part, options: _Options, depth: int) -> tuple[list[Part], str]
             break
     if not rest:
         return [part], ""
-    more = (_INPUT,) if part.program == "xargs" else ()
-    inner = _made((*rest, *more), part, tuple(assigned))
+    command = (*_with_input(part, rest), _INPUT) if part.program == "xargs" else tuple(rest)
+    inner = _made(command, part, tuple(assigned))
     found, trouble = unwrapped(inner, depth - 1)
     return [replace(part, wraps=True), *found], trouble
 
 
+def _with_input(part: Part, rest: Sequence[Word]) -> list[Word]:
+    """The command of ``xargs``; words with the text that ``-I`` replaces are known to nobody."""
+    texts = [word.text for word in part.words]
+    marks = [texts[at + 1] for at, text in enumerate(texts[:-1]) if text == "-I"]
+    marks += [text[2:] or "{}" for text in texts if text[:2] in ("-I", "-i") and text != "-I"]
+    found: list[Word] = []
+    for word in rest:
+        text = word.text
+        for mark in filter(None, marks):
+            text = text.replace(mark, "${INPUT}")
+        found.append(_INPUT if word.text in marks else word if text == word.text else Word(text, known=False))
+    return found
+
+
 def _tails(part: Part, depth: int) -> tuple[list[Part], str]:
     """Every tail may be the command; none of them surely is."""
-    found, trouble = [part], ""
+    found = [part]
     for at in range(1, min(len(part.words), _TAILS)):
         if part.words[at].text.startswith("-"):
             continue
         inner, problem = unwrapped(replace(_made(part.words[at:], part, ()), sure=False), depth - 1)
         found += [replace(p, sure=False) for p in inner]
-        trouble = trouble or problem
-        if len(found) > _MOST_PARTS:
-            return [part], "commands are nested too deeply to be told"
-    return found, trouble
+        if problem or len(found) > _MOST_PARTS:
+            return [part], problem or "commands are nested too deeply to be told"
+    return found, ""
 
 
 def _of_shell(part: Part, depth: int) -> tuple[list[Part], str]:

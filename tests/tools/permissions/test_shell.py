@@ -47,7 +47,7 @@ LINES = {
     "eval \"eval 'git push'\"": ["git push"],
     "trap 'git push' EXIT": ["git push"],
     "ls | xargs -0 -n1 git rm": ["git rm <input>"],
-    "xargs -I{} sh -c 'git rm {}'": ["git rm {}"],
+    "xargs -I{} sh -c 'git rm {}'": ["git rm ${INPUT}"],
     "find . -name x -exec git rm {} +": ["git rm <input>"],
     "find . -execdir sh -c 'git rm \"$1\"' _ {} \\;": ["git rm $1"],
     "timeout -k 1 5 git push": ["git push"],
@@ -57,6 +57,9 @@ LINES = {
     "exec git push": ["git push"],
     "command -p git push": ["git push"],
     "stdbuf -oL git push": ["git push"],
+    "env -S 'git push' --force": ["git push --force"],
+    "env '--split-string=git push'": ["git push"],
+    "uv run --with x git push": ["git push"],
     "X=1 Y=2 git push": ["git push"],
     "bash <<'E'\ngit push\nE": ["git push"],
     "cat <<E | sh\ngit push\nE": ["git push"],
@@ -130,7 +133,8 @@ def test_copies_of_streams_are_no_files(line: str) -> None:
     [
         ("$x push", "$x"), ("${a:-git} push", "${a:-git}"), ("$(echo git) push", "$(echo git)"), ('"$CMD" x', "$CMD"),
         ("a=git; a=ls; $a push", "$a"), ("for a in git; do $a push; done", "$a"), ("read a; $a push", "$a"),
-        ("bash -c \"$CMD\"", "$CMD"), ('eval "$(x)"', "$(x)"), ("for ((a=1;a<2;a++)); do $a; done", "$a"),
+        ("bash -c \"$CMD\"", "$CMD"), ("ls | xargs -I% %", "<input>"), ('eval "$(x)"', "$(x)"),
+        ("for ((a=1;a<2;a++)); do $a; done", "$a"),
     ],
 )  # fmt: skip
 def test_a_program_that_only_the_shell_knows_is_marked(line: str, first: str) -> None:
@@ -145,6 +149,7 @@ def test_a_program_that_only_the_shell_knows_is_marked(line: str, first: str) ->
         "echo 'open", 'echo "open', "if true; then", "echo $(x", "a && ", "gi\\\nt push", "echo \x00", "ls\r",
         "exec 3<> f",
         "{ git; } > f push", "{git,push}", "x" * (LONGEST + 1), "sh -c 'echo \"'", "echo $(sh -c \"a '\")",
+        "xargs -I% sh -c '%'",
         "env " * 40 + "git push", "cat <<E\na $x b\n\n $(git push)\nE", "cat <<E\n`git push`\nE",
         "echo `echo \\`git push\\``",
     ],
@@ -158,6 +163,8 @@ def test_deep_nesting_ends() -> None:
     """A line that nests as deep as it likes costs neither the stack nor a hang."""
     assert read_line("echo " + "$(echo " * 1500 + "x" + ")" * 1500).problem
     assert read_line("sh -c " * 50 + "x")
+    assert read_line("env --odd " * 40 + "x").problem
+    assert read_line("flock " * 40 + "x").problem
 
 
 SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell)]
