@@ -31,6 +31,9 @@ _GIT_VALUE_OPTIONS: Final = frozenset({"-C", "-c", "--git-dir", "--work-tree", "
 _READERS: Final = frozenset(
     {"cat", "ls", "grep", "rg", "head", "tail", "wc", "stat", "file", "test", "[", "echo", "git", "printf"}
 )
+_FIND_ACTS: Final = frozenset(
+    {"-delete", "-exec", "-execdir", "-ok", "-okdir", "-fls", "-fprint", "-fprint0", "-fprintf"}
+)
 _REMOVING: Final = frozenset({"rm", "rmdir", "shred", "unlink"})
 _ALL_TARGETS: Final = frozenset({"tee", "touch", "mkdir", "truncate", "chmod", "chown", "chgrp", "mkfifo", "mknod"})
 _LAST_TARGET: Final = frozenset({"cp", "mv", "ln", "install", "rsync"})
@@ -120,12 +123,19 @@ def _refuse_targets(program: str, arguments: Sequence[Word], root: Path, *, astr
     elif program == "dd":
         targets = [Word(w.text[3:], w.known) for w in arguments if w.text.startswith("of=")]
     elif program == "sed" and any(re.match(r"-[a-zA-Z]*i|--in-place", w.text) for w in arguments):
-        targets = [w for w in _plain(arguments) if w.text.startswith(("/", "~", ".."))]
-        targets = [w for w in targets if not re.match(r"/.*/[a-zA-Z]*$", w.text) or Path(w.text).exists()]
+        targets = _files_of_sed(arguments)
     for word in targets:
         if reason := _refuse_write(word, root, "changes", astray=astray):
             return reason
     return None
+
+
+def _files_of_sed(arguments: Sequence[Word]) -> list[Word]:
+    """What ``sed -i`` changes: all but options, and the script where no -e or -f brings one."""
+    scripts = {n + 1 for n, w in enumerate(arguments) if re.fullmatch(r"-[a-zA-Z]*[ef]|--expression|--file", w.text)}
+    rest = _plain([w for n, w in enumerate(arguments) if n not in scripts])
+    given = bool(scripts) or any(w.text.startswith(("--expression=", "--file=")) for w in arguments)
+    return rest if given else rest[1:]
 
 
 def _refuse_write(word: Word, root: Path, verb: str, *, astray: bool) -> str | None:
@@ -145,7 +155,7 @@ def _is_not_inside(word: Word, root: Path, *, astray: bool) -> bool:
 
 
 def _refuse_protected(part: Part) -> str | None:
-    if part.program in _READERS:
+    if part.program in _READERS or (part.program == "find" and not _FIND_ACTS & {word.text for word in part.words}):
         return None
     for word in part.words[1:]:
         if is_protected(word.text):

@@ -24,7 +24,16 @@ DENIED = [
     "rm -rf /", "rm -rf /etc", "rm -rf ../other", "rm -rf ~", "rm -rf ~/x", "rm -fr $HOME", "rm -r -f /srv/work",
     "rm -rf .", "rm -rf src/../..", "rm -rf /srv/workother", "rm -rf .git", "rm -rf ./.git/hooks", "rm .lao/state.db",
     "echo x > /etc/passwd", "echo x >> ~/.bashrc", "cat a > ../b", "echo x > .git/config", "cp x .git/hooks/pre-commit",
-    "mv .lao /tmp", "echo don't", "cat > .git/hooks/pre-commit <<'EOF'\nit's\nEOF",
+    "mv .lao /tmp", "echo don't", "cp x /etc/y", "cp -t /etc x", "tee ~/x", "touch ../x", "mkdir /srv/other",
+    "dd of=/dev/sda",
+    "sed -i s/a/b/ /etc/x", "sed -i -e s/a/b/ ../x", "cd / && rm -rf x", "cd .. ; echo x > y", "cd; touch x",
+    "ln x /etc/y",
+    "mv /srv/other/x .", "chmod 777 /etc", "alias g=git\ng push", "$GIT push", "$(which git) push", "git $x",
+    "git pu?h",
+    "/bin/r? -rf /", "find .git -delete", "find . -exec git push \\;", "sh <<E\ngit push\nE", "git >&2 push",
+    "cat <<E > README.md\nuse `git push`\nE", "x=/etc/passwd; echo > $x", "xargs -I% sh -c '%'", "env -S 'git push'",
+    "sh -c \"$x\"", "eval \"$x\"", "rm -rf \"$PWD\"", "truncate -s 0 ../x", "install x /usr/bin", "chown x /etc/y",
+    "cat > .git/hooks/pre-commit <<'EOF'\nit's\nEOF",
 ]  # fmt: skip
 
 ALLOWED = [
@@ -35,6 +44,11 @@ ALLOWED = [
     "echo \"a; sudo b\"", "grep -r 'rm -rf /' .", "make test 2>&1 | tail -5", "echo x > out.txt",
     "x=1; echo $x > /dev/null",
     "cat .gitignore", "ls .git", "find . -name '*.py' -exec wc -l {} +", "npm test -- --watch=false",
+    "sed -i '/foo/a bar' a.py", "sed -i -e '/x/d' -e 's/a/b/' a.py", "find . -not -path './.git/*' -type f",
+    "cp a b", "mv a b", "mkdir -p a/b && touch a/b/c", "chmod +x run.sh", "ln -s a b", "echo x | tee out.txt",
+    "cd src && rm -rf build", "dd if=a of=b", "git log > log.txt", "python - <<'E'\nimport os\nE",
+    "f=out.txt; echo x > $f",
+    "for i in 1 2; do echo $i > f$i.txt; done", "xargs rm < list", "cat <<'E' > README.md\nuse `make`\nE",
     "for f in a b; do echo $f; done", "", "   ", "# only a comment",
 ]  # fmt: skip
 

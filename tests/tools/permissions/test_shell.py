@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 from pathlib import Path
@@ -165,6 +166,21 @@ def test_deep_nesting_ends() -> None:
     assert read_line("sh -c " * 50 + "x")
     assert read_line("env --odd " * 40 + "x").problem
     assert read_line("flock " * 40 + "x").problem
+
+
+def test_no_line_breaks_the_reader() -> None:
+    """T: lines with pieces cut out, doubled and mixed up are read or are a problem; nothing is raised."""
+    chance = random.Random(20_261_123)
+    lines = [*LINES, *REALLY]
+    for _ in range(3_000):
+        one, other = chance.choice(lines), chance.choice(lines)
+        at, to = sorted(chance.randrange(len(one) + 1) for _ in range(2))
+        mixed = (
+            one[:at]
+            + chance.choice(["", other, one[at:to] * 2, chance.choice("'\"$`(){}<>|&;\\\n #!*é\udc80")])
+            + one[to:]
+        )
+        assert read_line(mixed) is not None
 
 
 SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell)]
