@@ -185,7 +185,7 @@ def git_reads(arguments: Sequence[Word]) -> bool:
     if not verb.known:
         return False
     if verb.text in _GIT_READS:
-        return not any(word.text.startswith("--output") for word in tail)
+        return not any(word.text.startswith("--ou") for word in tail)
     if verb.text in _GIT_LISTINGS and tail and tail[0].text in _GIT_LISTINGS[verb.text]:
         return True
     return verb.text in {"branch", "tag", "remote"} and not tail

@@ -39,7 +39,7 @@ _WRITES: Final[Mapping[str, re.Pattern[str]]] = {
     "xxd": re.compile(r"-[a-zA-Z]*r"),
     "column": re.compile(r"--output-file"),
     "git": re.compile(
-        r"-[a-zA-Z]*[oO]|--out|--ext-diff|--textconv|--open|--no-index|--exec-path|--git-dir|--work-tree|-c$|-C$"
+        r"-[a-zA-Z]*[oO]|--ou|--ext-diff|--textconv|--open|--no-index|--exec-path|--git-dir|--work-tree|-c$|-C$"
     ),
     "printf": re.compile(r"-v"),
 }

@@ -1,8 +1,8 @@
 """A shell line cut into everything that it would do: commands, assignments, redirections. Judges nothing.
 
 The cutting is the parser's (tree-sitter-bash), also inside substitutions, functions and loops; what commands such as
-``env``, ``xargs`` or ``sh -c`` run in turn is in ``wrappers.py``. /bin/sh, which runs the line, knows no more than bash
-does, so what bash would see is enough. What the parser does not understand is a problem, never a guess.
+``env``, ``xargs`` or ``sh -c`` run in turn is in ``wrappers.py``. What the parser does not understand is a
+problem, never a guess; and so is what bash, whose grammar it has, and a plainer /bin/sh would run differently.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _SETTING: Final = frozenset(
     {"read", "readarray", "mapfile", "getopts", "printf", "let", "eval", "source", ".", "unset"}
 )
+_OPERATORS: Final = frozenset({"&&", "||", "|", "|&", "<", ">", "&", ";"})
 _OUTPUTS: Final = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
 
 
@@ -109,7 +110,7 @@ def cut(text: str) -> Line:
         bad = next((n for n in nodes if n.type == "ERROR" or n.is_missing), root)
         row, column = bad.start_point
         return Line((), problem=f"the shell syntax at line {row + 1}, column {column + 1} is not understood")
-    problem = _continuation(text) or _stray(nodes) or _unseen(raw, nodes)
+    problem = _continuation(text) or _stray(nodes) or _other_shell(nodes) or _number(raw, nodes) or _unseen(raw, nodes)
     if not problem and (gap := _gap(raw, nodes)):
         problem = f"the shell syntax of {gap[:40]!r} is not understood"
     if problem:
@@ -184,7 +185,12 @@ def _is_literal(node: Node) -> bool:
     if node.type == "heredoc_body" and node.parent is not None:
         start = next((source(c) for c in node.parent.children if c.type == "heredoc_start"), "")
         return any(c in start for c in "'\"\\")
-    return node.type in ("raw_string", "ansi_c_string", "comment")
+    if node.type not in ("raw_string", "ansi_c_string", "comment"):
+        return False
+    holder = node.parent
+    while holder is not None and holder.type != "expansion":  # "${x:-'$(a)'}" runs a: quotes in it are only text
+        holder = holder.parent
+    return holder is None
 
 
 def _parts(node: Node, constants: Mapping[str, str]) -> Iterator[Part]:
@@ -251,6 +257,40 @@ def _stray(nodes: list[Node]) -> str:
             if bare and any(_behind_targets(child) for child in node.children):
                 return "words stand behind a redirection that belongs to no command"
     return ""
+
+
+def _other_shell(nodes: list[Node]) -> str:
+    """What means one thing to bash, whose grammar the parser has, and runs a command in a plainer /bin/sh."""
+    for node in nodes:
+        if node.type == "compound_statement" and source(node).startswith("(("):
+            return "not every /bin/sh has (( )); write $(( )) or [ ]"
+        if node.type == "ansi_c_string" and "\\'" in source(node):
+            return "an escaped quote in $'…', which not every /bin/sh reads alike; write it in double quotes"
+        if node.type in _OPERATORS and _is_in_test(node):
+            return f"{node.type!r} between the brackets of a test; write one test for each side"
+        if node.type == "redirected_statement" and any(_behind_targets(child) for child in node.children):
+            signs = {child.type for redirect in node.children for child in redirect.children}
+            if signs & {"&>", "&>>"}:
+                return "words stand behind '&>'; write > FILE 2>&1 at the end of the command"
+    return ""
+
+
+def _number(text: bytes, nodes: list[Node]) -> str:
+    """A number right before a redirection that the parser took for a word, or one that only some shells take for a
+    stream's number."""
+    for node in nodes:
+        if node.type in ("file_redirect", "heredoc_redirect", "herestring_redirect"):
+            stream = next((source(c) for c in node.children if c.type == "file_descriptor"), "")
+            if len(stream) > 1 or text[max(0, node.start_byte - 1) : node.start_byte].isdigit():
+                return "a number stands right before a redirection; write a blank between, or only 1 or 2"
+    return ""
+
+
+def _is_in_test(node: Node) -> bool:
+    holder = node.parent
+    while holder is not None and holder.type in ("binary_expression", "unary_expression", "parenthesized_expression"):
+        holder = holder.parent
+    return holder is not None and holder.type == "test_command"
 
 
 def _continuation(text: str) -> str:

@@ -20,6 +20,12 @@ _INPUT: Final = Word("<input>", known=False)
 """Stands for what ``xargs`` and ``find`` put behind a command."""
 
 SHELLS: Final = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash"})
+_RESERVED: Final = frozenset(
+    {"!", "{", "}", "[[", "]]", "if", "then", "else", "elif", "fi", "do", "done", "while", "until", "for", "case",
+     "esac", "function", "select", "in"}
+)  # fmt: skip
+"""Words that no program has for a name: the parser took them for one."""
+
 LOOSE: Final = frozenset(
     {
         "flock", "strace", "ltrace", "watch", "parallel", "script", "unshare", "nsenter", "busybox", "toybox", "gdb",
@@ -73,6 +79,8 @@ def unwrapped(part: Part, depth: int = DEEPEST) -> tuple[list[Part], str]:
     program, words = part.program, part.words
     if not words or not words[0].known or words[0].glob:
         return [part], ""
+    if words[0].text in _RESERVED:
+        return [part], f"the shell syntax of {part.raw[:40]!r} is not understood"
     if program in _KNOWN:
         return _behind(part, _KNOWN[program], depth)
     if program in LOOSE:
@@ -80,7 +88,8 @@ def unwrapped(part: Part, depth: int = DEEPEST) -> tuple[list[Part], str]:
     if program in SHELLS:
         return _of_shell(part, depth)
     if program in ("eval", "trap"):
-        return _of_text(part, words[1:] if program == "eval" else words[1:2], depth)
+        rest = [word for word in words[1:] if word.text != "--"]
+        return _of_text(part, rest if program == "eval" else rest[:1], depth)
     if program == "find":
         return _of_find(part, depth)
     return [part], ""
@@ -155,11 +164,16 @@ def _tails(part: Part, depth: int) -> tuple[list[Part], str]:
 def _of_shell(part: Part, depth: int) -> tuple[list[Part], str]:
     """The script of ``sh -c``, or what is fed to a shell that gets no script."""
     words = part.words
-    for at, word in enumerate(words[1:], 1):
-        if re.fullmatch(r"-[A-Za-z]*c[A-Za-z]*", word.text) and at + 1 < len(words):
-            return _of_text(part, words[at + 1 : at + 2], depth)
-        if not word.text.startswith("-") and not word.text.startswith("+"):
-            return [part], ""  # a script file
+    given = False
+    rest = list(words[1:])
+    while rest and (rest[0].text.startswith(("-", "+")) and rest[0].text != "--"):
+        given = given or bool(re.fullmatch(r"-[A-Za-z]*c[A-Za-z]*", rest[0].text))
+        rest = rest[2:] if re.fullmatch(r"[-+][A-Za-z]*[oO]|--(rcfile|init-file)", rest[0].text) else rest[1:]
+    rest = rest[1:] if rest and rest[0].text == "--" else rest
+    if given:
+        return _of_text(part, rest[:1], depth)
+    if rest:
+        return [part], ""  # a script file
     if part.stdin is not None:
         return _of_text(part, (Word(part.stdin, part.stdin.find("$") < 0),), depth)
     return [part], ""
