@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from lao.tools.permissions.doubts import behind_targets, doubt
 from lao.tools.permissions.words import Word, source, words_of
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _SETTING: Final = frozenset(
     {"read", "readarray", "mapfile", "getopts", "printf", "let", "eval", "source", ".", "unset"}
 )
-_OPERATORS: Final = frozenset({"&&", "||", "|", "|&", "<", ">", "&", ";"})
 _OUTPUTS: Final = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
 
 
@@ -104,16 +104,11 @@ def cut(text: str) -> Line:
     raw = text.encode("utf-8", "replace")
     root = _parser().parse(raw).root_node
     nodes = list(_walk(root))
-    if _is_deep(nodes):
-        return Line((), problem="it nests too deeply")
     if root.has_error:
         bad = next((n for n in nodes if n.type == "ERROR" or n.is_missing), root)
         row, column = bad.start_point
         return Line((), problem=f"the shell syntax at line {row + 1}, column {column + 1} is not understood")
-    problem = _continuation(text) or _stray(nodes) or _other_shell(nodes) or _number(raw, nodes) or _unseen(raw, nodes)
-    if not problem and (gap := _gap(raw, nodes)):
-        problem = f"the shell syntax of {gap[:40]!r} is not understood"
-    if problem:
+    if problem := doubt(text, root, nodes):
         return Line((), problem=problem)
     functions = frozenset(source(n.child_by_field_name("name")) for n in nodes if n.type == "function_definition")
     constants = _constants(nodes)
@@ -137,60 +132,6 @@ def _walk(root: Node) -> Iterator[Node]:
         yield node
         if depth < DEEPEST:
             stack.extend((child, depth + 1) for child in reversed(node.children))
-
-
-def _is_deep(nodes: list[Node]) -> bool:
-    """Whether something lies deeper than ``_walk`` goes."""
-    seen = {node.id for node in nodes}
-    return any(child.id not in seen for node in nodes for child in node.children)
-
-
-def _gap(text: bytes, nodes: list[Node]) -> str:
-    """A piece of the line that the parser has dropped without a word of it."""
-    bodies = [(node.start_byte, node.end_byte) for node in nodes if node.type == "heredoc_body"]
-    leaves = [(node.start_byte, node.end_byte) for node in nodes if not node.child_count]
-    at = 0
-    for start, end in sorted([*leaves, *bodies, (len(text), len(text))]):  # the text of a body between its expansions
-        gap = text[at : max(at, start)].replace(b"\\\n", b"").strip()
-        if gap not in (b"", b"-"):  # a lone "-" before a here-document; it is no file and no command
-            return gap.decode("utf-8", "replace")
-        at = max(at, end)
-    return ""
-
-
-def _unseen(text: bytes, nodes: list[Node]) -> str:
-    """Substitutions that the shell would run and the parser has not seen: in here-documents it overlooks some."""
-    found = [node for node in nodes if node.type in ("command_substitution", "arithmetic_expansion")]
-    begins = {node.start_byte for node in found}
-    ends = {node.end_byte - 1 for node in found}
-    quoted = [(node.start_byte, node.end_byte) for node in nodes if _is_literal(node)]
-    back = [(node.start_byte, node.end_byte) for node in found if (node.text or b"").startswith(b"`")]
-    for match in re.finditer(rb"(\\*)(\$\(|`)", text):
-        at = match.start(2)
-        if any(start <= at < end for start, end in quoted):
-            continue
-        escaped = len(match[1]) % 2 == 1
-        nested = escaped and match[2] == b"`" and any(start < at < end for start, end in back)
-        if nested or (not escaped and at not in begins and not (match[2] == b"`" and at in ends)):
-            row = text.count(b"\n", 0, at) + 1
-            return (
-                f"the substitution at line {row} is not understood; in a here-document that is only text, quote the "
-                "delimiter: <<'EOF'"
-            )
-    return ""
-
-
-def _is_literal(node: Node) -> bool:
-    """Whether the shell expands nothing in it."""
-    if node.type == "heredoc_body" and node.parent is not None:
-        start = next((source(c) for c in node.parent.children if c.type == "heredoc_start"), "")
-        return any(c in start for c in "'\"\\")
-    if node.type not in ("raw_string", "ansi_c_string", "comment"):
-        return False
-    holder = node.parent
-    while holder is not None and holder.type != "expansion":  # "${x:-'$(a)'}" runs a: quotes in it are only text
-        holder = holder.parent
-    return holder is None
 
 
 def _parts(node: Node, constants: Mapping[str, str]) -> Iterator[Part]:
@@ -236,76 +177,7 @@ def _late_words(node: Node) -> list[Node]:
         holder = last.parent
     if holder is None or holder.type != "redirected_statement" or holder.child_by_field_name("body") != last:
         return []
-    return [word for child in holder.children for word in _behind_targets(child)]
-
-
-def _behind_targets(redirect: Node) -> list[Node]:
-    if redirect.type == "file_redirect":
-        return list(redirect.children_by_field_name("destination")[1:])
-    if redirect.type != "heredoc_redirect":
-        return []
-    inner = [word for child in redirect.children for word in _behind_targets(child)]
-    return [*redirect.children_by_field_name("argument"), *inner]
-
-
-def _stray(nodes: list[Node]) -> str:
-    """Words behind the redirection of a group: no shell takes them."""
-    for node in nodes:
-        if node.type == "redirected_statement":
-            body = node.child_by_field_name("body")
-            bare = body is None or body.type not in ("command", "list", "pipeline", "negated_command")
-            if bare and any(_behind_targets(child) for child in node.children):
-                return "words stand behind a redirection that belongs to no command"
-    return ""
-
-
-def _other_shell(nodes: list[Node]) -> str:
-    """What means one thing to bash, whose grammar the parser has, and runs a command in a plainer /bin/sh."""
-    for node in nodes:
-        if node.type == "compound_statement" and source(node).startswith("(("):
-            return "not every /bin/sh has (( )); write $(( )) or [ ]"
-        if node.type == "ansi_c_string" and "\\'" in source(node):
-            return "an escaped quote in $'…', which not every /bin/sh reads alike; write it in double quotes"
-        if node.type in _OPERATORS and _is_in_test(node):
-            return f"{node.type!r} between the brackets of a test; write one test for each side"
-        if node.type == "redirected_statement" and any(_behind_targets(child) for child in node.children):
-            signs = {child.type for redirect in node.children for child in redirect.children}
-            if signs & {"&>", "&>>"}:
-                return "words stand behind '&>'; write > FILE 2>&1 at the end of the command"
-    return ""
-
-
-def _number(text: bytes, nodes: list[Node]) -> str:
-    """A number right before a redirection that the parser took for a word, or one that only some shells take for a
-    stream's number."""
-    for node in nodes:
-        if node.type in ("file_redirect", "heredoc_redirect", "herestring_redirect"):
-            stream = next((source(c) for c in node.children if c.type == "file_descriptor"), "")
-            if len(stream) > 1 or text[max(0, node.start_byte - 1) : node.start_byte].isdigit():
-                return "a number stands right before a redirection; write a blank between, or only 1 or 2"
-    return ""
-
-
-def _is_in_test(node: Node) -> bool:
-    holder = node.parent
-    while holder is not None and holder.type in ("binary_expression", "unary_expression", "parenthesized_expression"):
-        holder = holder.parent
-    return holder is not None and holder.type == "test_command"
-
-
-def _continuation(text: str) -> str:
-    """A line break that is escaped in the middle of a word: the parser sees two words, the shell one."""
-    for found in re.finditer(r"\S\\\n(?=[^\s])", text):
-        at = len(text[: found.start() + 1].encode("utf-8", "replace"))
-        root = _parser().parse(text.encode("utf-8", "replace")).root_node
-        node = root.descendant_for_byte_range(at, at)
-        while node is not None:
-            if node.type in ("raw_string", "string", "ansi_c_string", "heredoc_body", "comment"):
-                break
-            node = node.parent
-        if node is None:
-            return "a word is broken by a backslash at the end of a line; write it in one piece"
-    return ""
+    return [word for child in holder.children for word in behind_targets(child)]
 
 
 def _document(node: Node) -> str | None:

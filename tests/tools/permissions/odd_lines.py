@@ -86,7 +86,6 @@ ODD: Final = [
     "git push>f",
     "git<f push",
     "0<f git push",
-    "git {push,}",
     "git 'pu'\"sh\"",
     "env -- git push",
     "env - PATH=$PATH git push",
