@@ -12,8 +12,9 @@ from lao.agents.compaction import Compaction
 from lao.agents.ladder import Ladder, over_budget
 from lao.agents.subagent import WithSubagent
 from lao.agents.toolbox import Toolbox
+from lao.agents.toolset import offered
 from lao.core.errors import AttemptFailed
-from lao.core.states import Role
+from lao.core.states import Phase, Role
 from lao.core.steps import StepKind
 from lao.core.words import Finding, Json, Severity, TaskSpec
 from lao.llm.failures import Failure
@@ -26,27 +27,18 @@ from lao.skills.catalogue import Catalogue
 from lao.skills.shelf import Shelf
 from lao.state import attempts, ledger, pipeline
 from lao.tools.context import ToolContext
+from lao.tools.permissions.policy import Policy
 from lao.tools.toolbox import Toolbox as ToolBox
 from lao.workspace.symbols import related_files
 from lao.workspace.traces import REVIEW_FILE, TASKS_FILE
 from lao.workspace.tree import listing, read_text_files
 from workflows import guidance, mcp
+from workflows.approvals import PersonAsker
 from workflows.bench import Given, TaskBench
 from workflows.hooking import has_tool_hooks, tool_hooks
 from workflows.place import Place, bring_home, open_place
 from workflows.search import map_of, searcher_of
 from workflows.work import Outcome, Work
-
-TOOLS = (
-    "file_read",
-    "file_write",
-    "file_patch",
-    "list_dir",
-    "shell_exec",
-    "find_relevant_files",
-    "task_todo_set",
-    "task_todo_get",
-)
 
 JUDGES_CHARACTERS = 400_000
 
@@ -265,13 +257,20 @@ def _toolbox(work: Work, root: Path, start: dict[str, Json]) -> Toolbox:
     hooks = tool_hooks(work, root, hooked=start.get("hooks", False))
     catalogue = guidance.skills_of(work, Role.CODER)
     context = _tool_context(work, root, catalogue)
-    names = (*TOOLS, *guidance.extra_tools(work, Role.CODER, catalogue, start.get("cut", [])))
-    tools = ToolBox(context, names, more=mcp.tools(work.factory, start.get("mcp", ())), hooks=hooks)
+    permissions, window = work.factory.settings.permissions, work.model_settings(Role.CODER).context_length
+    policy, asker = Policy(permissions, root), PersonAsker(work)
+    names = (
+        *offered(Phase.CODE, window, permissions.mode),
+        *guidance.extra_tools(work, Role.CODER, catalogue, start.get("cut", [])),
+    )
+    more = mcp.tools(work.factory, start.get("mcp", ()))
+    planning = permissions.mode == "plan_only"
+    tools = ToolBox(context, names, policy, more=more, asker=asker, hooks=hooks, planning=planning)
     if not start.get("subagent"):
         return tools
     return WithSubagent(
         tools,
-        ToolBox(context, subagent.TOOLS, hooks=hooks),
+        ToolBox(context, subagent.TOOLS, policy, asker=asker, hooks=hooks),
         model=work.model,
         settings=work.model_settings(Role.CODER),
         audit=work.audit,

@@ -51,6 +51,7 @@ class Factory:
     def __init__(self, settings: Settings, clock: Clock | None = None, *, whole: bool = False) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
+        self.opened_at = self.clock.now()
         self.store: Store = open_store(settings.paths.database, self.clock, whole=whole)
         self.owner: Owner = current_owner()
         self.heartbeat = Heartbeat(self.store)

@@ -78,7 +78,7 @@ def session(queue: Queue) -> Callable[[Factory], None]:
     def tell_session(factory: Factory) -> None:
         root = factory.settings.paths.root
         worker = f"{queue.value}-{factory.owner.pid}"
-        about = About(root=root, cwd=root, session=worker, mode=factory.settings.permission_mode)
+        about = About(root=root, cwd=root, session=worker, mode=factory.settings.permissions.mode)
         means = Means(f"{_marker(factory)}{worker}", lambda text: factory.say_once(f"hooks: {text}"))
         start = replace(about, more={"source": "startup", "worker": queue.value})
         factory.hooks.fire("SessionStart", start, means, names=("startup",))
@@ -131,4 +131,4 @@ def _of_run(item: RunNews) -> list[tuple[str, dict[str, Json]]]:
 def _about(factory: Factory, plan_id: str, plan: str, *, task_id: int | None = None, task: str = "") -> About:
     settings = factory.settings
     cwd = plans.get(factory.store, plan_id).workspace if plan_id else settings.paths.root
-    return About(settings.paths.root, cwd, plan_id, plan, task_id=task_id, task=task, mode=settings.permission_mode)
+    return About(settings.paths.root, cwd, plan_id, plan, task_id=task_id, task=task, mode=settings.permissions.mode)

@@ -37,7 +37,7 @@ def about_run(factory: Factory, run: Run, cwd: Path | None = None) -> About:
         attempt=run.attempt,
         run_id=run.id,
         role=role.value if role else "",
-        mode=factory.settings.permission_mode,
+        mode=factory.settings.permissions.mode,
     )
 
 

@@ -17,6 +17,7 @@ from lao.quality.commands import command_findings
 from lao.quality.proofs import proof_command, prove, reproduced
 from lao.state import facts, ledger, pipeline, runs
 from lao.state.facts import Fact
+from lao.tools.permissions.policy import Policy
 from lao.workspace.traces import REVIEW_FILE, review_line
 from lao.workspace.tree import read_text_files
 from workflows import guidance
@@ -25,8 +26,6 @@ from workflows.work import Outcome, Work
 
 DIFF_CHARACTERS = 12_000
 PROOF_SECONDS = 60.0
-_RUNNING_MODES = frozenset({"auto", "bypass"})
-"""Permission modes in which a command that a model names may run without a person's yes."""
 
 
 def body(work: Work) -> Outcome:
@@ -137,15 +136,18 @@ def _ask(work: Work, diff: str, evidence: tuple[CommandResult, ...]) -> Review:
 def _proofs(work: Work, given: Review, checked: dict[str, Json]) -> list[tuple[str, CommandResult]]:
     """(what the reviewer said, what it really did) for each proof of a finding that could count.
 
-    Without git there is no checkout to run them on, and the live folder is not the place for a model's commands.
+    Without git there is no checkout to run them on, and the live folder is not the place for a model's commands. A
+    command that a person would have to be asked for is not run: a review waits for nobody.
     """
     repository, commit = work.repository(), checked.get("commit")
     settings = work.factory.settings
-    if given.verdict.approved or repository is None or not commit or settings.permission_mode not in _RUNNING_MODES:
+    if given.verdict.approved or repository is None or not commit:
         return []
     changed, demands = tuple(checked.get("changed") or ()), _demands(work)
     said_by = [o.command for o in given.blocking if has_criterion(o, demands)]
-    wanted = {said: command for said in said_by if (command := proof_command(said, changed, demands))}
+    given_commands = {said: command for said in said_by if (command := proof_command(said, changed, demands))}
+    policy = Policy(settings.permissions, work.plan.workspace)
+    wanted = {said: command for said, command in given_commands.items() if policy.allows_command(command)}
     if not wanted:
         return []
     with repository.snapshot(commit) as folder:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lao.config.rules import Rule
 from lao.core.states import Role
 
 
@@ -206,11 +207,28 @@ class MemorySettings:
 
 
 @dataclass(frozen=True)
+class PermissionSettings:
+    """What models may do with tools.
+
+    Attributes:
+        mode: auto, confirm, accept_edits, plan_only, dont_ask or bypass; other programs' names are translated.
+        rules: deny, then ask, then allow; those of ``.lao/permissions.yaml`` included.
+        ask_timeout_s: how long a question waits for a person, in seconds.
+        plan_approval: who lets a model leave plan mode: "ask" (a person) or "auto".
+    """
+
+    mode: str = "auto"
+    rules: tuple[Rule, ...] = ()
+    ask_timeout_s: float = 120.0
+    plan_approval: str = "ask"
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that factory.yaml, the environment and the flags say, with defaults filled in.
 
-    ``raw`` is the whole validated document (also keys of features that read it themselves: mcp_servers, hooks, otel,
-    permissions, agentic); ``sources`` maps a dotted key to where its value came from.
+    ``raw`` is the whole validated document (also keys of features that read it themselves: mcp_servers, hooks,
+    otel, agentic); ``sources`` maps a dotted key to where its value came from.
     """
 
     server: ServerSettings
@@ -222,7 +240,7 @@ class Settings:
     calibration_auto: bool
     git: GitSettings
     models: Mapping[Role, ModelSettings]
-    permission_mode: str
+    permissions: PermissionSettings
     output_style: str
     sandbox_backend: str
     total_ram_gb: float | None

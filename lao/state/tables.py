@@ -306,6 +306,26 @@ class FactRow(Row):
     at = pw.FloatField()
 
 
+class ApprovalRow(Row):
+    """A question to a person about a call. ``answer``: null while it is open, then yes, always, no or nobody."""
+
+    id = pw.AutoField()
+    run = pw.ForeignKeyField(RunRow, on_delete="CASCADE")
+    label = pw.TextField()
+    digest = pw.TextField()
+    tool = pw.TextField()
+    arguments = JsonField()
+    reason = pw.TextField(default="")
+    remember = JsonField(default=list)
+    asked_at = pw.FloatField()
+    answer = pw.TextField(null=True, index=True)
+    note = pw.TextField(default="")
+    answered_at = pw.FloatField(null=True)
+
+    class Meta:
+        indexes = ((("run", "label", "digest"), True),)
+
+
 TABLES = (
     MetaRow,
     PlanRow,
@@ -327,4 +347,5 @@ TABLES = (
     LoadRow,
     InstanceRow,
     FactRow,
+    ApprovalRow,
 )

@@ -12,6 +12,8 @@ from types import MappingProxyType
 from lao.core.steps import Effect, StepKind
 from lao.core.words import Json
 from lao.tools import (
+    enter_plan_mode,
+    exit_plan_mode,
     file_patch,
     file_read,
     file_write,
@@ -56,6 +58,9 @@ class Tool:
 def all_tools() -> Mapping[str, Tool]:
     """Every tool by its name, in alphabetical order, so that a prompt's prefix stays the same."""
     tools = (
+        # What the two say is recorded, and lao.tools.planning follows the record: nothing else is changed.
+        _tool("enter_plan_mode", StepKind.READ, run=enter_plan_mode.run),
+        _tool("exit_plan_mode", StepKind.READ, run=exit_plan_mode.run),
         _tool("file_patch", StepKind.EDIT, edit=file_patch.edit),
         _tool("file_read", StepKind.READ, run=file_read.run),
         _tool("file_write", StepKind.EDIT, edit=file_write.edit),

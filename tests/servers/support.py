@@ -15,6 +15,7 @@ from lao.config.settings import (
     ModelSettings,
     OrchestrationSettings,
     PathSettings,
+    PermissionSettings,
     ServerSettings,
     Settings,
 )
@@ -61,7 +62,7 @@ def make_settings(
         calibration_auto=False,
         git=GitSettings(True, "LAO_PLAN.md", False, False),
         models={m.role: m for m in models or DEFAULT_ROLES},
-        permission_mode="auto",
+        permissions=PermissionSettings(),
         output_style="narrative",
         sandbox_backend="auto",
         total_ram_gb=None,
