@@ -159,7 +159,8 @@ def _other_spellings(schema: Schema) -> Iterator[str]:
     yield "| Key | Means |"
     yield "|---|---|"
     top = schema.document["properties"]
-    for prefix, properties in (("", top), ("orchestration.", top["orchestration"]["properties"])):
+    sections = [(f"{name}.", top[name]["properties"]) for name in ("orchestration", "permissions")]
+    for prefix, properties in (("", top), *sections):
         for name, node in properties.items():
             if "x-alias-of" in node:
                 yield f"| `{prefix}{name}` | `{node['x-alias-of']}` |"

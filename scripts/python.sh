@@ -22,11 +22,18 @@ ensure_git() {
   fi
 }
 
-# ensure_tools: strace records the simulated power cuts, bubblewrap contains commands; tests without theirs are skipped.
+# ensure_tools: strace records the simulated power cuts, bubblewrap contains commands, tmux is the terminal in which
+# questions are answered, npm fetches the MCP servers that the tests run LAO against (into .node-tools); tests without
+# theirs are skipped.
 ensure_tools() {
-  command -v strace >/dev/null && command -v bwrap >/dev/null && return 0
+  local missing=()
+  command -v strace >/dev/null || missing+=(strace)
+  command -v bwrap >/dev/null || missing+=(bubblewrap)
+  command -v tmux >/dev/null || missing+=(tmux)
+  { command -v node && command -v npm; } >/dev/null || missing+=(nodejs npm)
+  [ ${#missing[@]} = 0 ] && return 0
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    { apt-get update -qq && apt-get install -y -qq strace bubblewrap; } || echo "no strace or bubblewrap: tests are skipped" >&2
+    { apt-get update -qq && apt-get install -y -qq "${missing[@]}"; } || echo "no ${missing[*]}: tests are skipped" >&2
   fi
 }
 

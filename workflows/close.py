@@ -7,7 +7,7 @@ from lao.core.steps import StepKind
 from lao.core.words import CommandResult
 from lao.quality.commands import command_findings
 from lao.state import ledger, pipeline, plans, queries
-from workflows import plan_checks
+from workflows import guidance, plan_checks
 from workflows.work import Outcome, Work
 
 Standing = list[tuple[TaskState, int]]
@@ -25,6 +25,7 @@ def body(work: Work) -> Outcome:
     if state is PlanState.COMPLETED and repository is not None:
         ids = [task.id for task in plans.tasks_of(factory.store, plan.id)]
         work.steps.run(StepKind.REPEATABLE, "forget checkpoints", lambda: repository.forget_checkpoints(ids))
+    guidance.sync(work)
     evidence = queries.evidence_view(factory.store, plan.id)
     done = [task for task in plans.tasks_of(factory.store, plan.id) if task.state is TaskState.COMPLETED]
     bare = [task for task in done if task.id not in evidence]

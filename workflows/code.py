@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from lao.agents import subagent
 from lao.agents.attempts import Attempt, Solved, Unsolved
 from lao.agents.coder import CoderBrief
+from lao.agents.compaction import Compaction
 from lao.agents.ladder import Ladder, over_budget
+from lao.agents.subagent import WithSubagent
+from lao.agents.toolbox import Toolbox
+from lao.agents.toolset import offered
 from lao.core.errors import AttemptFailed
-from lao.core.states import Role
+from lao.core.states import Phase, Role
 from lao.core.steps import StepKind
 from lao.core.words import Finding, Json, Severity, TaskSpec
 from lao.llm.failures import Failure
@@ -17,26 +22,23 @@ from lao.llm.tokens import CHARS_PER_TOKEN
 from lao.quality.commands import files_of_commands, validation_commands
 from lao.quality.protection import judge_files, protected_files
 from lao.quality.stubs import stubs_of
+from lao.search.repo_map import Focus
+from lao.skills.catalogue import Catalogue
+from lao.skills.shelf import Shelf
 from lao.state import attempts, ledger, pipeline
 from lao.tools.context import ToolContext
-from lao.tools.toolbox import Toolbox
+from lao.tools.permissions.policy import Policy
+from lao.tools.toolbox import Toolbox as ToolBox
 from lao.workspace.symbols import related_files
 from lao.workspace.traces import REVIEW_FILE, TASKS_FILE
 from lao.workspace.tree import listing, read_text_files
+from workflows import guidance, mcp
+from workflows.approvals import PersonAsker
 from workflows.bench import Given, TaskBench
+from workflows.hooking import has_tool_hooks, tool_hooks
 from workflows.place import Place, bring_home, open_place
+from workflows.search import map_of, searcher_of
 from workflows.work import Outcome, Work
-
-TOOLS = (
-    "file_read",
-    "file_write",
-    "file_patch",
-    "list_dir",
-    "shell_exec",
-    "find_relevant_files",
-    "task_todo_set",
-    "task_todo_get",
-)
 
 JUDGES_CHARACTERS = 400_000
 
@@ -59,7 +61,7 @@ def body(work: Work) -> Outcome:
 
 
 def _attempt(work: Work, ladder: Ladder) -> Outcome:
-    factory = work.factory
+    factory, told = work.factory, work.factory.settings.orchestration
     place = open_place(work)
     start = work.steps.run(StepKind.READ, "context", lambda: _context(work, place.root))
     bench = TaskBench(work, place, Given.from_json(start))
@@ -69,12 +71,13 @@ def _attempt(work: Work, ladder: Ladder) -> Outcome:
         settings=work.model_settings(Role.CODER),
         limits=factory.settings.attempts,
         steps=work.steps,
-        toolbox=_toolbox(work, place.root),
+        toolbox=_toolbox(work, place.root, start),
         bench=bench,
         ladder=ladder,
         number=work.claim.run.attempt - ladder.base,
-        max_turns=factory.settings.orchestration.coder_max_turns,
+        max_turns=told.coder_max_turns,
         start_rung=work.profile.start_rung if work.profile else "native",
+        compaction=Compaction(told.compaction_enabled, told.compaction_at, told.compaction_keep_recent),
     )
     try:
         solved = attempt.run()
@@ -193,11 +196,22 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
     wanted = (*declared, *related_files(root, declared, RELATED_FILES))
     model = work.model_settings(Role.CODER)
     budget = max(2000, int(model.context_length * 1.5))
+    files = read_text_files(root, wanted, budget)
+    focus = Focus(tuple(declared), f"{spec.title}\n{spec.description}", {path for path, _ in files})
+    memory = guidance.memory_text(work, Role.CODER, place=root, paths=spec.file_paths)
+    skills = guidance.skills_text(work, Role.CODER)
     return {
-        "files": [list(item) for item in read_text_files(root, wanted, budget)],
+        "mcp": mcp.offered(work.factory, model.context_length),
+        "files": [list(item) for item in files],
         "judges": _judges(work, root),
+        "hooks": has_tool_hooks(work.factory),
+        "subagent": _offers_subagent(work),
         "stubs": {} if checks else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
         "tree": listing(root, 60, without=(work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE)),
+        "map": map_of(work, root, Role.CODER, focus),
+        "memory": memory.text,
+        "skills": skills.text,
+        "cut": [name for name, shown in (("memory", memory), ("skills", skills)) if shown.cut],
     }
 
 
@@ -215,9 +229,12 @@ def _brief(work: Work, root: Path, start: dict[str, Json]) -> CoderBrief:
         task=task.spec,
         context_files=tuple((path, content) for path, content in start["files"]),
         tree=start["tree"],
+        repo_map=start.get("map", ""),
         feedback=task.feedback,
         commands=_checks(work, root),
         protected=protected_files(start["judges"], task.spec),
+        memory=start.get("memory", ""),
+        skills=start.get("skills", ""),
     )
 
 
@@ -228,11 +245,43 @@ def _checks(work: Work, root: Path) -> tuple[str, ...]:
     return tuple(command for _, command in found)
 
 
-def _toolbox(work: Work, root: Path) -> Toolbox:
+def _offers_subagent(work: Work) -> bool:
+    """Whether the coder may send a helper: only where it was asked for and the window is large enough for its cost."""
+    told = work.factory.settings.raw["agentic"]
+    enough = work.model_settings(Role.CODER).context_length >= told["subagent_min_context"]
+    return bool(told["subagent_enabled"]) and enough
+
+
+def _toolbox(work: Work, root: Path, start: dict[str, Json]) -> Toolbox:
+    """The coder's tools, with or without hooks and the helper as the run was begun."""
+    hooks = tool_hooks(work, root, hooked=start.get("hooks", False))
+    catalogue = guidance.skills_of(work, Role.CODER)
+    context = _tool_context(work, root, catalogue)
+    permissions, window = work.factory.settings.permissions, work.model_settings(Role.CODER).context_length
+    policy, asker = Policy(permissions, root), PersonAsker(work)
+    names = (
+        *offered(Phase.CODE, window, permissions.mode),
+        *guidance.extra_tools(work, Role.CODER, catalogue, start.get("cut", [])),
+    )
+    more = mcp.tools(work.factory, start.get("mcp", ()))
+    planning = permissions.mode == "plan_only"
+    tools = ToolBox(context, names, policy, more=more, asker=asker, hooks=hooks, planning=planning)
+    if not start.get("subagent"):
+        return tools
+    return WithSubagent(
+        tools,
+        ToolBox(context, subagent.TOOLS, policy, asker=asker, hooks=hooks),
+        model=work.model,
+        settings=work.model_settings(Role.CODER),
+        audit=work.audit,
+    )
+
+
+def _tool_context(work: Work, root: Path, catalogue: Catalogue) -> ToolContext:
     limits = work.factory.settings.orchestration
     store, task = work.factory.store, work.the_task
     window = work.model_settings(Role.CODER).context_length
-    context = ToolContext(
+    return ToolContext(
         root=root,
         marker=work.marker,
         containment=work.factory.containment,
@@ -242,5 +291,7 @@ def _toolbox(work: Work, root: Path) -> Toolbox:
         stop=lambda: work.stopping,
         before_command=lambda: work.off_gpu(back=True),
         result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
+        search=searcher_of(work.factory),
+        skills=Shelf(catalogue) if catalogue.skills else None,
+        memory=guidance.book_of(work),
     )
-    return Toolbox(context, TOOLS)

@@ -6,7 +6,7 @@ without a message are woken by the reconciler, desks without a run are removed w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lao.core.states import Phase, RunState
@@ -21,7 +21,7 @@ from lao.workspace.git import Repository
 from workflows.factory import Factory
 from workflows.place import clear_away, take_back
 from workflows.reconciler import wake_forgotten
-from workflows.wake import wake
+from workflows.wake import wake_all
 
 
 def cancel(factory: Factory, plan: Plan, task: Task | None = None) -> Cancelled:
@@ -44,9 +44,9 @@ def cancel(factory: Factory, plan: Plan, task: Task | None = None) -> Cancelled:
         crash_point("after_finish")
         for run in found.begun:
             _end(factory, plan, repository, run)
-    _wake(factory, found.ready)
+    wake_all(factory.store, found.ready)
     if task is not None and factory.desks:
-        _wake(factory, runs.call_back(factory.store, plan.id))
+        wake_all(factory.store, runs.call_back(factory.store, plan.id))
     return found
 
 
@@ -104,10 +104,5 @@ def replay(factory: Factory, task: Task, since: Phase) -> int:
     with factory.store.write():
         ready = replaying.replay(task.id, since, factory.store.now(), early=early)
     crash_point("after_finish")
-    _wake(factory, ready)
+    wake_all(factory.store, ready)
     return len(ready)
-
-
-def _wake(factory: Factory, ready: Iterable[int]) -> None:
-    for run_id in ready:
-        wake(factory.store, run_id)

@@ -11,7 +11,7 @@ from lao.core.errors import ConfigError
 from lao.state import plans
 from workflows.factory import active
 from workflows.queues import cpu
-from workflows.wake import wake
+from workflows.wake import wake_all
 
 log = logging.getLogger("lao")
 
@@ -49,7 +49,6 @@ def retry_failed() -> None:
     """Give failed and parked work another set of attempts."""
     factory = active.get()
     count, ready = plans.retry(factory.store, None)
-    for run_id in ready:
-        wake(factory.store, run_id)
+    wake_all(factory.store, ready)
     if count:
         log.info("retry-failed by cron: %s set back", count)

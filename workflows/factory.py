@@ -17,14 +17,16 @@ from lao.core.clock import Clock, SystemClock
 from lao.core.errors import LaoError, NotAServer, ServerAway, StateDamaged
 from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Phase, Role
-from lao.core.words import Event
+from lao.core.words import Event, Json
 from lao.durable.holding import Heartbeat
 from lao.durable.owners import Owner, current_owner
 from lao.durable.sandbox.policy import Sandbox, sandbox_of
+from lao.hooks.project import Once, ProjectHooks, load_hooks
 from lao.state import ledger, profiles, queries, serving
 from lao.state.guard import damage
 from lao.state.loads import KeptLoads
 from lao.state.store import Store, open_store
+from workflows.mcp import open_mcp
 from workflows.meter import Meter
 from workflows.slots import Slots
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from lao.servers.energy import Counters
     from lao.servers.gate.gate import GateOutcome, MemoryGate
     from lao.servers.protocol import LoadedModel, ResidencyServer
+    from lao.tools.mcp.hub import McpHub
 
 log = logging.getLogger("lao")
 
@@ -48,10 +51,12 @@ class Factory:
     def __init__(self, settings: Settings, clock: Clock | None = None, *, whole: bool = False) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
+        self.opened_at = self.clock.now()
         self.store: Store = open_store(settings.paths.database, self.clock, whole=whole)
         self.owner: Owner = current_owner()
         self.heartbeat = Heartbeat(self.store)
         self.stop = threading.Event()
+        self._warned: set[str] = set()
         self.damaged: StateDamaged | None = None
         self.last_resident = ""
         self.not_calibrated: set[str] = set()
@@ -59,6 +64,8 @@ class Factory:
         self._served: set[str] = set()
         self.meter = Meter(lambda: self.energy, self.clock)
         self.slots = Slots(lambda: settings.orchestration.swap_patience_s, self.stop.is_set, self.meter.changed)
+        self._resident_for: int | None = None
+        self.say_once = Once(log.warning)
         self._chats: dict[float, OpenAIModel] = {}
         self._gate_lock = threading.Lock()
         self._opening = threading.Lock()
@@ -77,6 +84,14 @@ class Factory:
         else:
             log.warning("commands of models: %s; lao doctor says why (docs/security.md)", sandbox.told)
         return sandbox
+
+    @cached_property
+    def hooks(self) -> ProjectHooks:
+        """The user's hooks, loaded once a process; what is wrong with them is said then."""
+        found = load_hooks(self.settings, self.containment.how)
+        for problem in found.problems:
+            self.say_once(f"hooks: {problem}")
+        return found
 
     def marker(self, run_id: int) -> str:
         """The ``LAO_RUN`` value of a run's child processes."""
@@ -112,6 +127,16 @@ class Factory:
         from lao.servers.energy import counters_for
 
         return counters_for(self.settings.server.base_url)
+
+    @cached_property
+    def mcp(self) -> McpHub:
+        """The MCP servers of the project; none is started before its tools are asked for."""
+        return open_mcp(self.settings, self.mcp_marker, self.containment.how, self.report, self.stop)
+
+    @property
+    def mcp_marker(self) -> str:
+        """Begins the ``LAO_RUN`` value of the processes of a worker's MCP servers: of no run, as they outlive runs."""
+        return f"{self.marker(0)}mcp."
 
     @property
     def chat(self) -> OpenAIModel:
@@ -165,9 +190,10 @@ class Factory:
             return ServerAway(error.message, error.hint)
         return error
 
-    def ensure_resident(self, role: Role) -> GateOutcome:
-        """Make the role's model resident; one decision at a time."""
+    def ensure_resident(self, role: Role, run_id: int | None = None) -> GateOutcome:
+        """Make the role's model resident; one decision at a time. ``run_id``: the run that wants it, for the record."""
         with self._gate_lock:
+            self._resident_for = run_id
             outcome = self.gate.ensure(role)
             key = self.model_settings(role).key if outcome.ok else ""
             if outcome.reason == "resident" and key not in (self.last_resident, self.resident_model()):
@@ -214,6 +240,12 @@ class Factory:
         elif kind == "gate":
             self._keep("gate", event)
 
+    def warn_once(self, text: str) -> None:
+        """Log a warning that this worker has not given yet."""
+        if text not in self._warned:
+            self._warned.add(text)
+            log.warning("%s", text)
+
     def _keep(self, kind: str, event: Event) -> None:
         data = event.data
         ledger.add_model_event(
@@ -222,8 +254,12 @@ class Factory:
             role=str(data.get("role", "")),
             model=str(data.get("model", "")),
             seconds=float(data.get("seconds", 0.0)),
-            data={"event": event.kind, "text": event.text, **data},
+            data={"event": event.kind, "text": event.text, **data, **self._for_whom(kind)},
         )
+
+    def _for_whom(self, kind: str) -> dict[str, Json]:
+        """The run that a load or a wait was for, if one was named; faults are no affair of the gate."""
+        return {"run": self._resident_for} if self._resident_for is not None and kind != "fault" else {}
 
     def give_up(self, error: StateDamaged) -> None:
         """Let this worker end: nothing runs on a state that cannot be trusted."""
@@ -245,6 +281,8 @@ class Factory:
 
     def close(self) -> None:
         self.stop.set()
+        if "mcp" in self.__dict__:
+            self.mcp.close()
         self.heartbeat.close()
         if self.store.wrote and self.damaged is None:
             try:

@@ -45,9 +45,10 @@ def _end_attempt(factory: Factory, claim: Claim, error: LaoError, reason: str, n
         counter, cap = (
             ("coder_failures", limits.retry_cap_coder) if coding else ("rejections", limits.retry_cap_reviewer)
         )
-        return pipeline.retry_or_fail(
+        return pipeline.reject(
             task_id,
             now,
+            early=limits.early_release and claim.run.phase is Phase.REVIEW,
             counter=counter,
             cap=min(cap, limits.max_task_attempts),
             feedback=[error.message],

@@ -32,7 +32,7 @@ from lao.state import plans, runs, serving
 from lao.state.records import Claim
 from lao.state.runs import NotClaimed
 from lao.state.transitions import LostClaim
-from workflows import failures, takeover
+from workflows import failures, hooking, takeover
 from workflows.calibrate import profile_of_run
 from workflows.energy import metered
 from workflows.factory import Factory, active
@@ -144,8 +144,10 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
         if prepared and prepared.problem:
             raise prepared.problem
         _require_space(factory, claim)
+        hooking.before_phase(factory, claim)
         work = _open(factory, claim, prepared)
         outcome = body(work)
+        hooking.after_phase(factory, claim, RunState.DONE, outcome.text)
         if claim.run.phase in PHASE_ROLE:
             factory.note_served(serving.MODEL)
         crash_point("before_finish")
@@ -213,7 +215,7 @@ def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
         lasting=takeover.is_lasting,
     )
     name = prepared.model_name if prepared else ""
-    seat = Seat(factory, role, name) if role else None
+    seat = Seat(factory, role, name, run.id) if role else None
     return Work(
         factory=factory,
         claim=claim,
@@ -228,6 +230,7 @@ def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
 
 
 def _fail(factory: Factory, claim: Claim, error: AttemptFailed | Terminal | NeedsHuman | BadInput) -> NoReturn:
+    hooking.after_phase(factory, claim, RunState.FAILED, error.message)
     ready = recorded(factory, lambda: failures.end_run(factory, claim, error))
     _report(factory, claim, f"{type(error).__name__}: {error.message}", logging.WARNING)
     _over(factory, claim, ready)

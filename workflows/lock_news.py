@@ -18,7 +18,8 @@ LOGGERS: Final = ("lao", "huey", "huey.consumer", "huey.consumer.Worker", "huey.
 
 
 class LockNews(logging.Filter):
-    """Lets the first record about a locked file through, as one line, and drops those that follow while it lasts.
+    """Lets the first record about a locked file through, as one line, and drops those about the same file that follow
+    while it lasts.
 
     Every thread of a worker that wants to write has one every half a minute, and Huey adds a traceback.
 
@@ -29,7 +30,7 @@ class LockNews(logging.Filter):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._last = -SPELL_S
+        self._last = {True: -SPELL_S, False: -SPELL_S}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is shown; it may be changed."""
@@ -37,8 +38,9 @@ class LockNews(logging.Filter):
         of_queue = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
         if not of_queue and LOCKED not in record.getMessage():
             return True
-        before, self._last = self._last, self._clock()
-        if self._last - before < SPELL_S:
+        file = of_queue or "queue.db" in record.getMessage()
+        before, self._last[file] = self._last[file], self._clock()
+        if self._last[file] - before < SPELL_S:
             return False
         if of_queue:
             record.msg, record.args = f"the queue's file {LOCKED}; LAO waits and goes on by itself", ()

@@ -58,7 +58,7 @@ def _prepare(factory: Factory, role: Role, run_id: int) -> Prepared:
     if loading:
         runs.reserve(factory.store, run_id, factory.owner.to_text())
     try:
-        return prepare(factory, role)
+        return prepare(factory, role, run_id)
     finally:
         if loading:
             recorded(factory, lambda: runs.reserve(factory.store, run_id, ""))

@@ -10,9 +10,12 @@ from lao.core.states import Role
 from lao.core.steps import StepKind
 from lao.core.words import Json
 from lao.quality.commands import files_of_commands, validation_commands
+from lao.search.repo_map import Focus
 from lao.state import ledger, pipeline
 from lao.workspace.traces import TASKS_FILE, tasks_text
 from lao.workspace.tree import listing
+from workflows import guidance
+from workflows.search import map_of
 from workflows.traces import commit_file
 from workflows.work import Outcome, Work
 
@@ -37,6 +40,8 @@ def body(work: Work) -> Outcome:
         reserved_tokens=limits.preflight_reserved_tokens,
         existing_files=there["files"],
         judges=there["judges"],
+        map_text=there.get("map", ""),
+        memory=there.get("memory", ""),
         on_chunk=keep_chunk,
     )
     work.off_gpu()
@@ -69,4 +74,9 @@ def _there(work: Work) -> dict[str, Json]:
     plan = work.plan
     commands = validation_commands(work.factory.settings.orchestration, plan.options, None, plan.workspace)
     judges = files_of_commands(plan.workspace, [command for _, command in commands])
-    return {"files": listing(plan.workspace, 500).splitlines(), "judges": list(judges)}
+    return {
+        "files": listing(plan.workspace, 500).splitlines(),
+        "judges": list(judges),
+        "map": map_of(work, plan.workspace, Role.PLANNER, Focus(text=plan.text)),
+        "memory": guidance.memory_text(work, Role.PLANNER).text,
+    }

@@ -61,9 +61,12 @@ def _require_whole(task: Any) -> None:
         wakes = len(task.args) == 1 and type(task.args[0]) is int and 0 < task.args[0] <= _LARGEST_ID
         if name in _PHASES and not wakes:
             raise ValueError(f"a message for {name} with the arguments {task.args!r}")
+        if type(task.id) is not str:
+            raise ValueError(f"a message for {name} with the id {task.id!r}")
         if task.kwargs or task.on_error is not None or task.expires is not None or task.timeout is not None:
             raise ValueError(f"a message for {name} with what no message of LAO has")
-        if any(type(n) not in (int, float) for n in (task.retries, task.retry_delay, task.priority or 0)):
+        figures = (task.retries, task.retry_delay, task.priority or 0)
+        if any(type(n) not in (int, float) or not abs(n) < 2**31 for n in figures):
             raise ValueError(f"a message for {name} with a figure that is none")
         task = task.on_complete
 

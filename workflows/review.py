@@ -15,16 +15,17 @@ from lao.core.states import Role, TaskState
 from lao.core.words import CommandResult, Finding, Json, Severity, Verdict
 from lao.quality.commands import command_findings
 from lao.quality.proofs import proof_command, prove, reproduced
-from lao.state import ledger, pipeline, runs
+from lao.state import facts, ledger, pipeline, runs
+from lao.state.facts import Fact
+from lao.tools.permissions.policy import Policy
 from lao.workspace.traces import REVIEW_FILE, review_line
 from lao.workspace.tree import read_text_files
+from workflows import guidance
 from workflows.traces import commit
 from workflows.work import Outcome, Work
 
 DIFF_CHARACTERS = 12_000
 PROOF_SECONDS = 60.0
-_RUNNING_MODES = frozenset({"auto", "bypass"})
-"""Permission modes in which a command that a model names may run without a person's yes."""
 
 
 def body(work: Work) -> Outcome:
@@ -49,16 +50,22 @@ def body(work: Work) -> Outcome:
         round_=_round(work),
     )
     _log_verdict(work, verdict)
-    return _outcome(work, ruling, verdict, tuple(result for _, result in proofs))
+    taught: tuple[Fact, ...] = ()
+    if ruling is Ruling.COMPLETE:
+        taught = guidance.lessons(work, checked.get("changed") or (), evidence, checked.get("commit"))
+    return _outcome(work, ruling, verdict, tuple(result for _, result in proofs), taught)
 
 
-def _outcome(work: Work, ruling: Ruling, verdict: Verdict, proofs: tuple[CommandResult, ...]) -> Outcome:
+def _outcome(
+    work: Work, ruling: Ruling, verdict: Verdict, proofs: tuple[CommandResult, ...], taught: tuple[Fact, ...]
+) -> Outcome:
     store, task, limits = work.factory.store, work.the_task, work.factory.settings.orchestration
     reason = verdict.summary or "rejected by the reviewer"
 
     def apply(now: float) -> list[int]:
         ledger.add_findings(store, work.claim, verdict.findings)
         if ruling is Ruling.COMPLETE:
+            facts.learn(taught, now)
             return pipeline.complete_task(task.id, now, early=limits.early_release)
         if ruling is Ruling.PARK:
             return pipeline.end_task(
@@ -88,9 +95,10 @@ def _refused(work: Work, failed: list[CommandResult]) -> Outcome:
     reason = findings[0].message if findings else "the verification found fault with it"
 
     def apply(now: float) -> list[int]:
-        return pipeline.retry_or_fail(
+        return pipeline.reject(
             task.id,
             now,
+            early=limits.early_release,
             counter="verify_failures",
             cap=limits.retry_cap_validation,
             feedback=[f.feedback for f in findings],
@@ -113,7 +121,9 @@ def _demands(work: Work) -> str:
 
 
 def _ask(work: Work, diff: str, evidence: tuple[CommandResult, ...]) -> Review:
-    brief = ReviewBrief(task=work.the_task.spec, plan_title=work.plan.name, diff=diff, evidence=evidence)
+    spec = work.the_task.spec
+    memory = guidance.memory_text(work, Role.REVIEWER, paths=spec.file_paths).text
+    brief = ReviewBrief(task=spec, plan_title=work.plan.name, diff=diff, evidence=evidence, memory=memory)
     try:
         return review(brief, model=work.model, settings=work.model_settings(Role.REVIEWER), steps=work.steps)
     except AttemptFailed as error:
@@ -126,15 +136,18 @@ def _ask(work: Work, diff: str, evidence: tuple[CommandResult, ...]) -> Review:
 def _proofs(work: Work, given: Review, checked: dict[str, Json]) -> list[tuple[str, CommandResult]]:
     """(what the reviewer said, what it really did) for each proof of a finding that could count.
 
-    Without git there is no checkout to run them on, and the live folder is not the place for a model's commands.
+    Without git there is no checkout to run them on, and the live folder is not the place for a model's commands. A
+    command that a person would have to be asked for is not run: a review waits for nobody.
     """
     repository, commit = work.repository(), checked.get("commit")
     settings = work.factory.settings
-    if given.verdict.approved or repository is None or not commit or settings.permission_mode not in _RUNNING_MODES:
+    if given.verdict.approved or repository is None or not commit:
         return []
     changed, demands = tuple(checked.get("changed") or ()), _demands(work)
     said_by = [o.command for o in given.blocking if has_criterion(o, demands)]
-    wanted = {said: command for said in said_by if (command := proof_command(said, changed, demands))}
+    given_commands = {said: command for said in said_by if (command := proof_command(said, changed, demands))}
+    policy = Policy(settings.permissions, work.plan.workspace)
+    wanted = {said: command for said, command in given_commands.items() if policy.allows_command(command)}
     if not wanted:
         return []
     with repository.snapshot(commit) as folder:

@@ -21,8 +21,8 @@ _TRIES: Final = 3
 """Of one call whose model somebody unloads in the middle of a phase."""
 
 
-def prepare(factory: Factory, role: Role) -> Prepared:
-    """Wait for the turn of the role's model and make it resident.
+def prepare(factory: Factory, role: Role, run_id: int | None = None) -> Prepared:
+    """Wait for the turn of the role's model and make it resident, for a run if one is named.
 
     Raises:
         Interrupted: the worker is stopping.
@@ -31,14 +31,14 @@ def prepare(factory: Factory, role: Role) -> Prepared:
     with slots.turn(factory.model_settings(role).key) as known:
         if known is not None:
             return known
-        prepared, capacity = _made_resident(factory, role)
+        prepared, capacity = _made_resident(factory, role, run_id)
         slots.note(prepared, capacity)
         return prepared
 
 
-def _made_resident(factory: Factory, role: Role) -> tuple[Prepared, int]:
+def _made_resident(factory: Factory, role: Role, run_id: int | None) -> tuple[Prepared, int]:
     """What the gate says, and how many requests may be sent at once."""
-    outcome = factory.ensure_resident(role)
+    outcome = factory.ensure_resident(role, run_id)
     if outcome.ok and factory.server.manages_memory:
         factory.note_served(serving.SERVER)
     wanted = factory.settings.gpu.parallel
@@ -61,7 +61,8 @@ class Seat:
         model_name: what the instance was called when the run began; another name after a reload is used from then on.
     """
 
-    def __init__(self, factory: Factory, role: Role, model_name: str) -> None:
+    def __init__(self, factory: Factory, role: Role, model_name: str, run_id: int | None = None) -> None:
+        self._run_id = run_id
         self._factory, self._role, self._key = factory, role, factory.model_settings(role).key
         self._first = self._name = model_name or self._key
         self._shared: int | None = None
@@ -75,7 +76,7 @@ class Seat:
             LaoError: the memory gate refused to load the model again.
         """
         while not self._factory.slots.take(self._key):
-            found = prepare(self._factory, self._role)
+            found = prepare(self._factory, self._role, self._run_id)
             if found.problem is not None:
                 raise found.problem
             self._name = found.model_name or self._key

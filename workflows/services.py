@@ -6,7 +6,6 @@ import logging
 import os
 import sqlite3
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,8 @@ from lao.core.errors import BadInput, LaoError
 from lao.core.states import Queue
 from lao.durable import limits
 from lao.durable.owners import FileLock
+from lao.durable.processes import kill_marked
+from lao.durable.threads import Thread
 from lao.state import runs
 from lao.workspace.desks import clean_desks
 from lao.workspace.snapshots import clean_snapshots
@@ -23,9 +24,11 @@ from workflows.awake import keep_awake
 from workflows.control import clear_cancelled
 from workflows.factory import Factory, active
 from workflows.guard import guard_forever
+from workflows.hook_events import STATE_EVENTS, session, tell_events
 from workflows.lock_news import say_locks_once
 from workflows.queues import FactoryHuey
 from workflows.reconciler import reconcile, reconcile_forever
+from workflows.telemetry import send_spans
 from workflows.watcher import watch_forever
 
 log = logging.getLogger("lao")
@@ -117,9 +120,10 @@ class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
             clean_snapshots(state / "snapshots")
         else:
             clear_cancelled(factory)
+            kill_marked(factory.mcp_marker)
             clean_desks(state / "desks", lambda run: runs.is_open(factory.store, run))
         reconcile(factory)
-        threads = [_start(factory, service) for service in _services(queue)]
+        threads = [_start(factory, service) for service in (*_services(queue), *_wanted(factory, queue))]
         _start(factory, self._end_when_damaged)
         try:
             super().run()
@@ -165,7 +169,16 @@ def _services(queue: Queue) -> tuple[Callable[[Factory], None], ...]:
     return (reconcile_forever, watch_forever, guard_forever) if queue is Queue.CPU else (keep_awake,)
 
 
+def _wanted(factory: Factory, queue: Queue) -> tuple[Callable[[Factory], None], ...]:
+    """Services that only some projects want; of the others there is not even a thread."""
+    found = [session(queue)] if factory.hooks.wants("SessionStart", "SessionEnd") else []
+    if queue is Queue.CPU:
+        found += [tell_events] if factory.hooks.wants(*STATE_EVENTS) else []
+        found += [send_spans] if factory.settings.raw["otel"]["enabled"] else []
+    return tuple(found)
+
+
 def _start(factory: Factory, service: Callable[[Factory], None]) -> Any:
-    thread = threading.Thread(target=keep_alive, args=(service, factory), name=service.__name__, daemon=True)
+    thread = Thread(keep_alive, args=(service, factory), name=service.__name__)
     thread.start()
     return thread

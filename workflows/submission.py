@@ -12,7 +12,7 @@ from lao.state.plans import Submission
 from lao.workspace.folders import workspace_for
 from lao.workspace.front_matter import split
 from workflows.factory import Factory
-from workflows.wake import wake
+from workflows.wake import wake_all
 
 MAX_BYTES = 512_000
 """Larger files are refused: no local model reads them, and they are rarely meant as plans."""
@@ -70,6 +70,5 @@ def submit_file(factory: Factory, path: Path) -> Submission:
     validation_commands(factory.settings.orchestration, options, None, factory.settings.paths.root)
     workspace = workspace_for(path, factory.settings.paths)
     submission = plans.submit(factory.store, file=path, text=text, options=options, workspace=workspace)
-    for run_id in submission.ready:
-        wake(factory.store, run_id)
+    wake_all(factory.store, submission.ready)
     return submission

@@ -79,10 +79,11 @@ class JournaledModel:
         def run() -> Json:
             self._live = True
             try:
-                return self._model.complete(request).to_json()
+                return {**self._model.complete(request).to_json(), "asked": _asked(request)}
             except AttemptFailed as error:
                 counts = {"prompt_tokens": getattr(error, "prompt_tokens", 0), "context": getattr(error, "context", 0)}
-                return {"failed": {"message": error.message, "hint": error.hint, "kind": error.kind, **counts}}
+                failed = {"message": error.message, "hint": error.hint, "kind": error.kind, **counts}
+                return {"failed": failed, "asked": _asked(request)}
 
         return run
 
@@ -107,6 +108,12 @@ class JournaledModel:
                 )
             failure = Failure.REASONING_ONLY if thought else Failure.EMPTY_ANSWER
             self.fault(failure, f"{named}{'only thinking' if thought else 'an empty answer'}")
+
+
+def _asked(request: ChatRequest) -> dict[str, Json]:
+    """What is recorded of the request beside the answer; None is the server's default and left out."""
+    told = {name: getattr(request, name) for name in ("max_tokens", "temperature", "top_p", "seed")}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _failure(record: dict[str, Json]) -> AttemptFailed:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from lao.agents.coder import CoderBrief, CoderResult, write_code
 from lao.agents.coder_text import CORRECTIONS
+from lao.agents.compaction import DEFAULT, Compaction
 from lao.agents.crossing import offspring
 from lao.agents.ladder import REPEATED, Checked, Files, Ladder, MeteredSteps, over_budget
 from lao.agents.toolbox import Toolbox
@@ -104,11 +105,13 @@ class Attempt:
         number: int,
         max_turns: int,
         start_rung: str = "native",
+        compaction: Compaction = DEFAULT,
     ) -> None:
         self._brief, self._model, self._settings, self._limits = brief, model, settings, limits
         self._steps = MeteredSteps(steps, ladder)
         self._toolbox, self._bench, self._ladder = toolbox, bench, ladder
         self._number, self._max_turns, self._start_rung = number, max_turns, start_rung
+        self._compaction = compaction
         self._turns = 0
         self._round = 0
 
@@ -250,6 +253,7 @@ class Attempt:
                 toolbox=self._toolbox,
                 max_turns=self._max_turns,
                 start_rung=self._start_rung,
+                compaction=self._compaction,
                 corrections=0 if rung == CANDIDATES and len(brief.task.file_paths) == 1 else CORRECTIONS,
             )
             self._turns += result.turns

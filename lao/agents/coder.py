@@ -8,6 +8,7 @@ from lao.agents import coder_plain, coder_text, coder_tools
 from lao.agents.ask import JournaledModel, completion_limit, prompt_limit
 from lao.agents.coder_brief import EDIT_FORMATS, CoderBrief, system_prompt, user_message
 from lao.agents.coder_session import Session
+from lao.agents.compaction import DEFAULT, Compaction, Room
 from lao.agents.prompt import load
 from lao.agents.toolbox import Toolbox
 from lao.config.settings import ModelSettings
@@ -49,28 +50,30 @@ def write_code(
     max_turns: int,
     start_rung: str = "native",
     corrections: int = coder_text.CORRECTIONS,
+    compaction: Compaction = DEFAULT,
 ) -> CoderResult:
     """Let the model do the task of ``brief``.
 
     Args:
         corrections: how often a text answer that cannot be used is answered.
+        compaction: when a long conversation is shortened.
         start_rung: the way of asking to begin with, where the model has tools.
 
     Raises:
-        AttemptFailed: kinds "no_edit", "turn_limit", "loop", "truncated", "empty_answer", "context_overflow", or what
-            the model raises.
+        AttemptFailed: kinds "no_edit", "turn_limit", "loop", "truncated", "empty_answer", "context_overflow",
+            "context_full", or what the model raises.
         Transient, Terminal: what the model raises.
     """
     asked = JournaledModel(model, steps, "turn", context=settings.context_length)
     limit = prompt_limit(settings)
     try:
-        return _attempt(brief, asked, settings, steps, toolbox, max_turns, limit, start_rung, corrections)
+        return _attempt(brief, asked, settings, steps, toolbox, max_turns, limit, start_rung, corrections, compaction)
     except ContextOverflow as error:
         # The window is smaller than configured. Once, with what the server says it has; nothing is written yet then.
         smaller = _real_limit(error, settings, limit)
         if asked.answered or smaller >= limit:
             raise
-        return _attempt(brief, asked, settings, steps, toolbox, max_turns, smaller, start_rung, corrections)
+        return _attempt(brief, asked, settings, steps, toolbox, max_turns, smaller, start_rung, corrections, compaction)
 
 
 def _real_limit(error: ContextOverflow, settings: ModelSettings, limit: int) -> int:
@@ -89,6 +92,7 @@ def _attempt(
     limit: int,
     start_rung: str,
     corrections: int,
+    compaction: Compaction,
 ) -> CoderResult:
     tools = toolbox.openai_specs() if settings.supports_tools else ()
     protocol = "tools" if tools else "text"
@@ -106,7 +110,7 @@ def _attempt(
         conversation.user(text)
         return conversation
 
-    session = Session(brief, model, settings, steps, toolbox, begin(brief), tools, limit, begin)
+    session = Session(brief, model, settings, steps, toolbox, begin(brief), tools, limit, begin, Room(compaction))
     if tools:
         summary = coder_tools.run(session, max_turns, start_rung=start_rung)
     else:

@@ -39,6 +39,9 @@ class CoderBrief:
         hints: short advice for this attempt.
         protected: paths that must not be changed, whatever the task says.
         plain: ask in the plain form where it suits (``coder_plain``).
+        repo_map: the definitions of other files that matter most for the task (``lao.search.repo_map``).
+        memory: what is known about the project, near the end of the message.
+        skills: which skills there are; shown where there are tools to open them.
     """
 
     plan_title: str
@@ -54,6 +57,9 @@ class CoderBrief:
     hints: tuple[str, ...] = ()
     protected: frozenset[str] = frozenset()
     plain: bool = False
+    repo_map: str = ""
+    memory: str = ""
+    skills: str = ""
 
     def protects(self, path: str) -> bool:
         """Whether ``path`` is a given test file that is not the task's to change."""
@@ -101,8 +107,8 @@ def user_message(brief: CoderBrief, *, budget: int, protocol: str, edit_format: 
 def sections(brief: CoderBrief, budget: int, protocol: str, edit_format: str = "auto") -> tuple[tuple[str, int], ...]:
     """How many tokens each section of that message takes, in the message's order.
 
-    The names are plan, tree, other files, task, checks, own files, feedback, hints, closing; an empty section is left
-    out.
+    The names are plan, tree, map, other files, task, checks, own files, feedback, memory, skills, hints, closing; an
+    empty section is left out.
     """
     sizes: dict[str, int] = {}
     for name, text in _layout(brief, budget, protocol, edit_format):
@@ -116,12 +122,16 @@ def _layout(brief: CoderBrief, budget: int, protocol: str, edit_format: str) -> 
     form = _form(brief, protocol, edit_format)
     advice = _advice(brief, max(_SHORT, budget // 8))
     closing = _closing(brief, form)
-    left -= estimate(advice) + estimate(closing)
+    memory = clip(brief.memory, max(0, budget // 6)) if brief.memory else ""
+    skills = brief.skills if form == "tools" and estimate(brief.skills) <= budget // 10 else ""
+    left -= sum(map(estimate, (advice, closing, memory, skills)))
     feedback = _feedback(brief, max(left * 4 // 10, left - _need(_own(brief)) - 60))
     left -= estimate(feedback)
     own, clipped = _own_files(brief, left - 100)
     hint = load("coder_text_edit") if form == "whole" and clipped else ""
-    changing = [("own files", own), ("feedback", feedback), ("hints", advice), ("closing", hint), ("closing", closing)]
+    guidance = [("memory", memory), ("skills", skills)]
+    changing = [("own files", own), ("feedback", feedback), *guidance, ("hints", advice)]
+    changing += [("closing", hint), ("closing", closing)]
     return [(name, text) for name, text in (*stable, *changing) if text]
 
 
@@ -140,7 +150,17 @@ def _stable(brief: CoderBrief, budget: int) -> list[tuple[str, str]]:
     tree = (
         f"# Files in the workspace\n{clip(brief.tree.strip(), left // 2)}" if brief.tree.strip() and left > 60 else ""
     )
-    return [("plan", plan), ("tree", tree), ("other files", files), ("task", task), ("checks", checks)]
+    left -= estimate(tree)
+    shown = f"# Defined in other files of the workspace\n{fenced('', brief.repo_map)}" if brief.repo_map.strip() else ""
+    shown = shown if estimate(shown) <= left else ""
+    return [
+        ("plan", plan),
+        ("tree", tree),
+        ("map", shown),
+        ("other files", files),
+        ("task", task),
+        ("checks", checks),
+    ]
 
 
 def _form(brief: CoderBrief, protocol: str, edit_format: str) -> str:

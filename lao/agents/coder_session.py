@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from lao.agents.ask import JournaledModel, request
 from lao.agents.coder_brief import CoderBrief, fenced
+from lao.agents.compaction import Room
 from lao.agents.toolbox import Toolbox
 from lao.config.settings import ModelSettings
 from lao.core.chat import ChatAnswer
 from lao.core.diffs import parse_patch, render
-from lao.core.errors import AttemptFailed, BadInput
+from lao.core.errors import BadInput
 from lao.core.steps import OutcomeUnknown, Steps
 from lao.core.words import Json
 from lao.llm.conversation import Conversation
@@ -42,6 +43,7 @@ class Session:
     tools: tuple[dict[str, Json], ...]
     limit: int
     begin: Callable[[CoderBrief], Conversation]
+    room: Room = field(default_factory=Room)
     turns: int = 0
     tool_calls: int = 0
     stale: int = 0
@@ -58,7 +60,7 @@ class Session:
             schema: that the answer must satisfy.
         """
         tools = self.tools if tools is None else tools
-        self._make_room(self.model.scale.allowed(self.limit))
+        self.room.make(self, self.model.scale.allowed(self.limit))
         self.turns += 1
         try:
             return self._complete(tools, schema)
@@ -78,14 +80,6 @@ class Session:
         """Where an answer may end: models go on with the test files that they were shown, which costs their length."""
         given = [path for path, _ in self.brief.context_files if self.brief.protects(path)]
         return tuple(f"\nFILE: {path}" for path in given[:_STOPS])
-
-    def _make_room(self, limit: int) -> None:
-        if not self.conversation.fit(limit, self.tools):
-            raise AttemptFailed(
-                f"the conversation about task {self.brief.task.title!r} does not fit {limit} tokens",
-                "Raise context_length of the coder, or split the task.",
-                kind="context_overflow",
-            )
 
     def __post_init__(self) -> None:
         """Tell the tools which files the first message shows, whole or in part."""

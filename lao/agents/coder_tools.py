@@ -11,6 +11,7 @@ from lao.agents.prompt import load
 from lao.core.chat import ChatAnswer, ToolCall
 from lao.core.errors import AttemptFailed
 from lao.llm.clean import clean
+from lao.llm.compaction import RESULT
 from lao.llm.failures import Failure
 from lao.llm.loops import CallLoops
 from lao.llm.textcalls import Calls, read_calls
@@ -121,7 +122,7 @@ def _run_calls(session: Session, state: _State, answer: ChatAnswer, calls: Calls
         done += ran and (ok or not wrong)
         text = clip(text, share)  # one huge output must not push the task out of a small window
         if state.forced:
-            talk.user(f"Result of {call.name}:\n{text}")
+            talk.user(f"{RESULT}{call.name}:\n{text}")
         else:
             talk.result(ids[n], text)
     if done:

@@ -49,6 +49,8 @@ def make_plan(
     on_chunk: Callable[[ChunkDone], None] | None = None,
     existing_files: Collection[str] = (),
     judges: Collection[str] = (),
+    map_text: str = "",
+    memory: str = "",
 ) -> tuple[TaskSpec, ...]:
     """The tasks of a plan, in dependency order.
 
@@ -59,13 +61,16 @@ def make_plan(
         judges: further paths that the checking commands run; tests among them are judges as well.
         existing_files: paths in the workspace. A test file among them that a command of the plan runs is a judge, and
             no task may change it.
+        map_text: the repository map; it stands before each chunk.
+        memory: what is known about the project, for the end of each message.
 
     Raises:
         AttemptFailed: kinds "no_tasks", "bad_plan" (unknown or circular dependencies), "bad_json", or the model's own.
     """
     shown = body(plan_text)
-    planner = _Planner(model, settings, steps, plan_text)
-    parts = chunks(shown, _chunk_limit(settings, utilization, reserved_tokens)) or [shown]
+    planner = _Planner(model, settings, steps, plan_text, map_text, memory)
+    reserved = reserved_tokens + (estimate(memory) if memory else 0)
+    parts = chunks(shown, _chunk_limit(settings, utilization, reserved) - estimate(map_text)) or [shown]
     tasks: list[TaskSpec] = []
     for number, part in enumerate(parts, 1):
         fresh = planner.plan_chunk(part, number, len(parts), tasks)
@@ -100,11 +105,15 @@ def _overhead() -> int:
 class _Planner:
     """The calls of one plan."""
 
-    def __init__(self, model: Model, settings: ModelSettings, steps: Steps, text: str) -> None:
+    def __init__(
+        self, model: Model, settings: ModelSettings, steps: Steps, text: str, map_text: str = "", memory: str = ""
+    ) -> None:
+        self._memory = memory
         self._model = model
         self._settings = settings
         self._steps = steps
         self._text = text
+        self._map = load("planner_map", map=map_text) + "\n\n" if map_text.strip() else ""
         self._schema = schema("plan_schema")
 
     def plan_chunk(self, chunk: str, number: int, total: int, earlier: Sequence[TaskSpec]) -> list[TaskSpec]:
@@ -157,9 +166,11 @@ class _Planner:
         titles = clip(titles, self._settings.context_length // 8, tail_share=0.8)
         user = load(
             "planner_user",
+            map=self._map,
             earlier=load("planner_earlier", titles=titles) + "\n\n" if titles else "",
             part=f", part {number} of {total}" if total > 1 else "",
             plan=chunk.strip("\n"),
+            memory=f"{self._memory}\n\n" if self._memory else "",
         )
         return [{"role": "system", "content": load("planner")}, {"role": "user", "content": user}]
 

@@ -49,6 +49,7 @@ class ReviewBrief:
         diff: the task's change as a unified diff, any length; it is cut to fit.
         files: (path, content) of changed files, for context.
         evidence: what LAO's own commands really did.
+        memory: what is known about the project.
     """
 
     task: TaskSpec
@@ -56,6 +57,7 @@ class ReviewBrief:
     diff: str
     files: tuple[tuple[str, str], ...] = ()
     evidence: tuple[CommandResult, ...] = ()
+    memory: str = ""
 
 
 def review(brief: ReviewBrief, *, model: Model, settings: ModelSettings, steps: Steps) -> Review:
@@ -199,7 +201,8 @@ def _message(brief: ReviewBrief, budget: int) -> str:
         head += "\n\nFiles of this task:\n" + "\n".join(f"- {p}" for p in task.file_paths)
     evidence = _evidence(brief, budget // 4)
     end = load("reviewer_end")
-    left = budget - sum(map(estimate, (head, evidence, end)))
+    memory = clip(brief.memory, max(0, budget // 8)) if brief.memory else ""
+    left = budget - sum(map(estimate, (head, evidence, memory, end)))
     diff = f"# The change\n{fenced('change.diff', clip(brief.diff.strip() or '(no change)', max(100, left * 2 // 3)))}"
     left -= estimate(diff)
     shown = []
@@ -208,7 +211,7 @@ def _message(brief: ReviewBrief, budget: int) -> str:
         if estimate(part) <= left:
             shown.append(part)
             left -= estimate(part)
-    return "\n\n".join((head, diff, *shown, evidence, end))
+    return "\n\n".join(part for part in (head, diff, *shown, evidence, memory, end) if part)
 
 
 def _evidence(brief: ReviewBrief, limit: int) -> str:

@@ -35,6 +35,7 @@ class Check:
 GROUPS: Final[Sequence[tuple[str, str]]] = (
     ("State", "lao.cli.doctor_state:examine"),
     ("Commands", "lao.cli.doctor_commands:examine"),
+    ("MCP", "lao.cli.doctor_mcp:examine"),
 )
 """Title and ``module:function`` of each group; the function takes the session and returns its checks."""
 
@@ -56,7 +57,8 @@ def command(session: Session, durability: bool, trial_seed: int | None, as_json:
         emit_json({"ok": worst != "fail", "verdict": worst, "groups": [_view(*group) for group in groups]})
     else:
         for title, checks in groups:
-            _print(title, checks)
+            if checks:
+                _print(title, checks)
     sys.exit(UNHEALTHY if worst == "fail" else 0)
 
 

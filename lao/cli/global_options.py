@@ -59,6 +59,9 @@ def _option(name: str, help_text: str, value: Any = None, metavar: str | None = 
     return GlobalOption(name, help_text, value, metavar, **more)
 
 
+_MODES: Final = ("auto", "confirm", "accept_edits", "plan_only", "dont_ask", "bypass", "default", "manual",
+                "acceptEdits", "plan", "dontAsk", "bypassPermissions")  # fmt: skip
+
 _RUN: Final[Mapping[str, Any]] = MappingProxyType({"shown_in": ("run",), "setting": False})
 
 GLOBAL_OPTIONS: Final[Sequence[GlobalOption]] = (
@@ -88,7 +91,7 @@ GLOBAL_OPTIONS: Final[Sequence[GlobalOption]] = (
     _option(
         "--permission-mode",
         "What models may do with tools.",
-        click.Choice(["auto", "confirm", "plan_only", "dont_ask", "bypass"]),
+        click.Choice(_MODES),
     ),
     _option("--seed", "Sampling seed of every role.", int, "N"),
     _option("--output-style", "How models word free text.", click.Choice(["terse", "narrative", "json"])),

@@ -22,12 +22,11 @@ def command(ctx: click.Context, plan: str | None, as_json: bool) -> None:
     with open_project(session) as factory:
         import workflows.phases  # noqa: F401  # registers the tasks that a wake-up names
         from lao.state import plans, references
-        from workflows.wake import wake
+        from workflows.wake import wake_all
 
         plan_id = references.find_plan(factory.store, plan, path_of(session, plan)).id if plan else None
         count, ready = plans.retry(factory.store, plan_id)
-        for run_id in ready:
-            wake(factory.store, run_id)
+        wake_all(factory.store, ready)
     if as_json:
         emit_json({"retried": count})
     else:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +46,7 @@ def run(session: Session, factory: Factory, *, quiet: bool = False) -> int:
     taken, rejected = _take_plans(session, factory, plan)
     store = factory.store
 
-    def over() -> bool:
+    def is_over() -> bool:
         if plan is not None:
             return queries.plan_over(store, taken[0]) or (
                 bool(queries.paused_open(store, taken)) and queries.is_idle(store, taken[0])
@@ -54,7 +57,13 @@ def run(session: Session, factory: Factory, *, quiet: bool = False) -> int:
     if not single:
         say("watching the plans folder; Ctrl-C stops, the next 'lao run' goes on from there")
     _say_pauses(factory)
-    supervisor.run(over)
+    with _questions(factory, quiet=quiet) as look:
+
+        def over() -> bool:
+            look()
+            return is_over()
+
+        supervisor.run(over)
     outcome = queries.outcome(store, None if not single else [*known, *taken])
     if not quiet:
         _summary(factory, outcome)
@@ -64,6 +73,18 @@ def run(session: Session, factory: Factory, *, quiet: bool = False) -> int:
     if paused:
         say(f"{paused} of these plans paused: 'lao resume' goes on")
     return exit_code(outcome, paused=paused) or rejected
+
+
+@contextmanager
+def _questions(factory: Factory, *, quiet: bool) -> Iterator[Callable[[], None]]:
+    """On a terminal, what shows the questions of models and takes the answers; elsewhere nothing."""
+    from lao.cli.questions import Questions, on_a_terminal
+
+    if quiet or not on_a_terminal():
+        yield lambda: None
+        return
+    with Questions(factory, sys.stdin.fileno(), time.monotonic) as questions:
+        yield questions.look
 
 
 def _say_pauses(factory: Factory) -> None:

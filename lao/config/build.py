@@ -9,23 +9,38 @@ from typing import Any
 
 from lao.config.draft import Draft, lookup
 from lao.config.overrides import expand_home
+from lao.config.rules import KINDS, parse_rules
 from lao.config.schema import Schema, dotted
 from lao.config.settings import (
     AttemptSettings,
     GitSettings,
     GpuSettings,
     MemoryGateSettings,
+    MemorySettings,
     ModelSettings,
     OrchestrationSettings,
     PathSettings,
+    PermissionSettings,
     SandboxSettings,
+    SearchSettings,
     ServerSettings,
     Settings,
+    SkillSettings,
 )
 from lao.core.errors import ConfigError
 from lao.core.states import Role
 
 DEFAULT_SOURCE = "default"
+
+_MODES = {
+    "default": "confirm",
+    "manual": "confirm",
+    "acceptEdits": "accept_edits",
+    "plan": "plan_only",
+    "dontAsk": "dont_ask",
+    "bypassPermissions": "bypass",
+}
+"""Claude Code's names of the modes."""
 
 
 def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) -> Settings:
@@ -56,12 +71,28 @@ def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) ->
         calibration_auto=filled["calibration"]["auto"],
         git=GitSettings(**filled["git"]),
         models=MappingProxyType({role: ModelSettings(role=role, **filled["models"][role.value]) for role in Role}),
-        permission_mode=filled["permissions"]["mode"],
+        permissions=_permissions(draft, filled),
         output_style=filled["output_style"],
         sandbox=_sandbox(draft, filled["sandbox"]),
         total_ram_gb=filled["total_ram_gb"],
         raw=MappingProxyType(filled),
         sources=MappingProxyType(sources),
+        search=SearchSettings(**filled["search"]),
+        skills=SkillSettings(**{**filled["skills"], "dirs": tuple(filled["skills"]["dirs"])}),
+        memory=MemorySettings(**filled["memory"]),
+    )
+
+
+def _permissions(draft: Draft, filled: dict[str, Any]) -> PermissionSettings:
+    """The rules with their places; the mode under our name, in the whole document too."""
+    given = filled["permissions"]
+    given["mode"] = _MODES.get(given["mode"], given["mode"])
+    places = {(kind, n): draft.where(("permissions", kind, n)) for kind in KINDS for n in range(len(given[kind]))}
+    return PermissionSettings(
+        mode=given["mode"],
+        rules=parse_rules(given, places),
+        ask_timeout_s=given["ask_timeout_s"],
+        plan_approval=given["plan_approval"],
     )
 
 

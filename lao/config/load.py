@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from lao.config import build, overrides, validate
+from lao.config import build, overrides, remembered, validate
 from lao.config.draft import Draft
 from lao.config.problems import Problems
 from lao.config.schema import Schema, load_schema
@@ -41,7 +41,9 @@ def load(
     draft = _draft(file, here, schema, env)
     overrides.apply_variables(draft, env, here)
     overrides.apply_flags(draft, given, here)
-    validate.check(draft, schema, build.state_dir(draft, schema, root))
+    state_dir = build.state_dir(draft, schema, root)
+    remembered.add(draft, state_dir, here)
+    validate.check(draft, schema, state_dir)
     return build.build(draft, schema, file, root)
 
 

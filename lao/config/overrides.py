@@ -62,6 +62,7 @@ VARIABLES: Final[Mapping[str, Override]] = MappingProxyType(
         "WORKSPACE_ROOT": Override(("paths.workspace",), is_path=True),
         "PLANS_DIR": Override(("paths.plans",), is_path=True),
         "DB_PATH": Override(("paths.database",), is_path=True),
+        "LAO_OTEL_ENDPOINT": Override(("otel.endpoint",)),
     }
 )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lao.config.rules import Rule
 from lao.core.states import Role
 
 
@@ -148,6 +149,7 @@ class OrchestrationSettings:
     verifier_enabled: bool
     compaction_enabled: bool
     compaction_keep_recent: int
+    compaction_at: float
 
     @property
     def early_release(self) -> bool:
@@ -194,11 +196,55 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True)
+class SearchSettings:
+    """``map_tokens``: most tokens of the repository map in a prompt; ``embed_batch``: texts in one request."""
+
+    map_tokens: int = 1000
+    embed_batch: int = 16
+
+
+@dataclass(frozen=True)
+class SkillSettings:
+    """Skills. ``dirs``: further folders, relative ones count from the project's; ``max_tokens`` of a prompt."""
+
+    enabled: bool = False
+    dirs: tuple[str, ...] = ()
+    max_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class MemorySettings:
+    """Memory and AGENTS.md files. ``user_path`` None is ``~/.lao/MEMORY.md``; ``max_tokens`` of a prompt."""
+
+    enabled: bool = False
+    user_path: str | None = None
+    project_filename: str = "LAO_MEMORY.md"
+    max_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class PermissionSettings:
+    """What models may do with tools.
+
+    Attributes:
+        mode: auto, confirm, accept_edits, plan_only, dont_ask or bypass; other programs' names are translated.
+        rules: deny, then ask, then allow; those of ``.lao/permissions.yaml`` included.
+        ask_timeout_s: how long a question waits for a person, in seconds.
+        plan_approval: who lets a model leave plan mode: "ask" (a person) or "auto".
+    """
+
+    mode: str = "auto"
+    rules: tuple[Rule, ...] = ()
+    ask_timeout_s: float = 120.0
+    plan_approval: str = "ask"
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that factory.yaml, the environment and the flags say, with defaults filled in.
 
-    ``raw`` is the whole validated document (also keys of features that read it themselves: skills, memory,
-    mcp_servers, hooks, otel, permissions, agentic); ``sources`` maps a dotted key to where its value came from.
+    ``raw`` is the whole validated document (also keys of features that read it themselves: mcp_servers, hooks,
+    otel, agentic); ``sources`` maps a dotted key to where its value came from.
     """
 
     server: ServerSettings
@@ -210,9 +256,12 @@ class Settings:
     calibration_auto: bool
     git: GitSettings
     models: Mapping[Role, ModelSettings]
-    permission_mode: str
+    permissions: PermissionSettings
     output_style: str
     sandbox: SandboxSettings
     total_ram_gb: float | None
     raw: Mapping[str, Any]
     sources: Mapping[str, str]
+    search: SearchSettings = SearchSettings()
+    skills: SkillSettings = SkillSettings()
+    memory: MemorySettings = MemorySettings()

@@ -13,6 +13,7 @@ from lao import __version__
 from lao.config.draft import Draft, lookup
 from lao.config.problems import Problems, did_you_mean, nearest
 from lao.config.redact import redact
+from lao.config.rules import rule_problems
 from lao.config.schema import KeyPath, Node, Schema, dotted, expectation, is_section
 
 if TYPE_CHECKING:
@@ -149,6 +150,9 @@ def _add_meaning_problems(draft: Draft, problems: Problems) -> None:
         path: KeyPath = ("orchestration", "validation_profile")
         hint = did_you_mean(chosen, [*profiles, "default"])
         problems.add(draft.where(path), dotted(path), f"no entry {chosen!r} in validation_profiles; {hint}")
+    for kind, index, text in rule_problems(draft.data.get("permissions") or {}):
+        path = ("permissions", kind, index)
+        problems.add(draft.where(path), dotted(path), text)
     names: set[str] = set()
     for index, server in enumerate(draft.data.get("mcp_servers") or []):
         path = ("mcp_servers", index)

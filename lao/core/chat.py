@@ -76,9 +76,10 @@ class ChatAnswer:
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> ChatAnswer:
+        """The answer in a recorded step; what else is recorded with it (``asked``) is left aside."""
         return cls(
             **{
-                **data,
+                **{name: value for name, value in data.items() if name != "asked"},
                 "tool_calls": tuple(ToolCall(**c) for c in data["tool_calls"]),
                 "usage": Usage(**data["usage"]),
             }

@@ -7,6 +7,11 @@ import shutil
 from pathlib import Path
 
 
+def user_home() -> Path:
+    """The user's home; where the system knows none, a path that is no folder, so that nothing is found there."""
+    return Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home raises where there is none
+
+
 def make_folders(folder: Path) -> None:
     """Create ``folder`` with its parents and make each new directory entry durable.
 

@@ -129,6 +129,7 @@ class CommandResult:
         seconds: wall time.
         timed_out: ended by LAO because its time was over.
         truncated_bytes: bytes of output that were dropped from the middle.
+        errors: stderr, where it was kept apart.
     """
 
     command: str
@@ -137,13 +138,17 @@ class CommandResult:
     seconds: float = 0.0
     timed_out: bool = False
     truncated_bytes: int = 0
+    errors: str = ""
 
     @property
     def passed(self) -> bool:
         return self.exit_code == 0 and not self.timed_out
 
     def to_json(self) -> dict[str, Json]:
-        return asdict(self)
+        data = asdict(self)
+        if not self.errors:  # as it was recorded before there was such a thing
+            del data["errors"]
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> CommandResult:

@@ -18,7 +18,7 @@ from typing import Final
 from lao.durable.sandbox import launcher
 
 _PROBE_S: Final = 5.0
-_BARE: Final = ("--bind", "/", "/", "--dev-bind", "/dev", "/dev", "--proc", "/proc")
+BARE: Final = ("--bind", "/", "/", "--dev-bind", "/dev", "/dev", "--proc", "/proc")
 
 
 class Containment(str, Enum):
@@ -58,7 +58,7 @@ def works(how: Containment) -> bool:
         return False
     if how is Containment.LANDLOCK:
         return launcher.landlock_abi() > 0
-    prefix = ("bwrap", *bubblewrap_flags(), *_BARE, "--") if how is Containment.BUBBLEWRAP else unshare_prefix(False)
+    prefix = ("bwrap", *bubblewrap_flags(), *BARE, "--") if how is Containment.BUBBLEWRAP else unshare_prefix(False)
     # a namespace of its own gives the shell, or its parent, the number 1
     return _runs([*prefix, "/bin/sh", "-c", 'test "$(readlink /proc/self/ns/pid)" != "$0"', _own_namespace()])
 
@@ -70,7 +70,7 @@ def bubblewrap_flags() -> tuple[str, ...]:
     more = ("--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL")
     best = ("--unshare-user", "--disable-userns", "--unshare-cgroup-try")
     for flags in ((*least, *more, *best), (*least, *more), least):
-        if _runs(["bwrap", *flags, *_BARE, "--", "/bin/sh", "-c", "exit 0"]):
+        if _runs(["bwrap", *flags, *BARE, "--", "/bin/sh", "-c", "exit 0"]):
             return flags
     return least
 

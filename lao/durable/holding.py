@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from lao.core.errors import LaoError
 from lao.durable.owners import Owner, current_owner
+from lao.durable.threads import Thread
 from lao.state import runs
 from lao.state.records import Claim
 from lao.state.store import Store
@@ -34,13 +35,13 @@ class Heartbeat:
         self._claims: dict[int, Claim] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
 
     @contextmanager
     def holding(self, claim: Claim) -> Iterator[None]:
         with self._lock:
             if self._thread is None:
-                thread = threading.Thread(target=self._beat, name="lao-heartbeat", daemon=True)
+                thread = Thread(self._beat, name="lao-heartbeat")
                 thread.start()  # where the system refuses it, the next claim tries again
                 self._thread = thread
             self._claims[claim.run.id] = claim

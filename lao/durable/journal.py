@@ -120,8 +120,11 @@ class Journal:
     def _write(
         self, seq: int, kind: StepKind, label: str, *, done: bool, intent: Json = None, result: Json = None
     ) -> None:
-        call = None
+        call, asked = None, None
         if done and kind is StepKind.MODEL:
             failed = "failed" in result  # an answer that was no good is an outcome, and was a call
             call = (self._role, self._model, ChatAnswer(text="") if failed else ChatAnswer.from_json(result))
-        rows.record(self._store, self._claim, seq, kind, label, done=done, intent=intent, result=result, call=call)
+            asked = {"asked": result.get("asked"), **({"failed": result["failed"]["kind"]} if failed else {})}
+        rows.record(
+            self._store, self._claim, seq, kind, label, done=done, intent=intent, result=result, call=call, asked=asked
+        )

@@ -12,6 +12,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,6 +28,8 @@ from lao.durable.crowd import Crowd
 from lao.durable.owners import start_time
 from lao.durable.sandbox.enclosure import Enclosed, enclosed
 from lao.durable.sandbox.policy import OPEN, Sandbox
+from lao.durable.sandbox.rights import Restored
+from lao.durable.tied import tied
 
 MARKER: Final = "LAO_RUN"
 _SECRET: Final = re.compile(r"KEY|SECRET|TOKEN|PASSWORD", re.IGNORECASE)
@@ -63,9 +66,10 @@ def run_command(
     timeout_s: float,
     marker: str,
     env: Mapping[str, str] | None = None,
-    containment: Sandbox = OPEN,
+    containment: Sandbox | Containment = OPEN,
     output_limit: int = 200_000,
     stop: Callable[[], bool] | None = None,
+    given: bytes | None = None,
 ) -> CommandResult:
     """Run ``command`` with ``/bin/sh -c`` in a process group of its own and leave none of its processes behind.
 
@@ -74,9 +78,11 @@ def run_command(
     Args:
         env: variables beside those that a command may have (``lao.durable.sandbox.environment``).
         containment: what it may see, write, reach and use, and what ends its processes when this one dies. A line is
-            put after the output of a command that has failed at it.
+            put after the output of a command that has failed at it. A ``Containment`` only does the latter: for the
+            user's own programs.
         output_limit: bytes of output that are kept, half from the start and half from the end.
         stop: asked about 20 times a second; True kills the command.
+        given: what it reads on stdin; stderr is then kept apart (``errors``), with a limit of its own.
 
     Raises:
         Interrupted: ``stop`` said so; the command was killed half-way.
@@ -85,17 +91,17 @@ def run_command(
     """
     _require_runnable(command, cwd)
     started = time.monotonic()
-    output = _Output(output_limit)
-    with enclosed(containment, command, cwd, {**_QUIET, MARKER: marker}, env) as inside:
-        status, ending = _run(inside, cwd, output, deadline=started + timeout_s, stop=stop)
+    output, errors = _Output(output_limit), _Output(output_limit)
+    with _inside(containment, command, cwd, marker, env) as inside:
+        status, ending = _run(inside, cwd, (output, errors), deadline=started + timeout_s, stop=stop, given=given)
     if ending == "stopped":
         raise Interrupted(f"stopped while {command[:200]!r} was running")
     if status:
         _require_space(command, cwd)
     text = output.text()
-    notes = [inside.note(text, status)]
+    notes = [] if isinstance(containment, Containment) else [inside.note(text, status)]
     if ending == "crowd":
-        notes.append(f"[sandbox: killed, it had more than {containment.limits.processes} processes at once]")
+        notes.append(f"[sandbox: killed, it had more than {inside.sandbox.limits.processes} processes at once]")
     return CommandResult(
         command=command,
         exit_code=status,
@@ -103,34 +109,63 @@ def run_command(
         seconds=round(time.monotonic() - started, 3),
         timed_out=ending == "timeout",
         truncated_bytes=output.dropped,
+        errors=errors.text(),
     )
+
+
+@contextlib.contextmanager
+def _inside(
+    containment: Sandbox | Containment, command: str, cwd: Path, marker: str, env: Mapping[str, str] | None
+) -> Iterator[Enclosed]:
+    """The command as it is started: in its sandbox, or tied to this process only."""
+    if isinstance(containment, Containment):
+        yield Enclosed(tied(command, containment), child_environment(marker, env), Sandbox(containment), Restored())
+        return
+    with enclosed(containment, command, cwd, {**_QUIET, MARKER: marker}, env) as inside:
+        yield inside
 
 
 def _run(
-    inside: Enclosed, cwd: Path, output: _Output, *, deadline: float, stop: Callable[[], bool] | None
+    inside: Enclosed,
+    cwd: Path,
+    outputs: tuple[_Output, _Output],
+    *,
+    deadline: float,
+    stop: Callable[[], bool] | None,
+    given: bytes | None,
 ) -> tuple[int, str]:
     """The exit status, and how it ended: "ended", "timeout", "crowd" or "stopped"."""
-    process = subprocess.Popen(
-        inside.argv,
-        cwd=cwd,
-        env=inside.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
     marker = inside.environment[MARKER]
-    with process.stdout as pipe:
+    with _started(inside.argv, cwd, inside.environment, given) as process:
+        pipes = (process.stdout, process.stderr)
+        streams = [(pipe, kept) for pipe, kept in zip(pipes, outputs, strict=True) if pipe is not None]
         try:
-            ending = _attend(process, pipe, output, deadline=deadline, stop=stop, sandbox=inside.sandbox)
+            ending = _attend(process, streams, deadline=deadline, stop=stop, sandbox=inside.sandbox)
         finally:
             _kill_group(process.pid, signal.SIGKILL)
             process.wait()
             _await_gone(_members(process.pid))
             _kill_where(lambda value: value == marker)
-        output.drain(pipe)
+        for pipe, kept in streams:
+            kept.drain(pipe)
     return process.returncode, ending
+
+
+def _started(command: list[str], cwd: Path, env: dict[str, str], given: bytes | None) -> subprocess.Popen[bytes]:
+    """The process. What it is given is a file that is in no folder any more, so that nobody waits to write it."""
+    with tempfile.TemporaryFile() if given is not None else contextlib.nullcontext() as file:
+        if file is not None:
+            file.write(given or b"")
+            file.seek(0)
+        return subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL if file is None else file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if file is None else subprocess.PIPE,
+            start_new_session=True,
+        )
 
 
 def _require_runnable(command: str, cwd: Path) -> None:
@@ -150,8 +185,7 @@ def _require_space(command: str, cwd: Path) -> None:
 
 def _attend(
     process: subprocess.Popen[bytes],
-    pipe: IO[bytes],
-    output: _Output,
+    streams: Iterable[tuple[IO[bytes], _Output]],
     *,
     deadline: float,
     stop: Callable[[], bool] | None,
@@ -162,13 +196,16 @@ def _attend(
     One loop instead of a reading thread: a grandchild that keeps the pipe open can then block nothing.
     """
     ending, crowd = "ended", Crowd(process.pid, sandbox.limits.processes)
-    os.set_blocking(pipe.fileno(), False)
     with selectors.DefaultSelector() as selector:
-        selector.register(pipe, selectors.EVENT_READ)
+        for pipe, output in streams:
+            os.set_blocking(pipe.fileno(), False)
+            selector.register(pipe, selectors.EVENT_READ, (pipe, output))
         while process.poll() is None:
             if selector.get_map():
-                if selector.select(_POLL_S) and not output.read(pipe):
-                    selector.unregister(pipe)
+                for key, _ in selector.select(_POLL_S):
+                    pipe, output = key.data
+                    if not output.read(pipe):
+                        selector.unregister(pipe)
             else:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_POLL_S)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from lao.core.chat import ToolCall
 from lao.core.words import Json
+from lao.llm import compaction
 from lao.llm.tokens import clip, estimate_messages
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
@@ -19,9 +20,9 @@ _SMALL = 300
 class Conversation:
     """Messages after a static system prompt.
 
-    Nothing already sent changes, except in ``fit``: that elides much at once, so that the next many turns share a
-    prefix again. Roles alternate, contents are strings, ids and arguments of calls are written by us (a model's broken
-    ones would break every later request).
+    Nothing already sent changes, except in ``fit`` and ``compact``: they elide much at once, so that the next many
+    turns share a prefix again. Roles alternate, contents are strings, ids and arguments of calls are written by us (a
+    model's broken ones would break every later request).
     """
 
     def __init__(self, system: str) -> None:
@@ -78,6 +79,26 @@ class Conversation:
             message = self._messages[n]
             self._messages[n] = {**message, "content": clip(message["content"], max(_SMALL, limit // 8))}
         return self.size(tools) <= limit
+
+    def compact(self, keep: int) -> None:
+        """Shorten all outputs between the first message and the latest ``keep`` (``lao.llm.compaction``)."""
+        self._messages = compaction.compacted(self._messages, keep)
+
+    def transcript(self, keep: int) -> str:
+        """What stands between the first message and the latest ``keep``, as text."""
+        return compaction.transcript(self._messages, keep)
+
+    def failed_calls(self, keep: int) -> tuple[str, ...]:
+        """What failed before the latest ``keep`` messages, one line each."""
+        return compaction.failed_calls(self._messages, keep)
+
+    def instructed(self, keep: int) -> bool:
+        """Whether what ``replace_middle`` would drop says how to answer."""
+        return compaction.instructed(self._messages, keep)
+
+    def replace_middle(self, keep: int, summary: str, go_on: str) -> None:
+        """Put a summary of our own in the place of what ``transcript`` shows."""
+        self._messages = compaction.replaced(self._messages, keep, summary, go_on)
 
     def _elide(self, n: int) -> None:
         message = self._messages[n]

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lao.durable.threads import Thread
+
 POLL_S = 0.2
 JOIN_S = 2.0
 
@@ -67,7 +69,7 @@ class Exchange:
     def __init__(self, read: Callable[[Wire], Iterator[Any]]) -> None:
         self._wire = Wire()
         self._arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._pump, args=(read,), name="lao-model-stream", daemon=True)
+        self._thread = Thread(self._pump, args=(read,), name="lao-model-stream")
         self._thread.start()
 
     def _pump(self, read: Callable[[Wire], Iterator[Any]]) -> None:

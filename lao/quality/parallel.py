@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +15,7 @@ from lao.core.steps import StepKind, Steps
 from lao.core.words import CommandResult, Json
 from lao.durable.processes import run_command
 from lao.durable.sandbox.policy import OPEN, Sandbox
+from lao.durable.threads import Crew
 from lao.quality.commands import Commands, run_checks
 
 
@@ -89,13 +90,13 @@ def _side_by_side(commands: Commands, numbers: Sequence[int], steps: Steps, lane
     whatever the order of their ends: a crash repeats those that ended before an earlier one did."""
     over = threading.Event()
     running: dict[int, Future[CommandResult]] = {}
-    pool = ThreadPoolExecutor(lanes.at_most, thread_name_prefix="check")
+    crew = Crew(lanes.at_most, "check")
 
     def result_of(number: int) -> Json:
         """Asked first for the first command that the journal does not know; with it all the others set out."""
         if not running:
             for n in numbers[numbers.index(number) :]:
-                running[n] = pool.submit(_run, commands, n, lanes, over.is_set)
+                running[n] = crew.submit(partial(_run, commands, n, lanes, over.is_set))
         return running[number].result().to_json()
 
     found = {}
@@ -105,7 +106,7 @@ def _side_by_side(commands: Commands, numbers: Sequence[int], steps: Steps, lane
             found[n] = CommandResult.from_json(steps.run(StepKind.REPEATABLE, label, partial(result_of, n)))
     finally:
         over.set()
-        pool.shutdown(cancel_futures=True)
+        crew.close()
     return found
 
 

@@ -21,7 +21,7 @@ from lao.core.words import CommandResult
 from lao.durable.sandbox.policy import OPEN, Sandbox
 from lao.quality.commands import run_checks
 from lao.quality.protection import is_test
-from lao.tools.permissions import refusal
+from lao.tools.permissions.built_in import refusal
 
 MOST: Final = 3
 OWN_ERROR: Final = 7

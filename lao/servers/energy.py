@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from lao.core.clock import Clock
+from lao.durable.threads import Thread
 
 LOOK_S: Final = 60.0
 """How often a counter that wraps is read: at 300 W a package's 262 kJ are full after a quarter of an hour."""
@@ -181,7 +182,7 @@ def measuring(counters: Counters, clock: Clock) -> Iterator[Measurement]:
         while not over.wait(LOOK_S):
             measurement.look()
 
-    thread = threading.Thread(target=watch, name="lao-energy", daemon=True)
+    thread = Thread(watch, name="lao-energy")
     thread.start()
     try:
         yield measurement

@@ -67,7 +67,7 @@ def cancel_plan(plan_id: str, now: float) -> Cancelled:
 
 
 def cancel_task(task_id: int, now: float) -> Cancelled:
-    """End the task and all open tasks that need it, also those that were begun early on it."""
+    """End the task, what needs it, also what was begun early on it, and the parts that it was split into."""
     task = TaskRow.get_by_id(task_id)
     if task.state in _OVER_TASKS:
         return Cancelled(before=task.state)
@@ -82,6 +82,7 @@ def cancel_task(task_id: int, now: float) -> Cancelled:
         begun += _take_away(RunRow.task == row)
         move_task(row, TaskState.CANCELLED, now, reason=reason)
         todo += [(other, f"needs task {row.title!r}, which is cancelled") for other in dependents.of(row)]
+        todo += [(part, f"is a part of task {row.title!r}, which is cancelled") for part in dependents.parts(row)]
     return Cancelled(tuple(ended), begun, tuple(pipeline.close_if_over(task.plan_id, now)))
 
 

@@ -26,6 +26,14 @@ def of(task: Any) -> list[Any]:
     return list(rows.order_by(TaskRow.seq))
 
 
+def parts(task: Any) -> list[Any]:
+    """The tasks that this one was split into: of all that a task needs only they come after it in the plan."""
+    if not task.ladder.get("split"):
+        return []
+    rows = TaskRow.select().join(DependencyRow, on=DependencyRow.needs).where(DependencyRow.task == task)
+    return list(rows.where(TaskRow.seq > task.seq).order_by(TaskRow.seq))
+
+
 def needs_are_met(task: Any, *, early: bool) -> bool:
     """Whether all that a task needs is completed or, with ``early``, at least verified."""
     needs = TaskRow.select().join(DependencyRow, on=DependencyRow.needs).where(DependencyRow.task == task)

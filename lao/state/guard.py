@@ -33,8 +33,8 @@ def examine(path: Path) -> None:
     if not size:
         _refuse_nothing(path, size, log, mark)
         return
-    if _size(Path(f"{path}-journal")):
-        return  # a first opening that was broken off: SQLite undoes it
+    if _was_broken_off(path):
+        return
     try:
         with backups.open_read_only(path) as db:
             names = {str(row[0]) for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -55,10 +55,14 @@ def examine(path: Path) -> None:
 def check(path: Path) -> None:
     """Read every page and row of the file (``PRAGMA quick_check``); called when a worker starts.
 
+    A file that a first opening has left half-made is not looked at: nothing is in it, and only a writer can read it.
+
     Raises:
         StateDamaged: SQLite found something.
         sqlite3.Error: it cannot be looked at now (locked, no permission).
     """
+    if _was_broken_off(path):
+        return
     try:
         with backups.open_read_only(path) as db:
             found = [str(row[0]) for row in db.execute("PRAGMA quick_check(3)")]
@@ -122,6 +126,11 @@ def _refuse_older(path: Path, found: int, mark: int) -> None:
             f"put the right -wal beside it if you have it; {backups.advice(path)}; "
             f"to go on with it as it is remove {str(backups.mark_file(path))!r}",
         )
+
+
+def _was_broken_off(path: Path) -> bool:
+    """Whether a first opening was, before the file was switched to WAL: SQLite undoes it when it is opened to write."""
+    return bool(_size(Path(f"{path}-journal")))
 
 
 def _size(path: Path) -> int | None:

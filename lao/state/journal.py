@@ -51,6 +51,14 @@ def intent_of(store: Store, run_id: int, label: str) -> Json:
         return step.intent if step is not None else None
 
 
+def result_of(store: Store, run_id: int, label: str) -> Json:
+    """The result of the run's newest finished step with this label; None when there is none."""
+    with store.reading():
+        steps = StepRow.select().where(StepRow.run == run_id, StepRow.label == label, StepRow.state == "done")
+        step = steps.order_by(StepRow.seq.desc()).first()
+        return step.result if step is not None else None
+
+
 def record(
     store: Store,
     claim: Claim,
@@ -62,11 +70,13 @@ def record(
     intent: Json = None,
     result: Json = None,
     call: tuple[str, str, ChatAnswer] | None = None,
+    asked: dict[str, Json] | None = None,
 ) -> None:
     """Write one step, or complete its intent, if the claim still holds (else LostClaim).
 
     Args:
         call: (role, model, answer) of a model call, counted in the same transaction.
+        asked: what is kept with it of the request, and of how it failed.
     """
     with store.write():
         runs.check_fence(claim)
@@ -95,7 +105,13 @@ def record(
                 completion_tokens=answer.usage.completion,
                 cached_tokens=answer.usage.cached,
                 seconds=answer.seconds,
-                data={"label": label, "first_token_s": answer.first_token_s},
+                data={
+                    "label": label,
+                    "first_token_s": answer.first_token_s,
+                    "finish_reason": answer.finish_reason,
+                    "response_model": answer.model,
+                    **(asked or {}),
+                },
                 at=now,
             )
 

@@ -130,9 +130,18 @@ class AuditEntry:
     seconds: float
 
 
-def add_audit(store: Store, run_id: int, entry: AuditEntry) -> None:
+def add_audit(store: Store, run_id: int | None, entry: AuditEntry) -> None:
+    """Keep one call; ``run_id`` is None for one that came from outside (``lao mcp-server``)."""
     with store.write():
         AuditRow.create(run=run_id, at=store.now(), **asdict(entry))
+
+
+def audited(store: Store, run_id: int, tool: str) -> AuditEntry | None:
+    """The last entry of a run under this name."""
+    with store.reading():
+        rows = AuditRow.select().where(AuditRow.run == run_id, AuditRow.tool == tool).order_by(AuditRow.id.desc())
+        row = rows.first()
+        return AuditEntry(row.tool, row.arguments, row.granted, row.reason, row.ok, row.seconds) if row else None
 
 
 def add_model_event(

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from lao.core.errors import Refused
-from lao.state.tables import TABLES, EnergyRow, InstanceRow, LoadRow, MetaRow, ProfileRow, TaskRow
+from lao.state.tables import (
+    TABLES,
+    ApprovalRow,
+    EnergyRow,
+    FactRow,
+    InstanceRow,
+    LoadRow,
+    MetaRow,
+    ProfileRow,
+    TaskRow,
+)
 
 Migration = Callable[[Any], None]
 
@@ -40,7 +50,25 @@ def _loads(db: Any) -> None:
     db.create_tables([LoadRow, InstanceRow], safe=True)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create_tables, _profiles_and_ladder, _recheck, _energy, _loads)
+def _facts(db: Any) -> None:
+    """Learned facts."""
+    db.create_tables([FactRow], safe=True)
+
+
+def _approvals(db: Any) -> None:
+    """Questions to a person about calls of tools."""
+    db.create_tables([ApprovalRow], safe=True)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    _create_tables,
+    _profiles_and_ladder,
+    _recheck,
+    _energy,
+    _loads,
+    _facts,
+    _approvals,
+)
 """Entry n brings a file of version n to version n + 1."""
 
 

@@ -212,7 +212,8 @@ def _hold(task: Any, now: float, reached: str) -> list[int]:
 
 
 def reject(task_id: int, now: float, *, early: bool, **retry: Any) -> list[int]:
-    """A review rejected the task: another attempt (``retry_or_fail``); with ``early``, what was built on it waits."""
+    """The task is not reviewed with success: another attempt (``retry_or_fail``); with ``early``, what was built on it
+    waits."""
     if early:
         task = TaskRow.get_by_id(task_id)
         dependents.reopen(task, now)

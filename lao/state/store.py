@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -201,14 +202,16 @@ def explain(error: BaseException, path: Path) -> LaoError:
     text = str(error)
     if "cannot rollback" in text and error.__context__ is not None:
         return explain(error.__context__, path)  # SQLite had rolled back by itself; the first error is the cause
-    if "disk is full" in text or getattr(error, "errno", None) == 28:
+    if "disk is full" in text or getattr(error, "errno", None) == errno.ENOSPC:
         return DiskFull(
             f"disk full: no space left to write {str(path)!r}, at least {NEEDED_MB} MB needed",
             "free some space; LAO goes on by itself",
         )
-    if isinstance(error, MemoryError) or "I/O error" in text or ("unable to open" in text and _is_reachable(path)):
+    broken = "I/O error" in text or getattr(error, "errno", None) == errno.EIO
+    if isinstance(error, MemoryError) or broken or ("unable to open" in text and _is_reachable(path)):
+        what = "disk I/O error" if broken else text or "out of memory"
         return OutOfResources(
-            f"the system does not let LAO use the state file {str(path)!r} ({text or 'out of memory'})",
+            f"the system does not let LAO use the state file {str(path)!r} ({what})",
             "look at the limits (ulimit -a) and the disk (dmesg); LAO goes on by itself",
         )
     if "locked" in text or "busy" in text:

@@ -291,6 +291,41 @@ class DeadLetterRow(Row):
     at = pw.FloatField()
 
 
+class FactRow(Row):
+    """A learned fact; ``digest`` is of its normalised text. A forgotten one stays, so that it is not learned again."""
+
+    id = pw.AutoField()
+    digest = pw.TextField(unique=True)
+    text = pw.TextField()
+    subject = pw.TextField(default="", index=True)
+    origin = pw.TextField()
+    plan = pw.TextField(default="")
+    task = pw.IntegerField(null=True)
+    commit = pw.TextField(null=True)
+    forgotten = pw.BooleanField(default=False)
+    at = pw.FloatField()
+
+
+class ApprovalRow(Row):
+    """A question to a person about a call. ``answer``: null while it is open, then yes, always, no or nobody."""
+
+    id = pw.AutoField()
+    run = pw.ForeignKeyField(RunRow, on_delete="CASCADE")
+    label = pw.TextField()
+    digest = pw.TextField()
+    tool = pw.TextField()
+    arguments = JsonField()
+    reason = pw.TextField(default="")
+    remember = JsonField(default=list)
+    asked_at = pw.FloatField()
+    answer = pw.TextField(null=True, index=True)
+    note = pw.TextField(default="")
+    answered_at = pw.FloatField(null=True)
+
+    class Meta:
+        indexes = ((("run", "label", "digest"), True),)
+
+
 TABLES = (
     MetaRow,
     PlanRow,
@@ -311,4 +346,6 @@ TABLES = (
     EnergyRow,
     LoadRow,
     InstanceRow,
+    FactRow,
+    ApprovalRow,
 )

@@ -23,6 +23,11 @@ _FOR = {
     "list_dir": "ls listfiles listdirectory dir listfolder listdirectorycontents",
     "find_relevant_files": "search searchfiles findfiles grep searchcode codebasesearch glob",
     "task_todo_set": "todowrite todoset settodos todo updatetodos",
+    "skill_run": "skill useskill runskill openskill loadskill activateskill",
+    "skill_list": "listskills skills",
+    "memory_append": "remember addmemory appendmemory savememory",
+    "memory_read": "readmemory recall",
+    "memory_forget": "forget forgetmemory removememory",
     "task_todo_get": "todoread todoget gettodos",
 }
 

@@ -11,6 +11,9 @@ from lao.core.words import Json
 from lao.durable.sandbox.policy import OPEN, Sandbox
 
 if TYPE_CHECKING:
+    from lao.memory.book import MemoryBook
+    from lao.search.searcher import Searcher
+    from lao.skills.shelf import Shelf
     from lao.tools.seen import Seen
 
 
@@ -23,6 +26,18 @@ class TodoStore(Protocol):
 
     def set(self, items: list[dict[str, Json]]) -> None:
         """Replace all items."""
+        ...
+
+
+class ToolHooks(Protocol):
+    """The user's programs around tool calls (``lao.hooks.tool_calls``)."""
+
+    def before(self, name: str, arguments: Mapping[str, Json]) -> str | dict[str, Json] | None:
+        """Asked about a valid call that is permitted: why it is refused, None to go on, or other arguments."""
+        ...
+
+    def after(self, name: str, arguments: Mapping[str, Json], result: ToolResult) -> str:
+        """Told of a call that was run; what the model is to read besides the result."""
         ...
 
 
@@ -58,6 +73,9 @@ class ToolContext:
         audit: called once for every call that really ran or was refused; not on replay from the journal.
         result_limit: most characters of a result's text.
         seen: what the model knows of the files; None lets it change any file.
+        search: the project's index; None reads all files at each search.
+        skills: the skills on offer; None where there are none.
+        memory: what is remembered; None where memory is switched off.
     """
 
     root: Path
@@ -70,6 +88,9 @@ class ToolContext:
     before_command: Callable[[], None] | None = None
     result_limit: int = 24_000
     seen: Seen | None = None
+    search: Searcher | None = None
+    skills: Shelf | None = None
+    memory: MemoryBook | None = None
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,20 @@ from types import MappingProxyType
 from lao.core.steps import Effect, StepKind
 from lao.core.words import Json
 from lao.tools import (
+    enter_plan_mode,
+    exit_plan_mode,
     file_patch,
     file_read,
     file_write,
     find_relevant_files,
     list_dir,
+    memory_append,
+    memory_forget,
+    memory_read,
     shell_exec,
+    skill_clear,
+    skill_list,
+    skill_run,
     task_todo_get,
     task_todo_set,
 )
@@ -50,12 +58,21 @@ class Tool:
 def all_tools() -> Mapping[str, Tool]:
     """Every tool by its name, in alphabetical order, so that a prompt's prefix stays the same."""
     tools = (
+        # What the two say is recorded, and lao.tools.planning follows the record: nothing else is changed.
+        _tool("enter_plan_mode", StepKind.READ, run=enter_plan_mode.run),
+        _tool("exit_plan_mode", StepKind.READ, run=exit_plan_mode.run),
         _tool("file_patch", StepKind.EDIT, edit=file_patch.edit),
         _tool("file_read", StepKind.READ, run=file_read.run),
         _tool("file_write", StepKind.EDIT, edit=file_write.edit),
         _tool("find_relevant_files", StepKind.READ, run=find_relevant_files.run),
         _tool("list_dir", StepKind.READ, run=list_dir.run),
+        _tool("memory_append", StepKind.EDIT, edit=memory_append.edit),
+        _tool("memory_forget", StepKind.EDIT, edit=memory_forget.edit),
+        _tool("memory_read", StepKind.READ, run=memory_read.run),
         _tool("shell_exec", StepKind.UNKNOWN, run=shell_exec.run),
+        _tool("skill_clear", StepKind.READ, run=skill_clear.run),
+        _tool("skill_list", StepKind.READ, run=skill_list.run),
+        _tool("skill_run", StepKind.READ, run=skill_run.run),
         _tool("task_todo_get", StepKind.READ, run=task_todo_get.run),
         # Replacing the whole list is the same done once or twice: READ lets the journal simply run it again.
         _tool("task_todo_set", StepKind.READ, run=task_todo_set.run),

@@ -1,23 +1,24 @@
-"""The one dispatcher: name → arguments → permission → journal step → audit → bounded result. Knows no single tool."""
+"""The one dispatcher: name → arguments → permission → hooks → journal step → audit → bounded result. Knows no tool."""
 
 from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from lao.config.settings import PermissionSettings
 from lao.core.errors import BadInput, LaoError, Refused
 from lao.core.steps import Effect, OutcomeUnknown, StepKind, Steps
 from lao.core.words import Json
 from lao.tools.arguments import fit, resolve_name
-from lao.tools.context import ToolAudit, ToolContext, ToolResult, failure
-from lao.tools.permissions import built_in
+from lao.tools.asking import Asker, Nobody, Question
+from lao.tools.context import ToolAudit, ToolContext, ToolHooks, ToolResult, failure
+from lao.tools.permissions.decision import Verdict
+from lao.tools.permissions.policy import Policy
+from lao.tools.planning import PlanMode
 from lao.tools.registry import Tool, all_tools
 from lao.tools.seen import Seen
-
-Permission = Callable[[str, dict[str, Json]], "str | None"]
-"""Asked with the tool's name and its valid arguments; the reason of a refusal, or None to allow."""
 
 UNKNOWN_OUTCOME = "interrupted, outcome unknown: check the state before running it again"
 
@@ -28,14 +29,33 @@ class Toolbox:
     Every call, also a refused one, takes exactly one step of the journal, so that a resumed run counts the same.
 
     Args:
-        names: which tools; unknown names are a programming error (KeyError).
-        permission: the built-in denials when None; one that is given replaces them and should ask them too.
+        names: which of LAO's own tools; unknown names are a programming error (KeyError). A tool that a rule denies
+            altogether is not offered.
+        policy: mode and rules; None: mode auto without rules, so that the built-in denials hold.
+        more: further tools, as an MCP server has them.
+        asker: who is asked where the policy says so; None: nobody, which is a no.
+        hooks: asked about what is permitted and told of what was done, each in a step of its own; what they change is
+            validated and permitted again.
+        planning: the run begins in plan mode.
     """
 
-    def __init__(self, context: ToolContext, names: Iterable[str], permission: Permission | None = None) -> None:
-        self._context = context
-        self._tools: dict[str, Tool] = {name: all_tools()[name] for name in sorted(set(names))}
-        self._permission = permission or built_in(context.root)
+    def __init__(
+        self,
+        context: ToolContext,
+        names: Iterable[str],
+        policy: Policy | None = None,
+        *,
+        more: Sequence[Tool] = (),
+        asker: Asker | None = None,
+        hooks: ToolHooks | None = None,
+        planning: bool = False,
+    ) -> None:
+        self._context, self._hooks = context, hooks
+        self._policy = policy or Policy(PermissionSettings(), context.root)
+        found = {tool.name: tool for tool in (*(all_tools()[name] for name in set(names)), *more)}
+        self._tools = {name: found[name] for name in sorted(found) if not self._policy.hides(name)}
+        self._asker: Asker = asker or Nobody()
+        self._plan_mode = PlanMode(planning)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -45,6 +65,8 @@ class Toolbox:
     def begin(self, whole: Iterable[str] = (), partly: Iterable[str] = ()) -> None:
         """A new attempt: an existing file may be changed when it is named here, or was read or written since."""
         self._context = replace(self._context, seen=Seen(self._context.root, whole, partly))
+        if self._context.skills is not None:
+            self._context.skills.begin()
 
     def schema(self, name: str) -> dict[str, Json]:
         """JSON Schema of the tool's arguments, without examples."""
@@ -75,15 +97,43 @@ class Toolbox:
         try:
             tool = self._tools[resolve_name(name, self._tools)]
             shown = fit(tool.name, tool.parameters, arguments)
-            reason = self._permission(tool.name, shown)
+            reason = self._not_allowed(tool.name, shown, label)
+            if reason is None and self._hooks is not None:
+                shown, reason = self._hooked(self._hooks, tool, shown, steps, label)
         except BadInput as exc:
             return self._refuse(steps, label, name, shown, str(exc))
         if reason is not None:
             return self._refuse(steps, label, tool.name, shown, f"not allowed: {reason}")
         result = self._run(tool, shown, steps, label)
+        self._plan_mode.note(tool.name, result)
         if self._context.seen is not None:
             self._context.seen.note(tool.name, shown, result)
-        return result
+        if self._context.skills is not None:
+            self._context.skills.note(tool.name, shown, ok=result.ok)
+        return result if self._hooks is None else _told(self._hooks, tool.name, shown, result, steps, label)
+
+    def _hooked(
+        self, hooks: ToolHooks, tool: Tool, arguments: dict[str, Json], steps: Steps, label: str
+    ) -> tuple[dict[str, Json], str | None]:
+        """The arguments and the refusal after the hooks were asked; once for each call, resumed or not."""
+        said = steps.run(StepKind.READ, f"{label}:before", lambda: hooks.before(tool.name, arguments))
+        if not isinstance(said, dict):
+            return arguments, said
+        changed = fit(tool.name, tool.parameters, said)
+        return changed, self._not_allowed(tool.name, changed, label)
+
+    def _not_allowed(self, name: str, arguments: dict[str, Json], label: str) -> str | None:
+        """Why the call may not run, after a person was asked where one has to be; None: it may."""
+        skills, planning = self._context.skills, self._plan_mode.on
+        if skills is not None and (narrowed := skills.refusal(name, arguments)) is not None:
+            return narrowed
+        decision = self._policy.decide(name, arguments, planning=planning)
+        if decision.verdict is Verdict.ASK:
+            decision = self._policy.with_rules(self._asker.always()).decide(name, arguments, planning=planning)
+        if decision.verdict is Verdict.ASK:
+            answer = self._asker.ask(Question(label, name, arguments, decision.reason, decision.remember))
+            return None if answer.granted else f"{decision.reason}; {answer.reason}"
+        return decision.reason if decision.verdict is Verdict.DENY else None
 
     def _refuse(self, steps: Steps, label: str, name: str, arguments: dict[str, Json], reason: str) -> ToolResult:
         def tell() -> Json:
@@ -148,6 +198,14 @@ class _AuditedEdit:
         return _finish(self.context, self.tool, self.arguments, ToolResult.from_json(done), time.monotonic())
 
 
+def _told(
+    hooks: ToolHooks, name: str, arguments: dict[str, Json], result: ToolResult, steps: Steps, label: str
+) -> ToolResult:
+    """The result with what the hooks add to it."""
+    added = steps.run(StepKind.READ, f"{label}:after", lambda: hooks.after(name, arguments, result))
+    return replace(result, text=f"{result.text}\n{added}") if added else result
+
+
 def _for_the_model(exc: LaoError | OSError) -> str:
     """What the model is told of an error. A disk that fails is nothing that it could do about: the phase ends."""
     if isinstance(exc, OSError) and exc.errno == errno.EIO:
@@ -160,10 +218,18 @@ def _for_the_model(exc: LaoError | OSError) -> str:
 def _finish(
     context: ToolContext, tool: str, arguments: dict[str, Json], result: ToolResult, started: float
 ) -> dict[str, Json]:
-    text = result.text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate would break the journal
+    seconds = round(time.monotonic() - started, 3)
+    text = _bounded(context, result.text)
+    reason = "" if result.ok else text[:500]
+    context.audit(ToolAudit(tool, arguments, True, reason, result.ok, seconds))
+    return ToolResult(text, result.ok, result.changed).to_json()
+
+
+def _bounded(context: ToolContext, text: str) -> str:
+    """The text within the limit of a result: its head and its tail, and how much there was."""
+    text = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate would break the journal
     if len(text) > context.result_limit:
         half = context.result_limit // 2
-        text = f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"
-    reason = "" if result.ok else text[:500]
-    context.audit(ToolAudit(tool, arguments, True, reason, result.ok, round(time.monotonic() - started, 3)))
-    return ToolResult(text, result.ok, result.changed).to_json()
+        gap = f"[… {len(text) - 2 * half} of {len(text)} characters left out …]"
+        text = f"{text[:half]}\n{gap}\n{text[-half:]}"
+    return text

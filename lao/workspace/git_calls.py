@@ -24,6 +24,8 @@ _FIXED: Final = tuple(
 )  # fmt: skip
 _TIMEOUT_S: Final = 300
 _NO_SPACE: Final = ("No space left", "Disk quota", "Out of diskspace")
+_NOT_WRITTEN: Final = ("couldn't write '", "unable to write ")
+"""The first of a reference, the second of an index or object; git gives no reason then."""
 
 
 class Git:
@@ -128,6 +130,8 @@ class Git:
             return BadInput(what, "repair or remove the .git there, or run with --no-git")
         if "tell me who you are" in said or "no email was given" in said or "no name was given" in said:
             return no_identity()
+        if any(words in said for words in _NOT_WRITTEN):
+            return LaoError(what, "look after the disk; the phase is tried again")
         return Terminal(what, "look at the repository with git status and git fsck")
 
     def clear_stale_locks(self) -> bool:

@@ -25,6 +25,7 @@ _SCRIPT_IMPORT: Final = re.compile(
 )
 _GO_IMPORTS: Final = re.compile(r"^import\s+(?:\((?P<many>[^)]*)\)|(?:\w+\s+)?\"(?P<one>[^\"]+)\")", re.M)
 _GO_MODULE: Final = re.compile(r"^module\s+(\S+)", re.M)
+_NAMED: Final = re.compile(r"\b(?:function\*?|class|interface|type|enum|const|let|var|func(?:\s*\([^)]*\))?)\s+(\w+)")
 _SIGNATURE: Final = {
     "script": re.compile(
         r"^(?:export\s+)?(?:default\s+)?(?:declare\s+)?(?:async\s+)?(?:abstract\s+)?"
@@ -211,3 +212,17 @@ def _read(root: Path, path: str) -> str | None:
         return (root / path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
+
+
+def public_names(path: str, text: str) -> tuple[str, ...]:
+    """The names that a file offers at its top level, functions with their parameters (Python); () when unknown."""
+    if PurePosixPath(path).suffix in (".py", ".pyi"):
+        tree = parsed(text)
+        nodes = tree.body if tree is not None else []
+        return tuple(
+            n.name if isinstance(n, ast.ClassDef) else f"{n.name}({', '.join(a.arg for a in n.args.args)})"
+            for n in nodes
+            if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not n.name.startswith("_")
+        )
+    found = (_NAMED.search(line) for line in outline(path, text).splitlines() if line[:1].strip())
+    return tuple(dict.fromkeys(m[1] for m in found if m and not m[1].startswith("_")))

@@ -134,3 +134,15 @@ def test_protected_files() -> None:
     assert not brief.protects("test_stats.py")
     assert replace(brief, protected=frozenset({"test_stats.py"})).protects("test_stats.py")
     assert not brief.protects("stats.py")
+
+
+def test_the_map_is_part_of_what_stays_the_same() -> None:
+    """F5 E7: the map stands before the task, and a repair begins with the same bytes; it is left out whole."""
+    mapped = replace(BRIEF, repo_map="shop.py:\n  def sell(thing):")
+    first, again = message(mapped), message(replace(mapped, previous=REPAIR.previous, feedback=REPAIR.feedback))
+    assert "# Defined in other files of the workspace\n```\nshop.py:\n  def sell(thing):\n```" in first
+    place = first.index("# Your task: ")
+    assert first.index("# Files in the workspace") < first.index("def sell") < place
+    assert first[:place] == again[:place]
+    assert dict(sections(mapped, 6000, "text"))["map"] > 0
+    assert "def sell" not in message(replace(mapped, repo_map="def sell\n" * 4000), budget=2000)

@@ -12,7 +12,7 @@ from lao.core.chat import ChatAnswer
 from lao.core.errors import AttemptFailed, ServerAway
 from lao.core.states import Role
 from lao.core.words import TaskSpec
-from lao.llm.tokens import estimate_messages
+from lao.llm.tokens import estimate, estimate_messages
 
 from .fakes import ScriptedModel, Tape, settings
 
@@ -40,9 +40,10 @@ def _plan(*answers: Any, plan: str = PLAN, **more: Any) -> tuple[tuple[TaskSpec,
     ready = (a if isinstance(a, (str, Exception, ChatAnswer)) else json.dumps(a) for a in answers)
     model, tape = ScriptedModel(*ready), more.pop("steps", None) or Tape()
     on_chunk, existing = more.pop("on_chunk", None), more.pop("existing", ())
+    map_text = more.pop("map_text", "")
     tasks = make_plan(
         plan, model=model, settings=settings(Role.PLANNER, **more), steps=tape, utilization=0.8, reserved_tokens=300,
-        on_chunk=on_chunk, existing_files=existing,
+        on_chunk=on_chunk, existing_files=existing, map_text=map_text,
     )  # fmt: skip
     return tasks, model, tape
 
@@ -221,3 +222,20 @@ def test_repeated_tasks_of_earlier_chunks_are_dropped() -> None:
     tasks, _, _ = _plan(*answers, plan=BIG, context_length=4096)
     assert sorted(t.title for t in tasks) == [f"Part {n}" for n in range(6)]
     assert tasks[-1].dependencies == ("Part 5",)
+
+
+def test_the_map_stands_before_each_chunk_and_counts() -> None:
+    """F5 E7: every chunk's message begins with the same map, which the size of the chunks allows for."""
+    long = "\n".join(f"## Part {n}\n\n{'Write more of it. ' * 60}\n" for n in range(12))
+    answers = [{"tasks": [{**CIRCLE, "title": f"Part {n}", "file_paths": [f"part_{n}.py"]}]} for n in range(30)]
+    shown = "shop.py:\n" + "  def sell(thing):\n" * 80
+
+    def requests(text: str) -> list[str]:
+        _, model, _ = _plan(*answers, plan=f"# Parts\n\n{long}", map_text=text, context_length=4096)
+        return [str(request.messages[-1]["content"]) for request in model.requests]
+
+    bare, mapped = requests(""), requests(shown)
+    assert "shop.py" not in bare[0]
+    assert all(text.startswith("# What the workspace defines already") and shown.strip() in text for text in mapped)
+    assert len(mapped) > len(bare) > 1
+    assert max(map(estimate, mapped)) <= max(map(estimate, bare)) + estimate(shown)

@@ -109,8 +109,24 @@ def test_a_new_file_changes_nothing_before_its_line(protocol: str) -> None:
 def test_volatile_facts_come_last() -> None:
     """Plan, workspace, task; then what differs from try to try."""
     brief = replace(FIRST, feedback=("E assert",), focus="test_x", lesson="It failed.", hints=("Look.",))
-    order = ["plan", "tree", "other files", "task", "checks", "own files", "feedback", "hints", "closing"]
+    brief = replace(brief, memory="# Known about this project\nUse tabs.", skills="# Skills\n- verify: check")
+    order = ["plan", "tree", "other files", "task", "checks", "own files", "feedback", "memory", "hints", "closing"]
     assert [name for name, _ in sections(brief, 6000, "text")] == order
+    with_tools = [*order[:8], "skills", *order[8:]]
+    assert [name for name, _ in sections(brief, 6000, "tools")] == with_tools
+
+
+@pytest.mark.parametrize("protocol", ["text", "tools"])
+def test_memory_and_skills_change_nothing_before_the_end(protocol: str) -> None:
+    """C3: what is remembered differs from task to task, so all that stands before it is shared byte for byte."""
+    without = user_message(FIRST, budget=6000, protocol=protocol)
+    known = user_message(
+        replace(FIRST, memory="# Known about this project\nUse tabs.", skills="# Skills\n- x: y"),
+        budget=6000,
+        protocol=protocol,
+    )
+    assert "Current content of part_1.py" in shared_start(without, known)
+    assert ("# Skills" in known) is (protocol == "tools")
 
 
 def test_tools_are_sorted() -> None:

@@ -167,9 +167,20 @@ def test_help_imports_no_command():
     """`lao --help` imports no command, no configuration and no heavy library: that keeps it under 150 ms."""
     code = (
         "import sys\nfrom lao.cli.main import main\nmain(['--help'])\n"
-        "heavy = {'yaml', 'jsonschema', 'openai', 'httpx', 'peewee', 'huey', 'rich', 'psutil', 'lao.config.load'}\n"
+        "heavy = {'yaml', 'jsonschema', 'openai', 'httpx', 'peewee', 'huey', 'rich', 'psutil', 'mcp'}\n"
+        "heavy |= {'lao.config.load'}\n"
         "bad = sorted(m for m in sys.modules if m in heavy or m.endswith('_cmd') or m.startswith('workflows'))\n"
         "sys.stderr.write(repr(bad))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == "[]"
+
+
+def test_the_sdk_of_mcp_is_not_imported_before_a_server_is_used():
+    """N1: neither the workers nor a project's state need it, and it takes as long as all the rest."""
+    code = (
+        "import sys\nimport workflows.cpu, workflows.gpu, lao.cli.mcp_cmd, lao.tools.mcp.hub, lao.tools.mcp.servers\n"
+        "sys.stderr.write(repr(sorted({'mcp', 'mcp_types', 'pydantic', 'anyio'} & set(sys.modules))))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stderr == "[]"

@@ -30,8 +30,10 @@ KILLED_AT = (
 FAILING = ("fsync", "fdatasync", "pread64")
 _CALL = re.compile(r"^(\w+)\((.*)")
 _OWN_OUTPUT = re.compile(r"[12]<")
-_FAILED_SYNC = re.compile(r"^f(?:data)?sync\(\d+<([^>]*)>\).*\(INJECTED\)", re.MULTILINE)
-_SHORT = ["-y", "-s", "64"]
+_FAILED_SYNC = re.compile(r"^f(?:data)?sync\(\d+<([^>]*)>\).*\(INJECTED\)")
+_RENAMED = re.compile(r'^rename.*"([^"]*)"[^"]*\) = 0')
+_RENAMES = "?rename,?renameat,?renameat2"
+_SHORT, _LONG = ["-y", "-s", "64"], ["-y", "-s", "500"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class CallFault:
     def striking(self, point: CallPoint) -> tuple[Sequence[str], Mapping[str, str]]:
         when = f"{point.nth}+" if self.lasting else f"{point.nth}"
         return [
-            *_SHORT, "-o", str(self.log), "-e", f"trace={point.call}",
+            *_LONG, "-o", str(self.log), "-e", f"trace={point.call},{_RENAMES}",
             "-e", f"inject={point.call}:{self.fault}:when={when}",
         ], {}  # fmt: skip
 
@@ -94,7 +96,7 @@ class CallFault:
         if "SIGKILL" in self.fault:
             return ended.code == -9
         said = self.log.read_text(errors="replace")
-        self.not_synced[:] = [stamp for path in _FAILED_SYNC.findall(said) if (stamp := _stamp(Path(path))) is not None]
+        self.not_synced[:] = [stamp for path in _not_synced(said) if (stamp := _stamp(Path(path))) is not None]
         return "(INJECTED)" in said
 
     def take_away(self, root: Path) -> int:
@@ -107,6 +109,17 @@ class CallFault:
                 os.truncate(file, 0)
                 taken += 1
         return taken
+
+
+def _not_synced(said: str) -> set[str]:
+    """The files of which a sync has failed, without those that another file has been put in the place of since."""
+    found: set[str] = set()
+    for line in said.splitlines():
+        if failed := _FAILED_SYNC.match(line):
+            found.add(failed[1])
+        elif renamed := _RENAMED.match(line):
+            found.discard(renamed[1])
+    return found
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:
@@ -127,6 +140,7 @@ def sweeper(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=0, help="begin no point after so many seconds")
     parser.add_argument("--shard", default="0/1", help="I/N: the I-th of N processes beside one another")
     parser.add_argument("--real", type=int, default=20, help="every so many-th plan is ended by a real 'lao run'")
+    parser.add_argument("--stage", default="", help="only points in 'submit', or in phases of this name")
     parser.add_argument("--keep", type=Path, default=None, help="keep the folders of points with violations here")
     return parser
 
@@ -134,7 +148,9 @@ def sweeper(description: str | None) -> argparse.ArgumentParser:
 def sweep_and_tell(options: argparse.Namespace, injector: Injector, folder: Path) -> int:
     """Sweep as the options say and print the figures; the exit status."""
     which, _, of = options.shard.partition("/")
-    choice = Choice(options.every, options.seed, (int(which), int(of)), options.seconds, options.real, options.keep)
+    choice = Choice(
+        options.every, options.seed, (int(which), int(of)), options.seconds, options.real, options.keep, options.stage
+    )
     started = time.monotonic()
     figures = sweep(
         folder / "bench",

@@ -17,6 +17,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -201,9 +202,10 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=11)
     options = parser.parse_args()
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         figures = sweep(Path(folder), options.count, options.seed)
-    print(json.dumps(figures, indent=2))
+    print(json.dumps({**figures, "seconds": round(time.monotonic() - started, 1)}, indent=2))
     return 1 if figures["violations"] else 0
 
 

@@ -1,9 +1,10 @@
 """The crash lab: tries to break LAO's promises and publishes what came of it.
 
-usage: python -m tests.durability.lab ci|nightly|release [--only NAME ...] [--publish]
-       python -m tests.durability.lab nightly --only NAME --read FILE [--publish]
+usage: python -m tests.durability.lab ci|nightly|release [--only NAME ...] [--jobs N] [--publish]
+       python -m tests.durability.lab nightly --only NAME --read FILE [FILE ...] [--publish]
        python -m tests.durability.lab render [--check]
---read takes what an experiment has printed instead of carrying it out. --publish writes the figures into
+--jobs carries so many out beside one another (one for each core). --read takes what an experiment has printed,
+in several files when it was split, instead of carrying it out. --publish writes the figures into
 docs/guarantees.json and renders docs/guarantees.md; render does only the latter.
 Exit status 1: a promise was broken, or nothing was injected.
 """
@@ -19,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -66,11 +69,12 @@ def run(experiment: Experiment, slice_: str) -> dict[str, Any]:
     return _entry(slice_, injected, violations, time.monotonic() - started)
 
 
-def read(experiment: Experiment, slice_: str, file: Path) -> dict[str, Any]:
+def read(experiment: Experiment, slice_: str, files: Sequence[Path]) -> dict[str, Any]:
     """What an experiment has printed, as ``run`` would tell it; a missing object is a violation."""
-    text = file.read_text(encoding="utf-8")
-    told = [part for part in _objects(text) if experiment.count in part]
-    done = subprocess.CompletedProcess([], 0 if told else 1, stdout=text, stderr="")
+    texts = [file.read_text(encoding="utf-8") for file in files]
+    objects = [[part for part in _objects(text) if experiment.count in part] for text in texts]
+    done = subprocess.CompletedProcess([], 0 if all(objects) else 1, stdout="\n".join(texts), stderr="")
+    told = [part for parts in objects for part in parts]
     seconds = sum(float(part.get("seconds", 60 * part.get("minutes", 0))) for part in told)
     return _entry(slice_, *_by_json(experiment, done), seconds)
 
@@ -170,11 +174,19 @@ def render(*, check: bool) -> int:
     return 0
 
 
+def _tell(experiment: Experiment, found: dict[str, Any]) -> int:
+    """Print what came of an experiment; how many violations that were."""
+    told = f"{found['injected']} injected, {len(found['violations'])} violations, {found['seconds']} s"
+    print("\n  ".join([f"{experiment.name}: {told}", *found["violations"]]), flush=True)
+    return len(found["violations"])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("slice", choices=(*SLICES, "render"))
     parser.add_argument("--only", nargs="+", choices=[e.name for e in EXPERIMENTS], help="these experiments")
-    parser.add_argument("--read", type=Path, help="what the one experiment of --only has printed")
+    parser.add_argument("--read", type=Path, nargs="+", help="what the one experiment of --only has printed")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="experiments beside one another")
     parser.add_argument("--publish", action="store_true")
     parser.add_argument(
         "--check", action="store_true", help="with render: write nothing, exit 1 when it is out of date"
@@ -184,17 +196,19 @@ def main() -> int:
         return render(check=options.check)
     if options.read and len(options.only or ()) != 1:
         parser.error("--read goes with --only and one name")
+    chosen = [e for e in EXPERIMENTS if not options.only or e.name in options.only]
+    started = time.monotonic()
+
+    def carry_out(experiment: Experiment) -> tuple[Experiment, dict[str, Any]]:
+        told = read(experiment, options.slice, options.read) if options.read else run(experiment, options.slice)
+        return experiment, told
+
     figures, broken = _figures(), 0
-    for experiment in EXPERIMENTS:
-        if options.only and experiment.name not in options.only:
-            continue
-        found = read(experiment, options.slice, options.read) if options.read else run(experiment, options.slice)
-        broken += len(found["violations"])
-        told = f"{found['injected']} injected, {len(found['violations'])} violations, {found['seconds']} s"
-        print(f"{experiment.name}: {told}", flush=True)
-        for violation in found["violations"]:
-            print(f"  {violation}")
-        figures[experiment.name] = found
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for done in as_completed([pool.submit(carry_out, experiment) for experiment in chosen]):
+            experiment, figures[experiment.name] = done.result()
+            broken += _tell(experiment, figures[experiment.name])
+    print(f"{len(chosen)} experiments, {broken} violations, {time.monotonic() - started:.0f} s", flush=True)
     if options.publish:
         FIGURES.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         render(check=False)

@@ -17,6 +17,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -175,10 +176,11 @@ def main() -> int:
     chosen = (kinds * options.squeezes)[: options.squeezes]
     random.Random(options.seed).shuffle(chosen)
     print(f"seed {options.seed}: {chosen}", flush=True)
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o755)
         figures = sweep(Path(place), chosen)
-    print(json.dumps(figures, indent=2))
+    print(json.dumps({**figures, "seconds": round(time.monotonic() - started, 1)}, indent=2))
     return 1 if figures["violations"] else 0
 
 

@@ -111,6 +111,12 @@ EXPERIMENTS: Final = (
         "struck",
     ),
     Experiment(
+        "syncs-failing",
+        "an I/O error for each single sync of 'lao submit', from the first of a new project",
+        ("P1",),
+        {"ci": ("pytest", "-q", "tests/durability/test_failed_syncs.py")},
+    ),
+    Experiment(
         "git-calls",
         "kill -9 of a single git process at every system call that writes; the worker lives on",
         ("P2", "P4", "P7"),

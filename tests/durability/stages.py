@@ -229,6 +229,8 @@ class Choice:
         shard: (which, of how many): for several processes beside one another, which have no point in common.
         seconds: begin no other point after so many.
         real: after every so many-th point a real ``lao run`` ends the plan; 0: never.
+        keep: where the folders of points with violations go.
+        stage: only points of stages of this name.
     """
 
     every: int = 1
@@ -237,6 +239,7 @@ class Choice:
     seconds: float = 0
     real: int = 20
     keep: Path | None = None
+    stage: str = ""
 
     def of(self, points: Sequence[P]) -> list[P]:
         """The chosen points in an order of the seed."""
@@ -256,6 +259,7 @@ def sweep(
     figures, end = Figures(choice.seed), time.monotonic() + choice.seconds
     with bench(folder, injector, tasks=tasks) as made:
         points = injector.points(made.stages)
+        points = [point for point in points if choice.stage in ("", made.stages[point.stage].name)]
         figures.known = len(points)
         for number, point in enumerate(choice.of(points), 1):
             if choice.seconds and time.monotonic() > end:

@@ -101,9 +101,10 @@ def main() -> int:
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else time.time_ns() % 1_000_000
     print(f"seed {seed}")
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         figures = starts(Path(folder), rounds=options.races, seed=seed)
-    print(json.dumps(figures, indent=2))
+    print(json.dumps({**figures, "seconds": round(time.monotonic() - started, 1)}, indent=2))
     return 1 if figures["violations"] else 0
 
 

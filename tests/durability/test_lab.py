@@ -52,10 +52,14 @@ def test_what_was_printed_is_read(tmp_path: Path) -> None:
     """A run of hours need not be made again to be published; a file without figures is no pass."""
     file = tmp_path / "log"
     file.write_text('seed 3\n{"kills": 7, "seconds": 12.4, "violations": []}')
-    found = lab.read(KILLS, "nightly", file)
+    found = lab.read(KILLS, "nightly", [file])
     assert (found["injected"], found["violations"], found["seconds"], found["slice"]) == (7, [], 12, "nightly")
-    file.write_text("Traceback")
-    assert lab.read(KILLS, "nightly", file)["violations"]
+    other = tmp_path / "other"
+    other.write_text('{"kills": 5, "seconds": 8, "violations": ["x"]}')
+    both = lab.read(KILLS, "nightly", [file, other])
+    assert (both["injected"], both["violations"], both["seconds"]) == (12, ["x"], 20)
+    other.write_text("Traceback")
+    assert lab.read(KILLS, "nightly", [file, other])["violations"]
 
 
 def test_what_pytest_reports(tmp_path: Path) -> None:

@@ -111,6 +111,24 @@ def test_what_was_begun_early_on_a_cancelled_task_ends_too(store: Store) -> None
     assert done.ready == (ready_run(Phase.CLOSE),)
 
 
+@pytest.mark.parametrize("named", [1, 2])
+def test_a_cancelled_task_takes_its_parts_along(store: Store, named: int) -> None:
+    """What is left of a split task, or of a part of it, would be GPU time for nothing; what it needs itself stays."""
+    plan_id = planned(store, spec("a"), spec("b", "a"), spec("c"))
+    a, b, c = ids(store, plan_id)
+    complete(store, a)
+    claim = take(store, ready_run(Phase.CODE, b))
+    with runs.finishing(store, claim, RunState.DONE) as now:
+        parts = [spec("b1"), spec("b2")]
+        pipeline.split_task(b, now, parts=parts, ladder={"split": True}, reason="too large")
+    _, _, _, first, second = ids(store, plan_id)
+    done = cancel_task(store, (b, second)[named - 1])
+    assert set(done.tasks) == {b, first, second}
+    assert states(store, plan_id) == ["completed", "cancelled", "ready", "cancelled", "cancelled"]
+    complete(store, c)
+    assert ready_run(Phase.CLOSE)
+
+
 def test_retry_brings_back_what_was_cancelled_only_by_name(store: Store) -> None:
     """The nightly retry of everything leaves alone what a person has ended; naming the plan brings it back."""
     plan_id = planned(store, spec("a"), spec("b", "a"), spec("c"))

@@ -34,6 +34,16 @@ for number in range(int(sys.argv[3])):
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
+BROKEN_OFF = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA cache_size = 2")
+db.execute("BEGIN IMMEDIATE")
+db.execute("CREATE TABLE lao_meta (key, value)")
+db.execute("INSERT INTO lao_meta VALUES ('filler', randomblob(100000))")
+os._exit(0)
+"""
+
 
 def killed(path: Path, before: int = 5, after: int = 0) -> None:
     """A state whose writer was killed: its work is in the write-ahead log, witnessed after ``before`` plans."""
@@ -218,6 +228,20 @@ def test_reading_and_folding_in_by_others_is_no_damage(state: Path) -> None:
     other.close()
     assert not log_of(state).exists()
     assert count(state) == 5
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_first_opening_that_was_broken_off_is_undone(state: Path, whole: bool) -> None:
+    """Killed before the switch to WAL, a hot rollback journal lies beside the file: nobody can read it read-only, and
+    that is no refusal."""
+    state.parent.mkdir(exist_ok=True)
+    subprocess.run([sys.executable, "-c", BROKEN_OFF, str(state)], check=True)
+    assert state.stat().st_size > 4096
+    assert Path(f"{state}-journal").stat().st_size > 0
+    store = open_store(state, whole=whole)
+    hand_in(store, "# First\n", "/plans/first.md")
+    store.close()
+    assert count(state) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_one_message(state: Path) -> None:

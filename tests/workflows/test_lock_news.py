@@ -26,7 +26,9 @@ def test_a_lock_is_said_once_and_without_a_traceback() -> None:
     assert (first.levelname, first.exc_info) == ("WARNING", None)
     assert LOCKED in first.getMessage()
     clock.wait(30)
-    assert not news.filter(record(f"guard of the state: state file 'x' {LOCKED}"))
+    assert not news.filter(record(f"reconciler: state file '.lao/queue.db' {LOCKED}"))
+    assert news.filter(record(f"guard of the state: state file 'x' {LOCKED}")), "that is another file"
+    assert not news.filter(record(f"reconciler: state file 'x' {LOCKED}"))
     clock.wait(SPELL_S)
     assert news.filter(record(f"reconciler: state file 'x' {LOCKED}"))
 

@@ -60,6 +60,27 @@ def test_a_rejection_is_worked_in_and_what_was_built_on_it_is_verified_again(pla
     assert it.server.stats["loads"] == 5
 
 
+def test_a_review_without_a_verdict_sends_back_what_was_built_on_it(plant: Callable[..., Plant]) -> None:
+    """The server is away for the first link's review, so the others are completed first; then there is no readable
+    verdict. The first link is coded again, and the other two are verified on its new work."""
+    one = {"role": "reviewer", "contains": "one.txt"}
+    answers = [
+        {"match": one, "fault": {"kind": "http", "status": 503}, "times": 3},
+        {"match": one, "answer": {"text": "Hm."}, "times": 1},
+        {"match": {"role": "reviewer", "contains": "corrected JSON only"}, "answer": {"text": "Hm."}, "times": 1},
+    ]
+    it = plant({"responses": answers}, models=TEXT, orchestration={"release": "verified"})
+    it.submit("chain", CHAIN)
+    it.turn()
+    assert [task["state"] for task in it.tasks()] == ["completed"] * 3
+    with it.factory.store.reading():
+        done = RunRow.select().where(RunRow.state == "done").order_by(RunRow.finished_at)
+        verified = [run.task.title for run in done if run.phase == "verify"]
+        reviewed = [run.task.title for run in done if run.phase == "review"]
+    assert sorted(verified) == ["one", "one", "three", "three", "two", "two"]
+    assert reviewed == ["two", "three", "one"]
+
+
 def test_what_breaks_on_the_rework_is_coded_again(plant: Callable[..., Plant]) -> None:
     """The second link's check reads the first link's file: its old work no longer passes, so a coder mends it."""
     check = "grep -q first one.txt || grep -q mended two.txt"

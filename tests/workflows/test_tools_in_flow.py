@@ -11,6 +11,11 @@ from workflows import cron
 from workflows.reconciler import reconcile
 
 Open = Callable[..., Plant]
+TASKS = {
+    "tasks": [
+        {"title": "from the map", "description": "x", "file_paths": ["part.txt"], "dependencies": [], "commands": []}
+    ]
+}
 PLAN = "# Parts\n\n- task: part 1 | file: part_1.txt | content: x\n"
 
 
@@ -93,3 +98,32 @@ def test_a_phase_that_keeps_killing_its_worker_is_parked(plant: Open) -> None:
     assert task["state"] == "needs_human"
     assert "keeps crashing" in str(task["reason"])
     assert factory.plans()[0]["state"] == "needs_human"
+
+
+def test_planner_and_coder_see_a_map_and_search_the_index(plant: Open) -> None:
+    """F5: both prompts have the definitions of what is there already; a search goes through the project's index."""
+    seen = {"contains": ["# Defined in other files of the workspace", "def sell_thing(name):"], "anywhere": True}
+    search = [call("find_relevant_files", query="sell thing")]
+    write = [call("file_write", path="part.txt", content="x")]
+    factory = plant(
+        {
+            "responses": [
+                {"match": {"role": "planner", "contains": "def sell_thing(name):"}, "answer": {"json": TASKS}},
+                {"match": {"role": "coder", **seen}, "answer": {"tool_calls": search}, "times": 1},
+                {
+                    "match": {"role": "coder", "contains": "market.py:1: def sell_thing", "anywhere": True},
+                    "answer": {"tool_calls": write},
+                    "times": 1,
+                },
+                {"match": {"role": "coder"}, "answer": {"text": "Done."}},
+            ]
+        }
+    )
+    shop = factory.root / "shop"
+    shop.mkdir()
+    (shop / "market.py").write_text("def sell_thing(name):\n    return name\n")
+    factory.submit("shop", "# Shop\n\nWrite part.txt.\n")
+    factory.turn()
+    assert [t["title"] for t in factory.tasks()] == ["from the map"]
+    assert (shop / "part.txt").read_text().strip() == "x"
+    assert (factory.root / ".lao" / "index.db").is_file()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lao.tools.permissions import refusal
+from lao.tools.permissions.built_in import refusal
 
 ROOT = Path("/srv/work")
 
@@ -18,13 +18,23 @@ DENIED = [
     "GIT_DIR=x git commit", "env A=1 git commit", "bash -c 'git commit -m x'", "sh -lc \"cd a && git push\"",
     "eval git commit", "echo $(git commit -m x)", "echo `git reset --hard`", "if true; then git commit; fi",
     "find . -name x -exec git rm {} +", "timeout 5 git commit", "git init", "git config user.name x", "git branch -D x",
-    "git tag v1", "git stash", "git diff --output=/etc/x", "echo hi\ngit commit -m x", "git merge \\\n x",
+    "git tag v1", "git stash", "git diff --output=/etc/x", "git diff --outp=/etc/x", "echo hi\ngit commit -m x",
+    "git merge \\\n x",
     "! git commit",
     "sudo ls", "a && sudo -n true", "su - root", "doas ls", "nohup sudo x", "shutdown now", "mkfs.ext4 /dev/sda",
     "rm -rf /", "rm -rf /etc", "rm -rf ../other", "rm -rf ~", "rm -rf ~/x", "rm -fr $HOME", "rm -r -f /srv/work",
     "rm -rf .", "rm -rf src/../..", "rm -rf /srv/workother", "rm -rf .git", "rm -rf ./.git/hooks", "rm .lao/state.db",
     "echo x > /etc/passwd", "echo x >> ~/.bashrc", "cat a > ../b", "echo x > .git/config", "cp x .git/hooks/pre-commit",
-    "mv .lao /tmp", "cat > .git/hooks/pre-commit <<'EOF'\nit's\nEOF",
+    "mv .lao /tmp", "echo don't", "cp x /etc/y", "cp -t /etc x", "tee ~/x", "touch ../x", "mkdir /srv/other",
+    "dd of=/dev/sda",
+    "sed -i s/a/b/ /etc/x", "sed -i -e s/a/b/ ../x", "cd / && rm -rf x", "cd .. ; echo x > y", "cd; touch x",
+    "ln x /etc/y",
+    "mv /srv/other/x .", "chmod 777 /etc", "alias g=git\ng push", "$GIT push", "$(which git) push", "git $x",
+    "git pu?h",
+    "/bin/r? -rf /", "find .git -delete", "find . -exec git push \\;", "sh <<E\ngit push\nE", "git >&2 push",
+    "cat <<E > README.md\nuse `git push`\nE", "x=/etc/passwd; echo > $x", "xargs -I% sh -c '%'", "env -S 'git push'",
+    "sh -c \"$x\"", "eval \"$x\"", "rm -rf \"$PWD\"", "truncate -s 0 ../x", "install x /usr/bin", "chown x /etc/y",
+    "cat > .git/hooks/pre-commit <<'EOF'\nit's\nEOF",
 ]  # fmt: skip
 
 ALLOWED = [
@@ -34,7 +44,12 @@ ALLOWED = [
     "python -m pytest -q", "rm -rf build", "rm -f src/a.pyc", "rm -rf /srv/work/build", "ls -la && echo 'git commit'",
     "echo \"a; sudo b\"", "grep -r 'rm -rf /' .", "make test 2>&1 | tail -5", "echo x > out.txt",
     "x=1; echo $x > /dev/null",
-    "cat .gitignore", "ls .git", "find . -name '*.py' -exec wc -l {} +", "npm test -- --watch=false", "echo don't",
+    "cat .gitignore", "ls .git", "find . -name '*.py' -exec wc -l {} +", "npm test -- --watch=false",
+    "sed -i '/foo/a bar' a.py", "sed -i -e '/x/d' -e 's/a/b/' a.py", "find . -not -path './.git/*' -type f",
+    "cp a b", "mv a b", "mkdir -p a/b && touch a/b/c", "chmod +x run.sh", "ln -s a b", "echo x | tee out.txt",
+    "cd src && rm -rf build", "dd if=a of=b", "git log > log.txt", "python - <<'E'\nimport os\nE",
+    "f=out.txt; echo x > $f",
+    "for i in 1 2; do echo $i > f$i.txt; done", "xargs rm < list", "cat <<'E' > README.md\nuse `make`\nE",
     "for f in a b; do echo $f; done", "", "   ", "# only a comment",
 ]  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Labelled queries and generated repositories for the benchmark of search."""
