@@ -149,7 +149,7 @@ BUGS = (
     Bug(
         "a command's processes outlive their worker",
         "tests/durable/test_containment.py",
-        (("lao/durable/containment.py", '"--unshare-pid", "--die-with-parent"', '"--unshare-pid"'),),
+        (("lao/durable/containment.py", '"--unshare-pid", "--die-with-parent")', '"--unshare-pid",)'),),
     ),
     Bug(
         "the index is not brought up to an older commit",

@@ -18,9 +18,9 @@ from lao.core.errors import LaoError, NotAServer, ServerAway, StateDamaged
 from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Phase, Role
 from lao.core.words import Event, Json
-from lao.durable.containment import Containment, choose
 from lao.durable.holding import Heartbeat
 from lao.durable.owners import Owner, current_owner
+from lao.durable.sandbox.policy import Sandbox, sandbox_of
 from lao.hooks.project import Once, ProjectHooks, load_hooks
 from lao.state import ledger, profiles, queries, serving
 from lao.state.guard import damage
@@ -76,14 +76,19 @@ class Factory:
         return hashlib.sha256(str(self.settings.paths.database).encode()).hexdigest()[:12]
 
     @cached_property
-    def containment(self) -> Containment:
-        """How the commands of this project are kept from outliving their worker."""
-        return choose(self.settings.sandbox_backend)
+    def containment(self) -> Sandbox:
+        """What surrounds the commands of this project; said in the log at the first command."""
+        sandbox = sandbox_of(self.settings.sandbox)
+        if sandbox.isolates:
+            log.info("commands of models: %s", sandbox.told)
+        else:
+            log.warning("commands of models: %s; lao doctor says why (docs/security.md)", sandbox.told)
+        return sandbox
 
     @cached_property
     def hooks(self) -> ProjectHooks:
         """The user's hooks, loaded once a process; what is wrong with them is said then."""
-        found = load_hooks(self.settings, self.containment)
+        found = load_hooks(self.settings, self.containment.how)
         for problem in found.problems:
             self.say_once(f"hooks: {problem}")
         return found
@@ -126,7 +131,7 @@ class Factory:
     @cached_property
     def mcp(self) -> McpHub:
         """The MCP servers of the project; none is started before its tools are asked for."""
-        return open_mcp(self.settings, self.mcp_marker, self.containment, self.report, self.stop)
+        return open_mcp(self.settings, self.mcp_marker, self.containment.how, self.report, self.stop)
 
     @property
     def mcp_marker(self) -> str:

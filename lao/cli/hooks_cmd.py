@@ -127,7 +127,7 @@ def _load(settings: Settings) -> ProjectHooks:
     from lao.durable.containment import choose
     from lao.hooks.project import load_hooks
 
-    return load_hooks(settings, choose(settings.sandbox_backend))
+    return load_hooks(settings, choose(settings.sandbox.backend))
 
 
 def _print(view: dict[str, Any]) -> None:

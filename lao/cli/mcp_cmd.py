@@ -67,7 +67,7 @@ def examine(session: Session) -> dict[str, Any]:
     settings = session.settings()
     servers, problems = servers_of(settings, os.environ if session.env is None else session.env)
     marker = f"mcp-check.{os.getpid()}."
-    hub = open_mcp(settings, marker, choose(settings.sandbox_backend), lambda _event: None, threading.Event())
+    hub = open_mcp(settings, marker, choose(settings.sandbox.backend), lambda _event: None, threading.Event())
     try:
         looks = hub.look()
     finally:

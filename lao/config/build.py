@@ -21,6 +21,7 @@ from lao.config.settings import (
     OrchestrationSettings,
     PathSettings,
     PermissionSettings,
+    SandboxSettings,
     SearchSettings,
     ServerSettings,
     Settings,
@@ -72,7 +73,7 @@ def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) ->
         models=MappingProxyType({role: ModelSettings(role=role, **filled["models"][role.value]) for role in Role}),
         permissions=_permissions(draft, filled),
         output_style=filled["output_style"],
-        sandbox_backend=filled["sandbox"]["backend"],
+        sandbox=_sandbox(draft, filled["sandbox"]),
         total_ram_gb=filled["total_ram_gb"],
         raw=MappingProxyType(filled),
         sources=MappingProxyType(sources),
@@ -100,6 +101,25 @@ def _attempts(filled: dict[str, Any]) -> AttemptSettings:
     given = dict(filled["attempts"])
     given["repairs"] = min(given["repairs"], filled["agentic"]["inner_repair_max_iterations"])
     return AttemptSettings(**given)
+
+
+def _sandbox(draft: Draft, given: dict[str, Any]) -> SandboxSettings:
+    """With its paths whole. Those that are not there would be found out in the middle of the night."""
+    paths = {name: tuple(_mounted(draft, name, text) for text in given[name]) for name in ("read_only", "writable")}
+    return SandboxSettings(**{**given, **paths, "environment": tuple(given["environment"])})
+
+
+def _mounted(draft: Draft, name: str, text: str) -> Path:
+    place = f"{draft.where(('sandbox', name))}: sandbox.{name}"
+    path = expand_home(text, place)
+    if not path.is_absolute():
+        raise ConfigError(f"{place}: {text!r} is not absolute", "Write the whole path, or one that begins with ~/.")
+    real = Path(os.path.realpath(path))
+    if real == Path("/"):
+        raise ConfigError(f"{place}: {text!r} is the whole machine", "Name the folders that commands need.")
+    if not real.exists():
+        raise ConfigError(f"{place}: {text!r} does not exist", "Create it, or take it out of the list.")
+    return real
 
 
 def state_dir(draft: Draft, schema: Schema, root: Path) -> Path | None:

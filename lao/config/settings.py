@@ -180,6 +180,22 @@ class GitSettings:
 
 
 @dataclass(frozen=True)
+class SandboxSettings:
+    """What surrounds a command. Paths are absolute and exist; None is no limit; sizes in MB, times in seconds."""
+
+    backend: str = "auto"
+    network: str = "none"
+    read_only: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
+    environment: tuple[str, ...] = ()
+    memory_mb: int | None = None
+    cpu_s: int | None = None
+    file_mb: int | None = None
+    processes: int | None = None
+    tmp_mb: int | None = None
+
+
+@dataclass(frozen=True)
 class SearchSettings:
     """``map_tokens``: most tokens of the repository map in a prompt; ``embed_batch``: texts in one request."""
 
@@ -242,7 +258,7 @@ class Settings:
     models: Mapping[Role, ModelSettings]
     permissions: PermissionSettings
     output_style: str
-    sandbox_backend: str
+    sandbox: SandboxSettings
     total_ram_gb: float | None
     raw: Mapping[str, Any]
     sources: Mapping[str, str]

@@ -138,13 +138,13 @@ class FileWrite:
             "path": self.path,
             "before": None if before is None else hashlib.sha256(before).hexdigest(),
             "after": hashlib.sha256(raw).hexdigest(),
-            **_pack(raw),
+            **packed(raw),
         }
 
     def apply(self, intent: Json) -> Json:
         target = self.root / intent["path"]
         if sha256_of(target) != intent["after"]:
-            write_atomic(target, _unpack(intent))
+            write_atomic(target, unpacked(intent))
         else:  # a killed process may have written it and not synced its name
             sync_folder(target.parent)
         return _result(intent)
@@ -163,14 +163,16 @@ def _result(intent: Json) -> Json:
     return {"path": intent["path"], "before": intent["before"], "after": intent["after"]}
 
 
-def _pack(raw: bytes) -> dict[str, str]:
+def packed(raw: bytes) -> dict[str, str]:
+    """Content as part of an intent: as text where it is UTF-8."""
     try:
         return {"text": raw.decode("utf-8")}
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(raw).decode("ascii")}
 
 
-def _unpack(intent: Json) -> bytes:
+def unpacked(intent: Json) -> bytes:
+    """The content that an intent holds."""
     return str(intent["text"]).encode("utf-8") if "text" in intent else base64.b64decode(intent["base64"])
 
 

@@ -23,14 +23,20 @@ from typing import IO, Final
 from lao.core.errors import BadInput, DiskFull, Interrupted, LaoError
 from lao.core.words import CommandResult
 from lao.durable import space
-from lao.durable.containment import Containment, contained
+from lao.durable.containment import Containment
+from lao.durable.crowd import Crowd
 from lao.durable.owners import start_time
+from lao.durable.sandbox.enclosure import Enclosed, enclosed
+from lao.durable.sandbox.policy import OPEN, Sandbox
+from lao.durable.sandbox.rights import Restored
+from lao.durable.tied import tied
 
 MARKER: Final = "LAO_RUN"
 _SECRET: Final = re.compile(r"KEY|SECRET|TOKEN|PASSWORD", re.IGNORECASE)
 _TERM_GRACE_S: Final = 2.0
 _POLL_S: Final = 0.05
 _DYING_S: Final = 2.0
+_FIRST_OF_THEIRS: Final = (Containment.BUBBLEWRAP, Containment.UNSHARE)  # their leader's end is that of all the others
 _QUIET: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -60,7 +66,7 @@ def run_command(
     timeout_s: float,
     marker: str,
     env: Mapping[str, str] | None = None,
-    containment: Containment = Containment.NONE,
+    containment: Sandbox | Containment = OPEN,
     output_limit: int = 200_000,
     stop: Callable[[], bool] | None = None,
     given: bytes | None = None,
@@ -70,8 +76,10 @@ def run_command(
     A marker belongs to one command at a time: whatever carries it when the shell has ended is killed.
 
     Args:
-        env: variables added to the scrubbed environment.
-        containment: what ends its processes when this one dies.
+        env: variables beside those that a command may have (``lao.durable.sandbox.environment``).
+        containment: what it may see, write, reach and use, and what ends its processes when this one dies. A line is
+            put after the output of a command that has failed at it. A ``Containment`` only does the latter: for the
+            user's own programs.
         output_limit: bytes of output that are kept, half from the start and half from the end.
         stop: asked about 20 times a second; True kills the command.
         given: what it reads on stdin; stderr is then kept apart (``errors``), with a limit of its own.
@@ -84,10 +92,55 @@ def run_command(
     _require_runnable(command, cwd)
     started = time.monotonic()
     output, errors = _Output(output_limit), _Output(output_limit)
-    with _started(contained(command, containment), cwd, child_environment(marker, env), given) as process:
-        streams = [(p, o) for p, o in ((process.stdout, output), (process.stderr, errors)) if p is not None]
+    with _inside(containment, command, cwd, marker, env) as inside:
+        status, ending = _run(inside, cwd, (output, errors), deadline=started + timeout_s, stop=stop, given=given)
+    if ending == "stopped":
+        raise Interrupted(f"stopped while {command[:200]!r} was running")
+    if status:
+        _require_space(command, cwd)
+    text = output.text()
+    notes = [] if isinstance(containment, Containment) else [inside.note(text, status)]
+    if ending == "crowd":
+        notes.append(f"[sandbox: killed, it had more than {inside.sandbox.limits.processes} processes at once]")
+    return CommandResult(
+        command=command,
+        exit_code=status,
+        output="\n".join([text.rstrip("\n"), *filter(None, notes), ""]) if any(notes) else text,
+        seconds=round(time.monotonic() - started, 3),
+        timed_out=ending == "timeout",
+        truncated_bytes=output.dropped,
+        errors=errors.text(),
+    )
+
+
+@contextlib.contextmanager
+def _inside(
+    containment: Sandbox | Containment, command: str, cwd: Path, marker: str, env: Mapping[str, str] | None
+) -> Iterator[Enclosed]:
+    """The command as it is started: in its sandbox, or tied to this process only."""
+    if isinstance(containment, Containment):
+        yield Enclosed(tied(command, containment), child_environment(marker, env), Sandbox(containment), Restored())
+        return
+    with enclosed(containment, command, cwd, {**_QUIET, MARKER: marker}, env) as inside:
+        yield inside
+
+
+def _run(
+    inside: Enclosed,
+    cwd: Path,
+    outputs: tuple[_Output, _Output],
+    *,
+    deadline: float,
+    stop: Callable[[], bool] | None,
+    given: bytes | None,
+) -> tuple[int, str]:
+    """The exit status, and how it ended: "ended", "timeout", "crowd" or "stopped"."""
+    marker = inside.environment[MARKER]
+    with _started(inside.argv, cwd, inside.environment, given) as process:
+        pipes = (process.stdout, process.stderr)
+        streams = [(pipe, kept) for pipe, kept in zip(pipes, outputs, strict=True) if pipe is not None]
         try:
-            ending = _attend(process, streams, deadline=started + timeout_s, stop=stop, how=containment)
+            ending = _attend(process, streams, deadline=deadline, stop=stop, sandbox=inside.sandbox)
         finally:
             _kill_group(process.pid, signal.SIGKILL)
             process.wait()
@@ -95,19 +148,7 @@ def run_command(
             _kill_where(lambda value: value == marker)
         for pipe, kept in streams:
             kept.drain(pipe)
-    if ending == "stopped":
-        raise Interrupted(f"stopped while {command[:200]!r} was running")
-    if process.returncode:
-        _require_space(command, cwd)
-    return CommandResult(
-        command=command,
-        exit_code=process.returncode,
-        output=output.text(),
-        seconds=round(time.monotonic() - started, 3),
-        timed_out=ending == "timeout",
-        truncated_bytes=output.dropped,
-        errors=errors.text(),
-    )
+    return process.returncode, ending
 
 
 def _started(command: list[str], cwd: Path, env: dict[str, str], given: bytes | None) -> subprocess.Popen[bytes]:
@@ -148,13 +189,13 @@ def _attend(
     *,
     deadline: float,
     stop: Callable[[], bool] | None,
-    how: Containment,
+    sandbox: Sandbox,
 ) -> str:
-    """Read the output until the shell itself has ended; returns "ended", "timeout" or "stopped".
+    """Read the output until the shell itself has ended; returns "ended", "timeout", "crowd" or "stopped".
 
     One loop instead of a reading thread: a grandchild that keeps the pipe open can then block nothing.
     """
-    ending = "ended"
+    ending, crowd = "ended", Crowd(process.pid, sandbox.limits.processes)
     with selectors.DefaultSelector() as selector:
         for pipe, output in streams:
             os.set_blocking(pipe.fileno(), False)
@@ -174,8 +215,10 @@ def _attend(
                     return ending
             elif now >= deadline or (stop is not None and stop()):
                 ending = "timeout" if now >= deadline else "stopped"
-                _ask_to_end(process.pid, None if how is Containment.NONE else process.pid)
+                _ask_to_end(process.pid, process.pid if sandbox.how in _FIRST_OF_THEIRS else None)
                 deadline = now + _TERM_GRACE_S
+            elif crowd.is_too_large():
+                return "crowd"
     return ending
 
 

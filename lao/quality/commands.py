@@ -15,8 +15,8 @@ from lao.config.settings import OrchestrationSettings
 from lao.core.errors import BadInput
 from lao.core.steps import StepKind, Steps
 from lao.core.words import CommandResult, Finding, Json, Severity, TaskSpec
-from lao.durable.containment import Containment
 from lao.durable.processes import run_command
+from lao.durable.sandbox.policy import OPEN, Sandbox
 from lao.quality.evidence import digest
 
 Commands = tuple[tuple[str, str], ...]
@@ -140,7 +140,7 @@ def run_checks(
     *,
     marker: str,
     timeout_s: float,
-    containment: Containment = Containment.NONE,
+    containment: Sandbox = OPEN,
     stop: Callable[[], bool] | None = None,
     output_limit: int = 60_000,
 ) -> tuple[CommandResult, ...]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from lao.core.errors import Interrupted
 from lao.core.steps import StepKind, Steps
 from lao.core.words import CommandResult, Json
-from lao.durable.containment import Containment
 from lao.durable.processes import run_command
+from lao.durable.sandbox.policy import OPEN, Sandbox
 from lao.durable.threads import Crew
 from lao.quality.commands import Commands, run_checks
 
@@ -28,7 +28,7 @@ class Lanes:
         at_most: commands at a time; with 1 they run in order, all in one folder.
         marker: put on the processes; each command's own one begins with it.
         timeout_s: of each command, in seconds.
-        containment: what keeps a command's processes from outliving this one.
+        containment: what surrounds a command.
         output_limit: bytes of each command's output that are kept.
     """
 
@@ -36,7 +36,7 @@ class Lanes:
     at_most: int
     marker: str
     timeout_s: float
-    containment: Containment = Containment.NONE
+    containment: Sandbox = OPEN
     stop: Callable[[], bool] = field(default=lambda: False)
     output_limit: int = 60_000
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from lao.core.steps import Steps
 from lao.core.words import CommandResult
-from lao.durable.containment import Containment
+from lao.durable.sandbox.policy import OPEN, Sandbox
 from lao.quality.commands import run_checks
 from lao.quality.protection import is_test
 from lao.tools.permissions.built_in import refusal
@@ -94,7 +94,7 @@ def prove(
     *,
     marker: str,
     timeout_s: float,
-    containment: Containment = Containment.NONE,
+    containment: Sandbox = OPEN,
     stop: Callable[[], bool] | None = None,
 ) -> tuple[CommandResult, ...]:
     """Run those that are allowed in ``folder``, each as one repeatable step.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lao.core.words import Json
-from lao.durable.containment import Containment
+from lao.durable.sandbox.policy import OPEN, Sandbox
 
 if TYPE_CHECKING:
     from lao.memory.book import MemoryBook
@@ -68,7 +68,7 @@ class ToolContext:
     Attributes:
         root: the plan's folder; no tool reaches beyond it.
         marker: put on every process that a tool starts (``lao.durable.processes``).
-        containment: what keeps the processes of a tool from outliving this one.
+        containment: what surrounds the commands of a tool.
         before_command: called before each command, which may take long.
         audit: called once for every call that really ran or was refused; not on replay from the journal.
         result_limit: most characters of a result's text.
@@ -83,7 +83,7 @@ class ToolContext:
     todos: TodoStore
     audit: Callable[[ToolAudit], None]
     command_timeout_s: float = 300.0
-    containment: Containment = Containment.NONE
+    containment: Sandbox = OPEN
     stop: Callable[[], bool] | None = None
     before_command: Callable[[], None] | None = None
     result_limit: int = 24_000

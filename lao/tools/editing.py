@@ -10,7 +10,8 @@ from pathlib import Path
 
 from lao.core.errors import BadInput
 from lao.core.words import Json
-from lao.durable.files import FileWrite
+from lao.durable import beneath
+from lao.durable.beneath import BeneathWrite
 from lao.tools.context import ToolContext, ToolResult
 from lao.tools.paths import relative_name, resolve
 from lao.tools.reading import read_text
@@ -46,33 +47,32 @@ class Edit:
         """The intent; the path guard and a refusal of ``compute`` raise BadInput."""
         target = resolve(self.root, self.path, writing=True)
         name = relative_name(self.root, target)
-        before = self._old_text(target)
+        before = self._old_text(name)
         if self.context.seen is not None:
             self.context.seen.check(name, before, whole=self.whole)
         new = self.compute(before, name)
         try:
-            intent = FileWrite(self.root, name, new.text).prepare()
+            intent = BeneathWrite(self.root, name, new.text).prepare()
         except UnicodeEncodeError as exc:
             raise BadInput(f"the new text of {name!r} is not valid text", "send it again without odd escapes") from exc
         return {**intent, "note": new.note + broken_python(name, before, new.text), "ok": new.ok}
 
-    def _old_text(self, target: Path) -> str | None:
-        if not target.exists():
-            return None
-        if self.whole:
-            return target.read_bytes().decode("utf-8", errors="replace")
-        return read_text(target, self.path)
+    def _old_text(self, name: str) -> str | None:
+        if not self.whole and (self.root / name).exists():
+            return read_text(self.root, name, self.path)
+        before = beneath.read(self.root, name)
+        return None if before is None else before.decode("utf-8", errors="replace")
 
     def apply(self, intent: Json) -> Json:
         resolve(self.root, intent["path"], writing=True)  # a resumed run may find other links than it left
-        return self._result(FileWrite(self.root, intent["path"], "").apply(intent), intent)
+        return self._result(BeneathWrite(self.root, intent["path"], "").apply(intent), intent)
 
     def probe(self, intent: Json) -> Json | None:
         try:
             resolve(self.root, intent["path"], writing=True)
         except BadInput:
             return None
-        done = FileWrite(self.root, intent["path"], "").probe(intent)
+        done = BeneathWrite(self.root, intent["path"], "").probe(intent)
         return None if done is None else self._result(done, intent)
 
     def _result(self, written: Json, intent: Json) -> Json:

@@ -15,7 +15,7 @@ def run(context: ToolContext, arguments: Mapping[str, Json]) -> ToolResult:
     """The lines from ``start_line`` to ``end_line``, both counted from 1 and included, as far as the limit allows."""
     target = resolve(context.root, arguments["path"])
     name = relative_name(context.root, target)
-    lines = read_text(target, arguments["path"]).splitlines(keepends=True)
+    lines = read_text(context.root, name, arguments["path"]).splitlines(keepends=True)
     first = max(arguments.get("start_line", 1), 1)
     last = min(arguments.get("end_line", len(lines)), len(lines))
     if not lines:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from lao.core.errors import BadInput
 from lao.core.words import Json
+from lao.durable import beneath
 from lao.durable.files import TEMPORARY
 from lao.tools.context import ToolContext, ToolResult
 from lao.tools.paths import PROTECTED, relative_name, resolve
@@ -21,18 +22,19 @@ def run(context: ToolContext, arguments: Mapping[str, Json]) -> ToolResult:
     target = resolve(context.root, shown, folder=True)
     if not target.is_dir():
         raise BadInput(f"there is no folder {shown!r}", "list_dir without a path shows the workspace itself")
-    entries = [e for e in target.iterdir() if e.name not in PROTECTED and not TEMPORARY.match(e.name)]
-    entries.sort(key=lambda e: (not e.is_dir(), e.name))
-    lines = [_line(e) for e in entries[:_MAX_ENTRIES]]
+    name = relative_name(context.root, target)
+    with beneath.folder(context.root, name) as opened, os.scandir(opened) as found:
+        entries = [e for e in found if e.name not in PROTECTED and not TEMPORARY.match(e.name)]
+        entries.sort(key=lambda e: (not e.is_dir(follow_symlinks=False), e.name))
+        lines = [_line(e) for e in entries[:_MAX_ENTRIES]]
     if len(entries) > _MAX_ENTRIES:
         lines.append(f"[… {len(entries) - _MAX_ENTRIES} more entries]")
-    name = relative_name(context.root, target)
     return ToolResult("\n".join([f"{name} ({len(entries)} entries)", *lines]))
 
 
-def _line(entry: Path) -> str:
-    if entry.is_dir():
-        return f"{entry.name}/"
+def _line(entry: os.DirEntry[str]) -> str:
     if entry.is_symlink():
         return f"{entry.name} (link)"
-    return f"{entry.name} ({entry.lstat().st_size} bytes)"
+    if entry.is_dir():
+        return f"{entry.name}/"
+    return f"{entry.name} ({entry.stat(follow_symlinks=False).st_size} bytes)"

@@ -8,8 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from lao.core.errors import BadInput
+from lao.durable.sandbox import folders
 
 PROTECTED: Final = frozenset({".git", ".lao"})
+RIGHTS: Final = frozenset(name.casefold() for name in folders.RIGHTS)
+"""At the top of a workspace: what would give a model rights that nobody gave it. Readable, not writable."""
 _MAX_PATH: Final = 1_024
 _MAX_NAME: Final = 240
 
@@ -36,6 +39,8 @@ def resolve(root: Path, path: str, *, writing: bool = False, folder: bool = Fals
     if not target.is_relative_to(real_root):
         raise BadInput(f"path {path!r} is a link that leaves the workspace", "work on files inside the workspace")
     _refuse_protected(PurePosixPath(target.relative_to(real_root)), path)
+    if writing:
+        _refuse_rights(real_root, target.relative_to(real_root).parts[:1], path)
     _refuse_kind(target, path, writing=writing, folder=folder)
     return target
 
@@ -87,6 +92,16 @@ def _refuse_protected(relative: PurePosixPath, path: str) -> None:
         if plain in PROTECTED or plain in {"git~1", "lao~1"}:
             raise BadInput(
                 f"path {path!r}: {part!r} belongs to git or LAO itself", "leave it alone; LAO commits the work"
+            )
+
+
+def _refuse_rights(root: Path, top: tuple[str, ...], path: str) -> None:
+    project = folders.OF_A_PROJECT if (root / "factory.yaml").exists() else ("factory.yaml",)
+    for name in top:
+        if name.casefold() in RIGHTS or name in project:
+            raise BadInput(
+                f"path {path!r}: LAO or another agent would follow {name!r}, so models do not write it",
+                "leave it alone; say in your answer what should be in it",
             )
 
 

@@ -17,6 +17,7 @@ from typing import Final
 from lao.core.errors import BadInput
 from lao.durable.files import pid_exists
 from lao.durable.owners import Owner, current_owner
+from lao.durable.sandbox import folders
 from lao.workspace.git_calls import Git
 
 BORROWED: Final = ("node_modules", ".venv", "venv", "env", ".env", "vendor", ".bundle", "bower_components", "Pods")
@@ -68,6 +69,8 @@ def lay_out(git: Git, commit: str, tree: Path) -> Path:
     for name in borrowed:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).symlink_to(Path(os.path.realpath(git.root / name)))
+    targets = "".join(f"{os.path.realpath(tree / name)}\n" for name in borrowed)
+    (repository / folders.BORROWED).write_text(targets, encoding="utf-8", errors="surrogateescape")
     excluded = "".join(f"/{n}\n" for n in borrowed)
     (repository / "info/exclude").write_text(f"{_excluded(git)}\n{excluded}", encoding="utf-8")
     return tree

@@ -89,6 +89,26 @@ def test_message_names_place_and_expectation(failure, text, message):
     assert message in failure(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sandbox:\n  read_only: [/]", "factory.yaml:2: sandbox.read_only: '/' is the whole machine"),
+        ("sandbox:\n  writable: [/usr/..]", "factory.yaml:2: sandbox.writable: '/usr/..' is the whole machine"),
+        ("sandbox: {writable: [cache]}", "sandbox.writable: 'cache' is not absolute"),
+        ("sandbox: {read_only: [/nowhere/at/all]}", "sandbox.read_only: '/nowhere/at/all' does not exist"),
+        ("sandbox: {network: [example.org]}", 'sandbox.network: expected one of "none", "host", found a list'),
+        ("sandbox: {network: hosts}", 'did you mean "host"?'),
+        ("sandbox: {backend: docker}", "sandbox.backend: expected one of"),
+        ("sandbox: {environment: [A=B]}", "a variable's name"),
+        ("sandbox: {processes: 0}", "sandbox.processes: expected an integer of at least 8, or null"),
+        ("sandbox: {memory: 5}", "sandbox.memory: unknown key"),
+    ],
+)
+def test_a_sandbox_that_cannot_be_made_is_refused(failure, text, message):
+    """A path that is not there, or is everything, and words that mean nothing, are said before any command runs."""
+    assert message in failure(text)
+
+
 def test_five_problems_at_once_in_file_order(failure):
     """Up to five problems are shown together, the first lines first, and the rest is counted."""
     message = failure("a1: 1\nb1: 1\nc1: 1\nd1: 1\ngit:\n  enabled: 5\nf1: 1\n")

@@ -255,3 +255,16 @@ def test_odd_path_names_are_no_crash(load_text, name):
         load_text(f'paths: {{workspace: "{name}", plans: "{name}", database: "{name}/s.db"}}')
     except ConfigError as error:
         assert "paths." in error.message
+
+
+def test_the_sandbox_and_its_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Defaults that close what plans seldom need; ~ is the home folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "factory.yaml").write_text("sandbox: {read_only: [~/cache], environment: [CI_NAME], cpu_s: 60}")
+    sandbox = load(cwd=tmp_path, env={}).sandbox
+    assert (sandbox.backend, sandbox.network, sandbox.read_only, sandbox.writable) == (
+        "auto", "none", (tmp_path / "cache",), ()
+    )  # fmt: skip
+    assert (sandbox.environment, sandbox.cpu_s) == (("CI_NAME",), 60)
+    assert None not in (sandbox.memory_mb, sandbox.file_mb, sandbox.processes, sandbox.tmp_mb)

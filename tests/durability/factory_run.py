@@ -88,6 +88,7 @@ def project(folder: Path, *, settings: dict[str, object] | None = None, **scenar
             "models": {role: {"key": key, "supports_tools": True} for role, key in MODELS.items()},
             "orchestration": {"retry_cooldown_base_s": 0, "infer_validation_commands": False},
             "memory_gate": {"settle_timeout_s": 5, "poll_interval_s": 0.05},
+            "sandbox": {"writable": [str(folder)]},  # checks leave traces there, for the test to see
             **(settings or {}),
         }
         (root / "factory.yaml").write_text(yaml.safe_dump(document))

@@ -16,6 +16,7 @@ from lao.config.settings import (
     OrchestrationSettings,
     PathSettings,
     PermissionSettings,
+    SandboxSettings,
     ServerSettings,
     Settings,
 )
@@ -64,7 +65,7 @@ def make_settings(
         models={m.role: m for m in models or DEFAULT_ROLES},
         permissions=PermissionSettings(),
         output_style="narrative",
-        sandbox_backend="auto",
+        sandbox=SandboxSettings(),
         total_ram_gb=None,
         raw={},
         sources={},

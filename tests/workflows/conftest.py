@@ -97,6 +97,7 @@ def plant(tmp_path: Path, identity: None) -> Iterator[Callable[..., Plant]]:
             "models": {role: {"key": key, "supports_tools": True} for role, key in MODELS.items()},
             "orchestration": {"retry_cooldown_base_s": 0, "infer_validation_commands": False, "llm_retry_attempts": 1},
             "memory_gate": {"settle_timeout_s": 2, "poll_interval_s": 0.01},
+            "sandbox": {"writable": [str(tmp_path)]},  # checks leave traces there, for the test to see
         }
         for key, value in settings.items():
             base = document.get(key)

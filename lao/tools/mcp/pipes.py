@@ -14,8 +14,9 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lao.durable.containment import Containment, contained
+from lao.durable.containment import Containment
 from lao.durable.processes import child_environment, kill_marked
+from lao.durable.tied import tied
 from lao.tools.mcp.servers import McpServer
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ async def piped(
     import anyio
 
     process = await asyncio.create_subprocess_exec(
-        *contained(f"exec {shlex.join(server.command)}", containment),
+        *tied(f"exec {shlex.join(server.command)}", containment),
         cwd=server.cwd,
         env=child_environment(marker, server.env),
         stdin=asyncio.subprocess.PIPE,

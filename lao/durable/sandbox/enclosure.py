@@ -1,0 +1,159 @@
+"""One command put into its sandbox: its arguments, its environment, its limits, and what is tidied up after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from lao.durable.containment import Containment, unshare_prefix
+from lao.durable.files import pid_exists
+from lao.durable.sandbox import bubblewrap, launcher, rights, seatbelt
+from lao.durable.sandbox.environment import allowed, at_home
+from lao.durable.sandbox.folders import SECRETS, View, view_of
+from lao.durable.sandbox.policy import Limits, Sandbox
+from lao.durable.sandbox.refusals import explained
+
+_PRIVATE: Final = re.compile(r"^lao-sandbox-(\d+)-")
+_DEVICES: Final = (
+    "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts",
+)  # fmt: skip
+_FREEZING: Final = (Containment.BUBBLEWRAP, Containment.UNSHARE, Containment.SEATBELT)
+_LIBRARY_FLAGS: Final = ("-I", "-S")
+
+
+@dataclass
+class Enclosed:
+    """A command as it is started.
+
+    Attributes:
+        argv: for ``Popen``.
+        environment: all that it gets.
+        restored: filled at the end of the block.
+    """
+
+    argv: list[str]
+    environment: dict[str, str]
+    sandbox: Sandbox
+    restored: rights.Restored
+
+    def note(self, output: str, exit_code: int) -> str:
+        """Lines to be put after the output: what the sandbox has refused or taken back; "" for none."""
+        told = [self.restored.text, explained(self.sandbox, output, exit_code) if exit_code else ""]
+        return "\n".join(line for line in told if line)
+
+
+@contextmanager
+def enclosed(
+    sandbox: Sandbox, command: str, cwd: Path, always: Mapping[str, str], extra: Mapping[str, str] | None
+) -> Iterator[Enclosed]:
+    """Everything for one run of a shell command line in ``cwd``.
+
+    Args:
+        always: variables that it gets and that no other replaces.
+        extra: variables from the caller, taken as they are.
+    """
+    environment = allowed(os.environ, sandbox.environment, network=sandbox.network or not sandbox.isolates)
+    with _private(sandbox.how) as private, rights.kept(cwd, frozen=sandbox.how in _FREEZING) as restored:
+        if private is not None:
+            environment |= at_home(private)
+        elif sandbox.how is Containment.BUBBLEWRAP:
+            environment.pop("TMPDIR", None)
+        if sandbox.isolates:
+            environment["LAO_SANDBOX"] = sandbox.how.value
+            environment["GIT_OPTIONAL_LOCKS"] = "0"  # git status would like to write its index
+        argv = _argv(sandbox, cwd, private)
+        yield Enclosed(
+            [*argv, *_shell(command, sandbox)], {**environment, **(extra or {}), **always}, sandbox, restored
+        )
+
+
+def _argv(sandbox: Sandbox, cwd: Path, private: Path | None) -> list[str]:
+    if not sandbox.isolates:
+        return []
+    view = view_of(cwd, sandbox.read_only, sandbox.writable)
+    if sandbox.how is Containment.BUBBLEWRAP:
+        return [*bubblewrap.arguments(sandbox, view, cwd), "--"]
+    assert private is not None
+    if sandbox.how is Containment.SEATBELT:
+        return ["sandbox-exec", "-p", seatbelt.profile(view, private, network=sandbox.network)]
+    prefix = unshare_prefix(sandbox.network) if sandbox.how is Containment.UNSHARE else ()
+    plan = landlock_plan(sandbox, view, private)
+    python = os.path.realpath(sys.executable)
+    return [*prefix, python, *_LIBRARY_FLAGS, launcher.__file__, json.dumps(plan)]
+
+
+def landlock_plan(sandbox: Sandbox, view: View, private: Path) -> dict[str, Any]:
+    """What ``launcher`` takes. Landlock cannot take away below what it gives: of ``/etc`` the entries are named."""
+    shut = {Path(s) for s in SECRETS}
+    system = [p for p in view.system if p != Path("/etc")]
+    spaces = sandbox.how is Containment.UNSHARE
+    return {
+        "read": [str(p) for p in (*system, *_without(Path("/etc"), shut), Path("/proc"), *view.tools)],
+        "write": [str(p) for p in (*view.writable, private)],
+        "devices": list(_DEVICES),
+        "network": sandbox.network or spaces,  # a network namespace has its own, with a loopback that may be used
+        "own_network": spaces and not sandbox.network,
+        "frozen": [str(p) for p in view.frozen] if spaces else [],
+    }
+
+
+def _without(folder: Path, shut: Collection[Path]) -> list[Path]:
+    """What there is in a folder but for some places in it, in as few paths as that takes."""
+    found: list[Path] = []
+    for entry in folder.iterdir() if os.access(folder, os.R_OK) else ():
+        if entry in shut:
+            continue
+        holds = any(place.is_relative_to(entry) for place in shut) and entry.is_dir() and not entry.is_symlink()
+        found += _without(entry, shut) if holds else [entry]
+    return found
+
+
+def _shell(command: str, sandbox: Sandbox) -> list[str]:
+    # The first process of a namespace ignores signals: that must not be the command itself.
+    plain = ["/bin/sh", "-c", command]
+    limits = _ulimits(sandbox.limits)
+    if sandbox.how is Containment.UNSHARE:
+        return ["/bin/sh", "-c", f'{limits}/bin/sh -c "$1"; exit $?', "sh", command]
+    if limits:
+        return ["/bin/sh", "-c", f'{limits}exec /bin/sh -c "$1"', "sh", command]
+    return plain
+
+
+def _ulimits(limits: Limits) -> str:
+    """Shell words that set them, for any POSIX shell; sizes of files are in blocks of 512 bytes."""
+    if limits == Limits():
+        return ""
+    found = ["ulimit -c 0"]
+    found += [f"ulimit -d {limits.memory_mb * 1024}"] if limits.memory_mb else []
+    found += [f"ulimit -t {limits.cpu_s}"] if limits.cpu_s else []
+    found += [f"ulimit -f {limits.file_mb * 2048}"] if limits.file_mb else []
+    return "; ".join(found) + "; "
+
+
+@contextmanager
+def _private(how: Containment) -> Iterator[Path | None]:
+    """A folder for HOME and TMPDIR where they cannot be in memory; removed, also what a killed worker has left."""
+    if how in (Containment.NONE, Containment.BUBBLEWRAP):
+        yield None
+        return
+    base = Path(tempfile.gettempdir())
+    for left in base.glob("lao-sandbox-*"):
+        owner = _PRIVATE.match(left.name)
+        if owner and not pid_exists(int(owner.group(1))) and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"lao-sandbox-{os.getpid()}-", dir=base))
+    try:
+        for name in ("home", "tmp"):
+            (folder / name).mkdir()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
