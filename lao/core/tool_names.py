@@ -9,9 +9,12 @@ from typing import Final
 
 SHELL: Final = "shell_exec"
 READING: Final = frozenset(
-    {"file_read", "list_dir", "find_relevant_files", "task_todo_get", "task_todo_set", "enter_plan_mode"}
-)
-"""Change nothing but the to-do list and the plan mode; all that runs in plan mode, with ``LEAVING``. A list of what is
+    {
+        "file_read", "list_dir", "find_relevant_files", "task_todo_get", "task_todo_set", "enter_plan_mode",
+        "memory_read", "skill_list", "skill_run", "skill_clear",
+    }
+)  # fmt: skip
+"""Change nothing but the to-do list, the plan mode and the open skill; all that runs in plan mode, with ``LEAVING``. A list of what is
 allowed: a tool that is not here counts as one that changes something."""
 
 LEAVING: Final = "exit_plan_mode"
@@ -19,7 +22,8 @@ WRITING: Final = frozenset({"file_write", "file_patch"})
 BY_PATH: Final = frozenset({"file_read", "list_dir", *WRITING})
 """Tools with an argument ``path``; a specifier of their rules is a path pattern."""
 
-OWN: Final = frozenset({SHELL, LEAVING, *READING, *WRITING})
+REMEMBERING: Final = frozenset({"memory_append", "memory_forget"})
+OWN: Final = frozenset({SHELL, LEAVING, *READING, *WRITING, *REMEMBERING})
 
 OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {

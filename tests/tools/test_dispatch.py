@@ -164,7 +164,7 @@ def test_hooks_surround_an_allowed_call(bench: Bench) -> None:
     steps = Recorder()
     assert call(it, "file_write", steps, path="a", content="x").text.endswith("\nnoted")
     blocked = call(it, "file_patch", steps, path="a", search="x", replace="y")
-    assert (blocked.ok, blocked.text) == (False, "blocked by a hook: not today")
+    assert (blocked.ok, blocked.text) == (False, "not allowed: not today")
     assert (bench.root / "a").read_text() == "x"
     assert not call(it, "shell_exec", steps, command="git push").ok
     assert hooks.seen == ["before file_write", "after file_write True", "before file_patch"]

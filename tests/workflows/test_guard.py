@@ -167,8 +167,8 @@ def test_a_reservation_is_given_back_also_when_that_cannot_be_written_yet(
     factory.store.db.execute_sql("PRAGMA busy_timeout = 1")
     load = factory.ensure_resident
 
-    def ensure_resident(role: Role) -> GateOutcome:
-        outcome = load(role)
+    def ensure_resident(role: Role, run_id: int | None = None) -> GateOutcome:
+        outcome = load(role, run_id)
         holder.execute("BEGIN IMMEDIATE")
         return outcome
 
