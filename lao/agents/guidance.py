@@ -10,7 +10,7 @@ from lao.llm.tokens import clip, estimate
 from lao.memory.files import Note
 from lao.skills.catalogue import Catalogue
 
-SMALLEST_CONTEXT = 16_384
+SMALLEST_CONTEXT = 32_768
 """Tokens of context from which a coder is offered skills and memory tools: their schemas and lines take about 600."""
 
 _CONTEXT_SHARE = 16

@@ -14,8 +14,8 @@ READING: Final = frozenset(
         "memory_read", "skill_list", "skill_run", "skill_clear",
     }
 )  # fmt: skip
-"""Change nothing but the to-do list, the plan mode and the open skill; all that runs in plan mode, with ``LEAVING``. A list of what is
-allowed: a tool that is not here counts as one that changes something."""
+"""Change nothing but the to-do list, the plan mode and the open skill; all that runs in plan mode, with ``LEAVING``.
+A list of what is allowed: a tool that is not here counts as one that changes something."""
 
 LEAVING: Final = "exit_plan_mode"
 WRITING: Final = frozenset({"file_write", "file_patch"})
