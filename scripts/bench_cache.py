@@ -87,11 +87,12 @@ def measure(url: str | None, model: str, tasks: int, protocol: str, limit_s: flo
         named.close()
     keys = {} if protocol == "auto" else {"supports_tools": protocol == "tools"}
     only_the_plans = {"validation_build_cmd": None, "infer_validation_commands": False}
-    extra = {"calibration": {"auto": True}, "orchestration": only_the_plans}
     with tempfile.TemporaryDirectory() as folder, server_for(url, tasks) as address:
-        root = Path(folder) / "project"
+        root, check = Path(folder) / "project", Path(folder) / "checks" / "check.py"
+        check.parent.mkdir()
+        shown = {"read_only": [str(check.parent)]}
+        extra = {"calibration": {"auto": True}, "orchestration": only_the_plans, "sandbox": shown}
         make_project(root, Setup(url=address, model=model, wall_s=limit_s, keys=keys, extra=extra))
-        check = Path(folder) / "check.py"
         check.write_text(CHECK, encoding="utf-8")
         text = plan_text(tasks, check) if url is not None else bench_prompts.plan_text(tasks)
         (root / "plans" / "parts.md").write_text(text, encoding="utf-8")

@@ -22,12 +22,13 @@ from typing import Any, Final
 
 import yaml
 
+from lao.config.settings import PermissionSettings
 from lao.core.errors import LaoError
 from lao.core.steps import DirectSteps
 from lao.durable.containment import Containment, works
 from lao.durable.sandbox.policy import Limits, Sandbox
 from lao.tools.context import ToolContext, ToolResult
-from lao.tools.permissions import built_in
+from lao.tools.permissions.policy import Policy
 from lao.tools.toolbox import Toolbox
 from lao.workspace.git_calls import Git
 from tests.security.world import World, end, left_tokens, survivors, world
@@ -149,8 +150,8 @@ class Prison:
             root=tree, marker=f"corpus/{self.world.words['token']}/", todos=Todos(), audit=lambda line: None,
             command_timeout_s=60.0, containment=self.sandbox, result_limit=_OUTPUT,
         )  # fmt: skip
-        permission = (lambda name, given: None) if free else built_in(tree)
-        return Toolbox(context, TOOLS, permission).call(tool, arguments, DirectSteps(), "attempt")
+        policy = Policy(PermissionSettings("bypass" if free else "auto"), tree)
+        return Toolbox(context, TOOLS, policy).call(tool, arguments, DirectSteps(), "attempt")
 
     def _let_lao_work(self) -> None:
         """What LAO itself does with a desk after a command."""
