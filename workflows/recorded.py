@@ -12,6 +12,8 @@ from workflows.factory import Factory
 log = logging.getLogger("lao")
 
 AGAIN_S: Final = 2.0
+TELL_S: Final = 60.0
+"""How often the wait is said: a disk that is full all night fills no log."""
 
 Recorded = TypeVar("Recorded")
 
@@ -22,11 +24,14 @@ def recorded(factory: Factory, record: Callable[[], Recorded]) -> Recorded:
     Raises:
         Transient: the worker is stopping; what a dead worker leaves is found by the next one.
     """
+    tell_at = factory.clock.monotonic()
     while True:
         try:
             return record()
         except Transient as error:
             if factory.stop.is_set():
                 raise
-            log.warning("waits %.0f s: %s", AGAIN_S, error.message)
+            if factory.clock.monotonic() >= tell_at:
+                log.warning("waits, and tries again every %.0f s: %s", AGAIN_S, error.message)
+                tell_at = factory.clock.monotonic() + TELL_S
             factory.clock.wait(AGAIN_S)

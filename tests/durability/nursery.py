@@ -205,12 +205,19 @@ class Nursery:
         self._process.stdout.close()
 
     def carry_out(
-        self, do: str, *arguments: Any, trace: Sequence[str] = (), timeout_s: float = 300, **environment: str
+        self,
+        do: str,
+        *arguments: Any,
+        trace: Sequence[str] = (),
+        fault_s: float = 0,
+        timeout_s: float = 300,
+        **environment: str,
     ) -> Ended:
         """Let a child carry out an order of ``ORDERS`` and wait until it has ended; its process group ends with it.
 
         Args:
             trace: what follows ``strace -p PID``; only the child's first thread is traced, from its beginning.
+            fault_s: strace leaves a child that has not ended after so long, and so do its faults; 0: never.
         """
         log, gate = self.place / "said", self.place / "gate" if trace else None
         self._order(do, arguments, environment, log, gate)
@@ -219,7 +226,11 @@ class Nursery:
         tracer = _attach(pid, trace) if trace else None
         if gate is not None:
             gate.write_text("go")
-        code = self._told(timeout_s)
+        code = self._told(fault_s) if fault_s and tracer else None
+        if code is None:
+            if fault_s and tracer:
+                tracer.send_signal(signal.SIGINT)
+            code = self._told(timeout_s)
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
         if code is None:

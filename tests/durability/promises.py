@@ -105,7 +105,7 @@ EXPERIMENTS: Final = (
     ),
     Experiment(
         "calls-failing-on",
-        "the same for all such calls that follow, too",
+        "the same for all such calls of the ten seconds that follow, too",
         ("P1", "P2", "P4", "P7"),
         calls("call_sweep", "--errors", "--lasting", ci=101, nightly=5),
         "struck",

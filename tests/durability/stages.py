@@ -32,6 +32,8 @@ MOST_MISSED = 0.05
 """Of the points; runs differ a little, so the last calls of a kind may not come a second time."""
 
 ROLL_ON = 40
+FAULT_S = 10.0
+"""A fault that lasts is over after so long: then the worker that it has found goes on."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ class Bench(Generic[P]):
         self._put_back(stage.before)
         begun = self._completions()
         trace, environment = self.injector.striking(point)
-        ended = self.nursery.carry_out("work", min(point.stage, 1), trace=trace, **environment)
+        ended = self.nursery.carry_out("work", min(point.stage, 1), trace=trace, fault_s=FAULT_S, **environment)
         struck = self.injector.struck(point, ended)
         bad = [] if ended.code is not None else [f"the worker did not end: {ended.said[-1500:]}"]
         code, said = self._finish(real)

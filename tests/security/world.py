@@ -276,12 +276,12 @@ def _shared_memory(made: World, stack: ExitStack) -> None:
 
 
 def survivors(seconds: str) -> list[int]:
-    """Processes that sleep for just so long."""
+    """Processes that sleep for just so long, or are going to."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                if seconds.encode() in (entry / "cmdline").read_bytes().split(b"\0"):
+                if seconds.encode() in (entry / "cmdline").read_bytes():
                     found.append(int(entry.name))
     return found
 
