@@ -24,6 +24,7 @@ GRACE_S = 1.5
 
 def reconcile(factory: Factory, grace_s: float = 0.0) -> int:
     """One pass. Returns how many runs were woken."""
+    waits.shorten_leases(factory.store)
     found = recovery.recover(factory.store, owner_alive)
     for run in (*found.freed, *found.set_aside):
         killed = kill_marked(factory.marker(run.id))

@@ -1,11 +1,25 @@
-"""Pauses of runs, when somebody has set the clock back: none lasts longer than it could have lasted."""
+"""Pauses and leases of runs, when somebody has set the clock back: none lasts longer than it could have lasted."""
 
 from __future__ import annotations
 
 from lao.core.states import RunState
+from lao.state import runs
 from lao.state.pipeline import cooldown
 from lao.state.store import Store
 from lao.state.tables import RunRow
+
+
+def shorten_leases(store: Store) -> int:
+    """Let leases that end later than any can from now end as late as they can: a worker that lives renews its own, and
+    that of a dead one on another machine would keep its run until the clock is where it was. Returns how many."""
+    latest = store.now() + runs.LEASE_S
+    with store.reading():
+        far = RunRow.select().where(RunRow.state == RunState.RUNNING.value, RunRow.lease_until > latest + 1.0)
+        ids = [row.id for row in far]
+    if ids:
+        with store.write():
+            RunRow.update(lease_until=latest).where(RunRow.id.in_(ids), RunRow.lease_until > latest).execute()
+    return len(ids)
 
 
 def end_impossible(store: Store, *, longest_s: float, cooldown_base_s: float) -> int:

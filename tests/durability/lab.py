@@ -56,7 +56,7 @@ def run(experiment: Experiment, slice_: str) -> dict[str, Any]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "LAO_LAB": slice_}
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        more = [] if experiment.count else [f"--junitxml={report}"]
+        more = [] if experiment.count else ["-o", "junit_family=xunit1", f"--junitxml={report}"]
         done = subprocess.run(
             [*experiment.arguments(slice_), *more],
             cwd=ROOT,

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from lao.core.clock import FakeClock
 from lao.core.states import RunState
 from lao.core.steps import StepKind
-from lao.state import journal, plans, recovery, runs
+from lao.state import journal, plans, recovery, runs, waits
 from lao.state.records import Claim
 from lao.state.tables import DependencyRow, PlanRow, RunRow, StepRow, TaskRow, WorkerRow
 from lao.state.transitions import LostClaim
@@ -187,6 +187,7 @@ class Pipeline(Promises, Outcomes, RuleBasedStateMachine):
         """The reconciler's pass; what has crashed too often is set aside."""
         running = list(RunRow.select().where(RunRow.state == "running"))
         before = {row.id: (row.plan_id, self.key_of(row), row.crashes, row.lease_until) for row in running}
+        waits.shorten_leases(self.store)
         found = recovery.recover(self.store, self.is_alive)
         freed = [run.id for run in (*found.freed, *found.set_aside)]
         ours = {held.claim.run.id: held for held in self.held}
@@ -272,8 +273,9 @@ class Pipeline(Promises, Outcomes, RuleBasedStateMachine):
         if not self.plans:
             return
         self.crash((*HERE, ELSEWHERE))
-        self.clock.wait(7200)
-        self.recover()
+        for wait_s in (7200, 2 * runs.LEASE_S):  # a lease of another machine may end later still by a clock set back
+            self.clock.wait(wait_s)
+            self.recover()
         for _ in takewhile(lambda _: any(p.state not in OVER for p in self.plans.values()), range(400)):
             self.one_more()
             self.the_state_is_what_the_rules_say()

@@ -11,7 +11,7 @@ from lao.core.clock import FakeClock
 from lao.core.errors import BadInput, DiskFull, Refused, Transient
 from lao.core.states import Phase, RunState
 from lao.core.words import Finding, Severity
-from lao.state import ledger, recovery, runs
+from lao.state import ledger, recovery, runs, waits
 from lao.state.runs import NotClaimed
 from lao.state.store import Store, explain, open_store
 from lao.state.tables import MetaRow, RunRow
@@ -73,6 +73,22 @@ def test_dead_owners_are_known_at_once_and_foreign_ones_by_their_lease(store: St
     assert recovery.recover(store, lambda _o: None).freed == ()
     clock.wait(runs.LEASE_S - 1)
     runs.renew(store, [claim])
+    clock.wait(runs.LEASE_S - 1)
+    assert recovery.recover(store, lambda _o: None).freed == ()
+    clock.wait(2)
+    assert len(recovery.recover(store, lambda _o: None).freed) == 1
+
+
+def test_a_lease_is_no_longer_for_a_clock_that_was_set_back(store: Store, clock: FakeClock) -> None:
+    """P12: a dead worker of another machine loses its run, however far the clock went back; one that lives keeps it."""
+    hand_in(store)
+    claim = take(store, ready_run(Phase.INGEST))
+    assert waits.shorten_leases(store) == 0
+    clock.jump(-7200)
+    assert waits.shorten_leases(store) == 1
+    clock.wait(runs.LEASE_S - 1)
+    runs.renew(store, [claim])
+    assert waits.shorten_leases(store) == 0
     clock.wait(runs.LEASE_S - 1)
     assert recovery.recover(store, lambda _o: None).freed == ()
     clock.wait(2)
