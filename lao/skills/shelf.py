@@ -77,14 +77,6 @@ class Shelf:
         """
         return read_file(self.catalogue.get(name), path)
 
-    def narrowed(self, permission: Permission) -> Permission:
-        """``permission``, and what the open skill takes away. What ``permission`` refuses stays refused."""
-
-        def decide(tool: str, arguments: dict[str, Json]) -> str | None:
-            return permission(tool, arguments) or self.refusal(tool, arguments)
-
-        return decide
-
     def refusal(self, tool: str, arguments: Mapping[str, Json]) -> str | None:
         """Why the open skill does not let this call run, or None."""
         skill = self.open
