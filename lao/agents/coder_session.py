@@ -32,7 +32,7 @@ _STOPS = 4
 @dataclass
 class Session:
     """One attempt on its way. ``changed``: changed paths in order; ``stale``: how often rejected content came again;
-    ``rung``: the way of asking that worked (``lao.agents.turn_ladder``)."""
+    ``rung``: the way of asking that worked (``lao.agents.turn_ladder``); ``known_rung``: what is expected to."""
 
     brief: CoderBrief
     model: JournaledModel
@@ -48,6 +48,7 @@ class Session:
     tool_calls: int = 0
     stale: int = 0
     rung: str = ""
+    known_rung: str = ""
     changed: dict[str, None] = field(default_factory=dict)
 
     def ask(

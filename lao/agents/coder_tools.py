@@ -48,8 +48,8 @@ class _State:
 def run(session: Session, max_turns: int, *, start_rung: str = "native") -> str:
     """Ask, run the calls, append their results, until an answer without a call; returns that answer's text.
 
-    A model that gives no usable action in two turns is asked in the next way down the ladder (``session.rung`` and the
-    event ``model.rung`` say which one worked).
+    A model that gives no usable action in two turns is asked in the next way down the ladder (``session.rung`` says
+    which one worked, and the event ``model.rung`` when it is another one than ``start_rung``).
 
     Args:
         start_rung: one of ``lao.core.profile.RUNGS``; native and salvaged calls are asked for in the same way.
@@ -59,6 +59,7 @@ def run(session: Session, max_turns: int, *, start_rung: str = "native") -> str:
             "turn_limit", or what the model raises.
     """
     state = _State()
+    session.known_rung = start_rung
     if start_rung in ("schema", "text"):
         _down(session, state, start_rung)
     while session.turns < max_turns:

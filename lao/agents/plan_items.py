@@ -18,7 +18,7 @@ _COMMANDS = ("commands", "acceptance", "tests", "test", "verify", "command", "te
 _NOTHING = frozenset({"", "none", "na", "null", "nothing"})
 _TITLE_CHARS = 120
 
-_TICKED_FILE = re.compile(
+TICKED_FILE = re.compile(
     r"`([\w./-]+\.(?:py|pyi|js|mjs|ts|tsx|jsx|go|rs|java|kt|c|h|cc|cpp|hpp|cs|rb|php|swift|lua|sh|sql|html|css"
     r"|json|ya?ml|toml|ini|cfg|md|txt|csv))`"
 )
@@ -221,7 +221,7 @@ def without_judges(tasks: Sequence[TaskSpec], judges: Collection[str]) -> list[T
 def mend_paths(tasks: Sequence[TaskSpec], plan_text: str, existing: Collection[str]) -> list[TaskSpec]:
     """``src/a.py`` becomes ``a.py`` when neither the plan nor the workspace has the first, and only one of them has the
     second: small planners put files into folders that nobody named, and the work then lands beside the real file."""
-    named = {*existing, *(clean_path(name, plan_text) for name in _TICKED_FILE.findall(plan_text))}
+    named = {*existing, *(clean_path(name, plan_text) for name in TICKED_FILE.findall(plan_text))}
 
     def real(path: str) -> str:
         if path in existing or re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-])", plan_text):
@@ -237,7 +237,7 @@ def whole_plan(tasks: Sequence[TaskSpec], plan_text: str, not_files: Collection[
     listed things to read and to know. Otherwise the tasks as they are."""
     if any(t.file_paths or t.commands for t in tasks):
         return list(tasks)
-    ticked = [clean_path(name, plan_text) for name in _TICKED_FILE.findall(plan_text)]
+    ticked = [clean_path(name, plan_text) for name in TICKED_FILE.findall(plan_text)]
     files = tuple(dict.fromkeys(name for name in ticked if name and name not in not_files))
     if not files:
         return list(tasks)

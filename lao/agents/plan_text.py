@@ -54,6 +54,13 @@ def sections(text: str, deepest: int = 6) -> list[Section]:
     return [s for s in found if s.text.strip()]
 
 
+def units(section_text: str) -> list[str]:
+    """The numbered items of a section's text, when there are several of them, else the text itself."""
+    parts = _cut_before(section_text, lambda line: bool(_NUMBERED.match(line)))
+    items = [part for part in parts if _NUMBERED.match(part)]
+    return items if len(items) > 1 else [section_text]
+
+
 def _lines(text: str) -> Iterator[tuple[str, bool]]:
     marks = ""
     for line in text.split("\n"):

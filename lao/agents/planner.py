@@ -11,6 +11,7 @@ from lao.agents import plan_items
 from lao.agents.ask import JournaledModel, completion_limit, request
 from lao.agents.coder_brief import is_test
 from lao.agents.commands import assign_commands, own_commands
+from lao.agents.plan_coverage import with_forgotten
 from lao.agents.plan_text import body, chunks, plan_commands
 from lao.agents.prompt import load, schema
 from lao.config.settings import ModelSettings
@@ -84,6 +85,7 @@ def make_plan(
     tasks = plan_items.reading_writes_nothing(tasks, shown, existing_files)
     tasks = plan_items.fold_fileless(plan_items.whole_plan(tasks, shown, given))
     tasks = plan_items.one_of_a_file(plan_items.without_judges(tasks, given), shown)
+    tasks = with_forgotten(tasks, plan_text, given)
     tasks = planner.mend_dependencies(tasks, whole=len(parts) == 1)
     return tuple(assign_commands(plan_items.in_order(tasks), plan_text))
 

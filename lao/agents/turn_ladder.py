@@ -72,9 +72,11 @@ def _line(function: dict[str, Json]) -> str:
 
 
 def reached(session: Session, rung: str, *, edit: bool) -> None:
-    """Note the rung on which something worked; an edit counts more than a look."""
+    """Note the rung on which something worked; an edit counts more than a look. What was known is not told again."""
     if session.rung != rung and (edit or not session.rung):
         session.rung = rung
+        if rung == session.known_rung:
+            return
         model = session.settings.key
         session.model.note(Event("model.rung", f"model {model!r} works by {rung}", {"model": model, "rung": rung}))
 
