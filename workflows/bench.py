@@ -12,6 +12,7 @@ from lao.core.words import CommandResult, Finding, Json
 from lao.durable.files import FileWrite
 from lao.quality.commands import run_checks, validation_commands
 from lao.quality.evidence import code_signature, digest
+from lao.quality.known_names import known_names
 from lao.quality.placeholders import PlaceholderLimits
 from lao.quality.stubs import Stubs
 from lao.quality.verifier import verify_files
@@ -128,7 +129,7 @@ class TaskBench:
                 timeout_s=limits.validation_timeout_s,
                 stop=lambda: work.stopping,
             )
-        checked = _conclusion(work, stop, results, changed)
+        checked = _conclusion(work, folder, stop, results, changed)
         kept = results if checked.passed or every else ()
         return {
             "checked": checked.to_json(),
@@ -169,7 +170,7 @@ def decides(work: Work, command: str) -> bool:
 
 
 def _conclusion(
-    work: Work, stop: list[Finding], results: tuple[CommandResult, ...], changed: tuple[str, ...]
+    work: Work, folder: Path, stop: list[Finding], results: tuple[CommandResult, ...], changed: tuple[str, ...]
 ) -> Checked:
     failed = [r for r in results if not r.passed and decides(work, r.command)]
     seconds = sum(r.seconds for r in results)
@@ -179,6 +180,8 @@ def _conclusion(
     parts = [f.feedback for f in stop]
     evidence = [digest(result, files=own) for result in failed]
     parts += [f"`{result.command}` failed:\n{item.text}" for result, item in zip(failed, evidence, strict=True)]
+    known = known_names("\n".join(result.output for result in failed), folder, own)
+    parts += [f"What there really is:\n{known}"] if known else []
     focus = stop[0].message if stop else (evidence[0].tests[0] if evidence[0].tests else evidence[0].text[:200])
     scores = [item.score for item in evidence]
     passed = len(results) - len(failed)

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from lao.search.index import folder_of, refresh_in
+from lao.search.ranking import by_words
 from lao.search.store import IndexFile
 from lao.search.tags import Definition, Tags
 
@@ -37,6 +38,10 @@ _SAID: Final = 0.5
 
 _ASIDE: Final = 0.05
 """What tests define is for tests."""
+
+_BY_WORDS: Final = 5
+"""Files that a search for the task's words finds first, where a reader begins too: the first counts as a file of the
+task, each further one half as much as the one before."""
 
 _DAMPING: Final = 0.85
 _ROUNDS: Final = 40
@@ -88,27 +93,31 @@ def repo_map(
     if budget <= 0:
         return ""
 
-    def look(db: sqlite3.Connection) -> dict[str, Tags]:
+    def look(db: sqlite3.Connection) -> tuple[dict[str, Tags], list[str]]:
         refresh_in(db, root, marker=marker, within_s=READING_S)
+        folder = folder_of(db, root)
         rows = db.execute(
             "SELECT p.path, c.tags FROM files f JOIN paths p ON p.id=f.path JOIN contents c ON c.id=f.content "
             "WHERE f.folder=? ORDER BY p.path",
-            (folder_of(db, root),),
+            (folder,),
         )
-        return {path: Tags.from_text(tags) for path, tags in rows}
+        fitting = [hit.path for hit in by_words(db, folder, focus.text)] if focus.text else []
+        return {path: Tags.from_text(tags) for path, tags in rows}, fitting
 
-    ranked = _ranked(index.use(look), focus)
+    ranked = _ranked(*index.use(look), focus)
     return _fitted([place for place in ranked if place.path not in focus.without][:_MOST], budget, count)
 
 
-def _ranked(files: Mapping[str, Tags], focus: Focus) -> list[_Place]:
-    """All definitions, the most important first."""
+def _ranked(files: Mapping[str, Tags], fitting: Sequence[str], focus: Focus) -> list[_Place]:
+    """All definitions, the most important first; ``fitting`` are the files that fit the task's words, best first."""
     places: dict[str, dict[str, list[Definition]]] = defaultdict(dict)
     for path, tags in files.items():
         for definition in tags.definitions:
             places[definition.name].setdefault(path, []).append(definition)
     said = _identifiers(focus.text)
     start = _start(files, focus, {path for name in said for path in places.get(name, ())})
+    useful = [path for path in fitting if not _TEST.search(path) and files[path].definitions and path not in start]
+    start |= {path: 0.5**place for place, path in enumerate(useful[:_BY_WORDS])}
     edges = _edges(files, places, set(focus.files) & files.keys(), said)
     ranks = pagerank(files, edges, start)
     scores: dict[tuple[str, str], float] = defaultdict(float)

@@ -62,6 +62,16 @@ def test_the_map_is_for_the_task(desk: Desk) -> None:
     assert "shop/cart.py:" not in of_cart
 
 
+def test_the_map_begins_where_the_tasks_words_are(desk: Desk) -> None:
+    """A file that nothing leans on and whose names nobody says comes first when its text is about the task."""
+    desk.write(
+        SHOP | {"shop/rates.py": '"""Value-added tax."""\n\ndef vat_of(cents):\n    """The tax on an amount."""\n'}
+    )
+    words = Focus(files=("shop/gross.py",), text="Write the amount and its value-added tax together.")
+    assert shown(desk, 16, words).startswith("shop/rates.py:\n  def vat_of(cents):")
+    assert "vat_of" not in shown(desk, 16, Focus(files=("shop/gross.py",)))
+
+
 @pytest.mark.parametrize("budget", [0, 1, 5, 12, 20, 35, 60, 200])
 def test_the_budget_is_kept(desk: Desk, budget: int) -> None:
     """C2: never more tokens than allowed; nothing where nothing fits."""
