@@ -23,7 +23,7 @@ def suits(brief: CoderBrief) -> bool:
 
 
 def plain_message(brief: CoderBrief, *, budget: int) -> str:
-    """The message within about ``budget`` tokens: plan, file, tests and other files, what to do.
+    """The message within about ``budget`` tokens: plan, file, map, tests and other files, what to do.
 
     For a version that fails only that and its failure: a short prompt is read in a moment, and nothing distracts.
     """
@@ -38,6 +38,9 @@ def plain_message(brief: CoderBrief, *, budget: int) -> str:
     left -= sum(map(estimate, parts))
     plan = clip(body(brief.plan_text).strip(), left // 2)
     left -= estimate(plan)
+    if brief.repo_map.strip() and estimate(brief.repo_map) < left // 2:
+        parts.append(f"Other files define this; import what you need from there:\n{fenced('', brief.repo_map)}")
+        left -= estimate(parts[-1])
     for name, content in files.items():
         room = left - 30
         if room < 60:

@@ -106,8 +106,14 @@ def _module(index: _Index, output: str, module: str) -> Iterator[str]:
     if package and index.below(package):
         yield f"there is no module {module}; {package} has {_listed(index.below(package))}"
     imported = [n.strip() for m, names in _IMPORTED.findall(output) if m == module for n in names.split(",")]
-    exact = [k for name in imported for k in index.named(name)]
-    alike = [k for k in index.known if any(_alike(word, k) for word in (last, *imported))]
+    yield from _perhaps(index, (*imported, last))
+
+
+def _perhaps(index: _Index, names: Sequence[str]) -> Iterator[str]:
+    """Definitions of one of the names, then those whose name or docstring speaks of a word in them."""
+    words = [word for name in names for word in name.split("_")]
+    exact = [k for name in names for k in index.named(name)]
+    alike = [k for k in index.known if any(_alike(word, k) for word in words)]
     for known in list(dict.fromkeys(_place(k) for k in (*exact, *alike)))[:3]:
         yield f"perhaps what is meant: {known}"
 
@@ -116,6 +122,10 @@ def _import(index: _Index, _output: str, name: str, module: str) -> Iterator[str
     own = index.of_module(module)
     if own:
         yield f"{own[0].path} has no {name}; it has {_listed([k.call for k in own])}"
+    elif index.below(module):
+        yield f"{module} has no {name}; its modules are {_listed(index.below(module))}"
+        yield from _perhaps(index, (name,))
+        return
     yield from (f"{name} is here: {_place(k)}" for k in index.named(name) if k.module != module)
 
 

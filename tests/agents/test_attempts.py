@@ -180,6 +180,18 @@ def test_half_of_the_candidates_are_asked_in_another_form() -> None:
     assert again.model.last_user(0) == it.model.last_user(2)
 
 
+def test_the_plain_form_shows_what_other_files_define() -> None:
+    """Without the map a model in an existing repository can only guess names; one that takes too much is left out."""
+    brief = replace(BRIEF, repo_map="rates.py:\n  def vat_of(cents):")
+    it = Setting(code("a = 3\n"), number=3, brief=brief)
+    it.run()
+    assert "def vat_of(cents):" in it.model.last_user(0)
+    wide = replace(brief, repo_map="\n".join(f"  def function_{n}(argument_{n}):" for n in range(4000)))
+    again = Setting(code("a = 3\n"), number=3, brief=wide)
+    again.run()
+    assert "def function_1(" not in again.model.last_user(0)
+
+
 def test_the_plain_form_is_for_one_short_file_to_be_written_whole() -> None:
     """A long file, several files, or a model that is to send edits: asked as always."""
     stub = (("a.py", "stub = None\n"),)

@@ -88,6 +88,14 @@ def shop(tmp_path: Path) -> Path:
             ["shop/people.py has no Client; it has class Customer, class Desk"],
         ),
         (
+            "ImportError: cannot import name 'format_money' from 'shop' (/x/shop/__init__.py)",
+            [
+                "shop has no format_money; its modules are broken, money, people",
+                "perhaps what is meant: from shop.money import as_money, which is "
+                "as_money(cents: int, sign: str='CHF') -> str: An amount for people.",
+            ],
+        ),
+        (
             "NameError: name 'Desk' is not defined. Did you mean: 'desk'?",
             ["Desk is not imported; it is here: from shop.people import Desk, which is class Desk"],
         ),
@@ -96,7 +104,7 @@ def shop(tmp_path: Path) -> Path:
             ["shop/money.py defines as_money(cents: int, sign: str='CHF') -> str"],
         ),
     ],
-    ids=["module", "import", "elsewhere", "attribute", "of self", "member", "name", "call"],
+    ids=["module", "import", "elsewhere", "attribute", "of self", "member", "package", "name", "call"],
 )
 def test_a_wrong_guess_is_answered_with_what_there_is(shop: Path, output: str, lines: list[str]) -> None:
     """Python's own errors about missing names, each with the facts of the workspace."""
