@@ -147,7 +147,8 @@ def lessons(
     if not work.factory.settings.memory.enabled:
         return ()
     folder, task = work.plan.workspace, work.the_task
-    paths = sorted({*task.files, *changed})
+    hidden = work.hidden(folder)
+    paths = sorted(path for path in {*task.files, *changed} if not hidden(path))
     written = [(path, public_names(path, text)) for path, text in read_text_files(folder, paths, LEARNED_CHARACTERS)]
     passed = [result.command for result in evidence if result.passed]
     return learned(folder.name, written, passed, plan=work.plan.name, task=task.id, commit=commit)

@@ -77,6 +77,7 @@ def repo_map(
     focus: Focus = Focus(),
     *,
     marker: str = "",
+    hidden: Callable[[str], bool] = lambda _path: False,
 ) -> str:
     """Files with their most important definitions, at most ``budget`` tokens; "" when nothing is defined or fits.
 
@@ -84,6 +85,7 @@ def repo_map(
 
     Args:
         count: tokens of a text.
+        hidden: files that are treated as if they were not there.
     """
     if budget <= 0:
         return ""
@@ -95,7 +97,7 @@ def repo_map(
             "WHERE f.folder=? ORDER BY p.path",
             (folder_of(db, root),),
         )
-        return {path: Tags.from_text(tags) for path, tags in rows}
+        return {path: Tags.from_text(tags) for path, tags in rows if not hidden(path)}
 
     ranked = _ranked(index.use(look), focus)
     return _fitted([place for place in ranked if place.path not in focus.without][:_MOST], budget, count)

@@ -13,13 +13,13 @@ from lao.config.load import load
 from lao.config.rules import RuleError, parse_rule, rule_problems
 from lao.config.settings import PermissionSettings
 from lao.core.errors import ConfigError
-from lao.core.tool_names import BY_PATH, OWN, READING, WRITING, covers, tools_of
+from lao.core.tool_names import BY_PATH, HELPER, OWN, READING, WRITING, covers, tools_of
 from lao.tools.registry import all_tools
 
 
 def test_the_names_are_those_of_the_registry() -> None:
     """The configuration knows every tool that there is, and no other; what only reads is a list, not a rest."""
-    assert set(all_tools()) == OWN
+    assert {*all_tools(), HELPER} == OWN
     assert READING | WRITING | BY_PATH <= OWN
     assert not READING & WRITING
 
@@ -34,7 +34,8 @@ def test_the_names_are_those_of_the_registry() -> None:
         ("FileEdit(a)", ("file_patch",), "a"), ("FilePatch(a)", ("file_patch",), "a"),
         ("Write(a)", ("file_write",), "a"),
         ("FileWrite(/src/*)", ("file_write",), "/src/*"), ("ListDir", ("list_dir",), ""),
-        ("TodoWrite", ("task_todo_set",), ""),
+        ("TodoWrite", ("task_todo_set",), ""), ("Agent", (HELPER,), ""), ("Task", (HELPER,), ""),
+        ("agent_run", (HELPER,), ""),
         ("Grep", ("find_relevant_files",), ""), ("Search", ("find_relevant_files",), ""),
         ("file_patch(a)", ("file_patch",), "a"),
         ("mcp__a__b", ("mcp__a__b",), ""), ("mcp__a", ("mcp__a",), ""), ("mcp__a__*", ("mcp__a__*",), ""),
