@@ -190,4 +190,6 @@ def _check_path(name: str, tools: Sequence[str], specifier: str) -> None:
     bare = specifier.removeprefix("./").strip("/")
     if bare != posixpath.normpath(bare):
         right = posixpath.normpath(specifier)
-        raise RuleError(f"{name}({specifier}) can match nothing: paths have no '//', '.' or '..'; write {name}({right})")
+        raise RuleError(
+            f"{name}({specifier}) can match nothing: paths have no '//', '.' or '..'; write {name}({right})"
+        )

@@ -65,9 +65,7 @@ class Gate:
             return self._asked_by_hook(tool, parameters, arguments, AskFirst.from_json(said), label)
         return arguments, said
 
-    def told(
-        self, tool: str, arguments: Mapping[str, Json], result: ToolResult, steps: Steps, label: str
-    ) -> str:
+    def told(self, tool: str, arguments: Mapping[str, Json], result: ToolResult, steps: Steps, label: str) -> str:
         """What the hooks add to the result of a call that was run; "" without hooks. A step of its own."""
         if self.hooks is None:
             return ""

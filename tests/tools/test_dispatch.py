@@ -252,6 +252,13 @@ def test_a_file_that_may_not_be_read_is_nowhere(bench: Bench) -> None:
         "cat way/key.py", "git show HEAD:secrets/key.py", "cp -r secrets copy", "tar cf - ./secrets/ | cat",
     ):  # fmt: skip
         assert "forbids it" in call(it, "shell_exec", command=line).text, line
+    for edit in (
+        {"path": "secrets/key.py", "search": "x", "replace": "y"},
+        {"path": "link.py", "search": "x", "replace": "y"},
+    ):
+        assert "forbids it" in call(it, "file_patch", **edit).text, "what does not fit is shown with what is there"
+    assert "forbids it" in call(it, "file_write", path="secrets/key.py", content="x").text
+    assert call(it, "file_write", path="secrets/new.py", content="x").ok
     assert call(it, "find_relevant_files", query="price").text == "shop.py:1: price = 1"
     assert "no file has" in call(it, "find_relevant_files", query="hunter2").text
     assert "secrets/" in call(it, "list_dir").text, "the name of a folder is no secret"

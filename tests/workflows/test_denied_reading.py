@@ -82,7 +82,8 @@ def test_a_denied_folder_is_in_no_prompt(plant: Open, tmp_path: Path) -> None:
     assert {"planner", "coder", "helper", "reviewer"} <= found.keys()
     for role, text in found.items():
         for word in ("hunter2", "4711", "def vault_price"):
-            assert word not in text, (role, word)
+            at = text.find(word)
+            assert at < 0, (role, word, text[max(0, at - 300) : at + 100])
     assert "secrets_of" not in found["planner"]
     assert "815" not in found["reviewer"]
     assert "open_ = True" in found["reviewer"]

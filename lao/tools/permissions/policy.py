@@ -116,6 +116,8 @@ class Policy:
                     return rule
                 continue
             writes = kind != "allow" and tool in WRITING and bool(set(rule.tools) & WRITING)
+            if kind == "deny" and tool in WRITING and "file_read" in rule.tools:  # a failed edit shows what is there
+                writes = any(os.path.lexists(self.root / name) for name in names)
             if not (writes or _covers(rule, tool)) or not names:
                 continue
             matches = names_folder if kind == "deny" and tool == "list_dir" else path_matches
