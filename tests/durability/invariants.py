@@ -42,7 +42,7 @@ def check(
         *_commits(workspace, per_plan),
         *_tree(workspace, per_plan),
         *_state(project.root / ".lao" / "state.db"),
-        *_orphans(project),
+        *orphans(project),
         *_calls(project, CallsAllowed(expected_calls, expected_calls, expected_calls + kills), status),
     ]
 
@@ -63,7 +63,7 @@ def check_plans(project: Project, plans: Mapping[str, int], calls: CallsAllowed)
         found = [*_files(workspace, tasks), *_commits(workspace, tasks), *_tree(workspace, tasks)]
         bad += [f"{plan}: {line}" for line in found]
     bad += [f"left over: {path.relative_to(state)}" for path in sorted(state.glob("desks/run-*"))]
-    return bad + _orphans(project) + _state(state / "state.db") + _calls(project, calls, status)
+    return bad + orphans(project) + _state(state / "state.db") + _calls(project, calls, status)
 
 
 def _tasks(status: dict, tasks: int, redone: int) -> list[str]:
@@ -115,7 +115,7 @@ def _tree(workspace: Path, tasks: int) -> list[str]:
     return bad + [f"left over: {ref}" for ref in refs]
 
 
-def _orphans(project: Project) -> list[str]:
+def orphans(project: Project) -> list[str]:
     """Processes with the marker of the project's commands, once no worker is left."""
     owner = hashlib.sha256(str(project.root / ".lao" / "state.db").encode()).hexdigest()[:12]
     found = []
