@@ -24,8 +24,8 @@ NARROWER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "dont_ask": ("dont_ask",),
     }
 )
-"""Of each mode those that let nothing run which it does not let run itself. The last three compare with none: confirm asks
-about edits that the others make, plan_only wants a plan approved, dont_ask refuses what the others ask about."""
+"""Of each mode those that let nothing run which it does not let run itself. The last three compare with none: confirm
+asks about edits that the others make, plan_only wants a plan approved, dont_ask refuses what the others ask about."""
 
 
 def mode_of(settings: PermissionSettings, options: Mapping[str, Any]) -> str:

@@ -40,7 +40,7 @@ def test_a_narrower_mode_lets_nothing_more_run(tmp_path: Path, mode: str) -> Non
 
 
 def test_every_other_mode_would_let_something_more_run(tmp_path: Path) -> None:
-    """G5: nothing is forbidden for no reason: a mode that is no narrowing allows a call that factory.yaml's does not, or
+    """G5: nothing is forbidden for no reason: a mode that is no narrowing allows a call that the factory's does not, or
     asks where that one refuses, or leaves plan mode out."""
     rules = parse_rules(RULES, {})
     for mode, other in itertools.product(NARROWER, NARROWER):
@@ -59,7 +59,7 @@ def test_every_other_mode_would_let_something_more_run(tmp_path: Path) -> None:
          "a plan may only narrow it: write auto or accept_edits or confirm or plan_only or dont_ask, or change "
          "permissions.mode in factory.yaml"),
         ("auto", {"permissionMode": "bypassPermissions"}, "'bypassPermissions', which allows", "narrow"),
-        ("confirm", {"permission_mode": "auto"}, "which allows what factory.yaml's mode 'confirm'", "write confirm, or"),
+        ("confirm", {"permission_mode": "auto"}, "allows what factory.yaml's mode 'confirm'", "write confirm, or"),
         ("confirm", {"permission_mode": "dont_ask"}, "which allows", ""),
         ("dont_ask", {"permission_mode": "confirm"}, "which allows", ""),
         ("plan_only", {"permission_mode": "accept_edits"}, "which allows", ""),
@@ -68,7 +68,7 @@ def test_every_other_mode_would_let_something_more_run(tmp_path: Path) -> None:
         ("auto", {"permission_mode": ["plan"]}, "['plan'], which is no mode", ""),
         ("auto", {"permission_mode": False}, "False, which is no mode", ""),
         ("auto", {"permission_mode": ""}, "which is no mode", ""),
-        ("auto", {"permission_mode": "plan", "permissionMode": "auto"}, "both permission_mode 'plan' and", "one of them"),
+        ("auto", {"permission_mode": "plan", "permissionMode": "auto"}, "both permission_mode 'plan'", "one of them"),
     ],
 )  # fmt: skip
 def test_what_is_no_narrowing_is_refused(mode: str, options: dict[str, Any], problem: str, hint: str) -> None:

@@ -84,14 +84,14 @@ def test_rules_without_effect_are_refused(rule: Any, words: str) -> None:
         ({"deny": [7]}, 'deny[0]: expected a rule such as "Bash(npm test *)", or a mapping of rule and justification, '
          "found 7"),
         ({"deny": [None]}, "deny[0]: expected a rule such as"), ({"deny": [["Bash"]]}, "found a list"),
-        ({"deny": [{}]}, "deny[0]: a rule is a text, or a mapping"), ({"deny": "Bash"}, 'expected a list, found "Bash"'),
+        ({"deny": [{}]}, "deny[0]: a rule is a text, or"), ({"deny": "Bash"}, 'expected a list, found "Bash"'),
         ({"denied": ["Bash"]}, 'permissions.denied: unknown key; did you mean "deny"?'),
         ({"deny": ["Bash(ls) now"]}, "'Bash(ls) now' is no rule"), ({"deny": ["*"]}, "'*' is no rule"),
         ({"deny": ["Bash,Read"]}, "'Bash,Read' is no rule"), ({"deny": ["\uff22ash"]}, "is no rule"),
         ({"deny": ["B" * 5_000]}, f"there is no tool {'B' * 80!r}; the tools are"),
         ({"deny": ["Agent(Explore)"]}, "rules for Agent take no brackets; write 'Agent'"),
         ({"deny": ["Task()"]}, "'Task()' has nothing between its brackets; write 'Task'"),
-        ({"deny": ["mcp__*"]}, "there is no tool 'mcp__*'"), ({"deny": ["mcp__a__b*"]}, "there is no tool 'mcp__a__b*'"),
+        ({"deny": ["mcp__*"]}, "there is no tool 'mcp__*'"), ({"deny": ["mcp__a__b*"]}, "no tool 'mcp__a__b*'"),
         ({"deny": ["Bash(a\nb)"]}, "a line is cut at 'line breaks'"),
         ({"deny": ["Bash(ls\x00)"]}, "'Bash(ls\\x00)' has a control character"),
         ({"deny": ["Read(a\x1b[2J)"]}, "has a control character"),
@@ -106,7 +106,7 @@ def test_rules_without_effect_are_refused(rule: Any, words: str) -> None:
         ({"deny": ["Agent"], "allow": ["Task"]}, "allow[0]: 'Task' can have no effect: deny 'Agent' wins"),
         ({"mode": "yolo"}, 'permissions.mode: expected one of "auto", "confirm"'), ({"mode": None}, "found null"),
         ({"mode": "auto", "defaultMode": "plan"}, "means permissions.mode, which is given as well; keep one"),
-        ({"ask_timeout_s": -1}, "expected a number above 0"), ({"plan_approval": "me"}, 'expected one of "ask", "auto"'),
+        ({"ask_timeout_s": -1}, "a number above 0"), ({"plan_approval": "me"}, 'expected one of "ask", "auto"'),
     ],
 )  # fmt: skip
 def test_malformed_permissions_are_told_with_file_and_line(

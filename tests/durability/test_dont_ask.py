@@ -1,4 +1,4 @@
-"""G1: a whole plan in mode dont_ask without a terminal: no question, no hang, no process left, a reason for each refusal."""
+"""G1: a whole plan in mode dont_ask without a terminal: no question, no hang, nothing left, each refusal explained."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from tests.workflows.test_tools_in_flow import PLAN, call, scripted
 pytestmark = pytest.mark.durability
 
 COMMANDS = (
-    "touch made", "make", "python3 -c 'open(\"made\", \"w\")'", "curl -sO http://127.0.0.1:9/x", "wget http://127.0.0.1:9/x",
-    "pip install requests", "npm publish", "git commit -am mine", "git push --force", "sudo id", "rm -rf ..", "$SHELL -c id",
+    "touch made", "make", "python3 -c 'open(\"made\", \"w\")'", "curl -sO http://127.0.0.1:9/x",
+    "wget http://127.0.0.1:9/x",
+    "pip install requests", "npm publish", "git commit -am mine", "git push --force", "sudo id", "rm -rf ..",
+    "$SHELL -c id",
     "python3 -m http.server &", "nohup yes > out.log 2>&1 &", "sh -c 'yes > /dev/null'", "echo asked > by_rule.txt",
     "cat secrets/key",
 )  # fmt: skip
@@ -67,7 +69,7 @@ def test_refused_calls_ask_nobody_and_hang_nowhere(tmp_path: Path) -> None:
         tmp_path, settings=settings(tmp_path), responses=parse_scenario(scripted(*turns)).responses
     ) as factory:
         (factory.root / "plans" / "parts.md").write_text(PLAN)
-        done = factory.lao("run", "--single-run", "--plain", timeout=240)
+        done = factory.lao("run", "--single-run", "--plain", timeout=300)
         assert done.returncode == 0, done.stderr
         told = json.loads(factory.lao("status", "--json").stdout)
         assert [task["state"] for task in told["tasks"]] == ["completed"]
@@ -85,7 +87,7 @@ def test_refused_calls_ask_nobody_and_hang_nowhere(tmp_path: Path) -> None:
             "dont_ask" in reason for tool, reason in refused if tool in ("mcp__s__note", "agent_run", "list_dir")
         )
         assert orphans(factory) == []
-        left = {path.name for path in (factory.root / "parts").iterdir()} - {".git", ".lao"}
+        left = {path.name for path in (factory.root / "parts").iterdir()} - {".git", ".gitignore", ".lao"}
         assert left == {"LAO_PLAN.md", "LAO_REVIEW.log", "LAO_TASKS.json", "part_1.txt"}
         assert not (factory.root / "outside.txt").exists()
         assert not (tmp_path / "notes").exists(), "the MCP tool was not called"

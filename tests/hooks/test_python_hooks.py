@@ -33,7 +33,8 @@ def post_phase(phase, outcome, ctx):
 
 
 def test_the_four_functions_are_asked_and_told(project: Project) -> None:
-    """N2: a text or {"deny": …} refuses, None goes on, {"arguments": …} changes, {"ask": …} wants a person; the file is loaded once."""
+    """N2: a text or {"deny": …} refuses, None goes on, {"arguments": …} changes, {"ask": …} wants a person asked; the
+    file is loaded once."""
     (project.root / "hooks.py").write_text(BASIC)
     hooks = project.around_tools()
     assert hooks.before("shell_exec", {"command": "rm x"}) == "hooks.py refused it: no rm here"

@@ -248,7 +248,8 @@ def test_a_file_that_may_not_be_read_is_nowhere(bench: Bench) -> None:
     for path in ("secrets", "secrets/", "way"):
         assert "forbids it" in call(it, "list_dir", path=path).text
     for line in (
-        "cat secrets/key.py", "cat secrets/*", "grep -r TOKEN secrets", "cd secrets && cat key.py", "sort < secrets/key.py",
+        "cat secrets/key.py", "cat secrets/*", "grep -r TOKEN secrets", "cd secrets && cat key.py",
+        "sort < secrets/key.py",
         "cat way/key.py", "git show HEAD:secrets/key.py", "cp -r secrets copy", "tar cf - ./secrets/ | cat",
     ):  # fmt: skip
         assert "forbids it" in call(it, "shell_exec", command=line).text, line

@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from lao.servers.simulated.request import SimRequest
 from lao.state.tables import AuditRow
 from tests.workflows import relay

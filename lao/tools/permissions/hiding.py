@@ -1,4 +1,4 @@
-"""Which files no prompt and no answer of a tool may show: those that a deny rule about reading names. Decides no call."""
+"""Which files no prompt and no tool may show: those that a deny rule about reading names. Decides no call."""
 
 from __future__ import annotations
 
