@@ -62,8 +62,9 @@ def memory_text(work: Work, role: Role, *, place: Path | None = None, paths: Ite
     if opened is None or not limit:
         return Shown()
     sync(work)
-    root = settings.paths.root
-    found = guidance(root, work.plan.workspace, place=place, paths=paths)
+    root, hidden = settings.paths.root, work.hidden(place or work.plan.workspace)
+    open_paths = [path for path in paths if not hidden(path)]
+    found = guidance(root, work.plan.workspace, place=place, paths=open_paths)
     notes = list(found.notes)
     problems = list(found.problems)
     for scope, depth in ((USER, 0), (PROJECT, 1)):
