@@ -10,7 +10,7 @@ import pytest
 
 from lao.servers.simulated.scenario import parse_scenario
 from tests.durability.factory_run import kill_group, plan_text, project
-from tests.durability.invariants import _orphans
+from tests.durability.invariants import orphans
 from tests.durability.test_processes import status, until
 from tests.durability.test_whole_killed import query
 from tests.tools.mcp.servers import SCRIPT
@@ -36,9 +36,9 @@ def test_a_call_in_flight_is_repeated_only_when_it_may_be(tmp_path: Path, tool: 
         finally:
             kill_group(run)
         if backend == "auto":
-            until(lambda: not _orphans(factory))
+            until(lambda: not orphans(factory))
         else:
-            assert _orphans(factory), "nothing ties the server to its worker: the next one has to find it"
+            assert orphans(factory), "nothing ties the server to its worker: the next one has to find it"
         (tmp_path / "go").touch()
         done = factory.lao("run", "--single-run", "--plain")
         assert done.returncode == 0, done.stderr
@@ -50,7 +50,7 @@ def test_a_call_in_flight_is_repeated_only_when_it_may_be(tmp_path: Path, tool: 
         assert ("outcome unknown" in audit[0][2]) is (times == 1)
         if tool == "note":
             assert (tmp_path / "notes").read_text() == "once\n"
-        assert _orphans(factory) == []
+        assert orphans(factory) == []
 
 
 def test_a_worker_that_is_asked_to_stop_waits_for_no_call(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_worker_that_is_asked_to_stop_waits_for_no_call(tmp_path: Path) -> Non
             until(lambda: (tmp_path / "under way").exists(), 120)
             run.send_signal(signal.SIGTERM)
             assert run.wait(timeout=60) == 130
-            assert _orphans(factory) == []
+            assert orphans(factory) == []
         finally:
             kill_group(run)
         done = factory.lao("run", "--single-run", "--plain")
