@@ -180,7 +180,7 @@ def _conclusion(
     parts = [f.feedback for f in stop]
     evidence = [digest(result, files=own) for result in failed]
     parts += [f"`{result.command}` failed:\n{item.text}" for result, item in zip(failed, evidence, strict=True)]
-    known = known_names("\n".join(result.output for result in failed), folder, own)
+    known = known_names("\n".join(result.output for result in failed), folder, own, work.hidden(folder))
     parts += [f"What there really is:\n{known}"] if known else []
     focus = stop[0].message if stop else (evidence[0].tests[0] if evidence[0].tests else evidence[0].text[:200])
     scores = [item.score for item in evidence]

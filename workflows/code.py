@@ -192,8 +192,9 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
     """What the coder starts from, recorded so that a resumed run sees the same."""
     spec = work.the_task.spec
     checks = _checks(work, root)
+    hidden = work.hidden(root)
     declared = (*spec.file_paths, *files_of_commands(root, checks))
-    wanted = (*declared, *related_files(root, declared, RELATED_FILES))
+    wanted = [path for path in (*declared, *related_files(root, declared, RELATED_FILES)) if not hidden(path)]
     model = work.model_settings(Role.CODER)
     budget = max(2000, int(model.context_length * 1.5))
     files = read_text_files(root, wanted, budget)
@@ -207,7 +208,7 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
         "hooks": has_tool_hooks(work.factory),
         "subagent": _offers_subagent(work),
         "stubs": {} if checks else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
-        "tree": listing(root, 60, without=(work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE)),
+        "tree": listing(root, 60, (work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE), hidden=hidden),
         "map": map_of(work, root, Role.CODER, focus),
         "memory": memory.text,
         "skills": skills.text,
@@ -248,8 +249,9 @@ def _checks(work: Work, root: Path) -> tuple[str, ...]:
 def _offers_subagent(work: Work) -> bool:
     """Whether the coder may send a helper: only where it was asked for and the window is large enough for its cost."""
     told = work.factory.settings.raw["agentic"]
+    denied = Policy(work.permissions, work.plan.workspace).hides(subagent.NAME)
     enough = work.model_settings(Role.CODER).context_length >= told["subagent_min_context"]
-    return bool(told["subagent_enabled"]) and enough
+    return bool(told["subagent_enabled"]) and enough and not denied
 
 
 def _toolbox(work: Work, root: Path, start: dict[str, Json]) -> Toolbox:
@@ -257,7 +259,7 @@ def _toolbox(work: Work, root: Path, start: dict[str, Json]) -> Toolbox:
     hooks = tool_hooks(work, root, hooked=start.get("hooks", False))
     catalogue = guidance.skills_of(work, Role.CODER)
     context = _tool_context(work, root, catalogue)
-    permissions, window = work.factory.settings.permissions, work.model_settings(Role.CODER).context_length
+    permissions, window = work.permissions, work.model_settings(Role.CODER).context_length
     policy, asker = Policy(permissions, root), PersonAsker(work)
     names = (
         *offered(Phase.CODE, window, permissions.mode),
@@ -274,6 +276,7 @@ def _toolbox(work: Work, root: Path, start: dict[str, Json]) -> Toolbox:
         model=work.model,
         settings=work.model_settings(Role.CODER),
         audit=work.audit,
+        gate=tools.gate,
     )
 
 

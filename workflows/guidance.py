@@ -62,8 +62,9 @@ def memory_text(work: Work, role: Role, *, place: Path | None = None, paths: Ite
     if opened is None or not limit:
         return Shown()
     sync(work)
-    root = settings.paths.root
-    found = guidance(root, work.plan.workspace, place=place, paths=paths)
+    root, hidden = settings.paths.root, work.hidden(place or work.plan.workspace)
+    open_paths = [path for path in paths if not hidden(path)]
+    found = guidance(root, work.plan.workspace, place=place, paths=open_paths)
     notes = list(found.notes)
     problems = list(found.problems)
     for scope, depth in ((USER, 0), (PROJECT, 1)):
@@ -147,7 +148,8 @@ def lessons(
     if not work.factory.settings.memory.enabled:
         return ()
     folder, task = work.plan.workspace, work.the_task
-    paths = sorted({*task.files, *changed})
+    hidden = work.hidden(folder)
+    paths = sorted(path for path in {*task.files, *changed} if not hidden(path))
     written = [(path, public_names(path, text)) for path, text in read_text_files(folder, paths, LEARNED_CHARACTERS)]
     passed = [result.command for result in evidence if result.passed]
     return learned(folder.name, written, passed, plan=work.plan.name, task=task.id, commit=commit)

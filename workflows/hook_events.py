@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from lao.config.narrowing import narrowed
 from lao.core.errors import Interrupted
 from lao.core.states import Phase, Queue, RunState, TaskState
 from lao.core.words import Json
@@ -130,5 +131,7 @@ def _of_run(item: RunNews) -> list[tuple[str, dict[str, Json]]]:
 
 def _about(factory: Factory, plan_id: str, plan: str, *, task_id: int | None = None, task: str = "") -> About:
     settings = factory.settings
-    cwd = plans.get(factory.store, plan_id).workspace if plan_id else settings.paths.root
-    return About(settings.paths.root, cwd, plan_id, plan, task_id=task_id, task=task, mode=settings.permissions.mode)
+    found = plans.get(factory.store, plan_id) if plan_id else None
+    cwd = found.workspace if found else settings.paths.root
+    mode = narrowed(settings.permissions, found.options if found else {}).mode
+    return About(settings.paths.root, cwd, plan_id, plan, task_id=task_id, task=task, mode=mode)

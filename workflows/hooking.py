@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from lao.config.narrowing import narrowed
 from lao.core.errors import NeedsHuman
 from lao.core.states import PHASE_ROLE, RunState
 from lao.core.words import Finding, Json, Severity
@@ -37,7 +38,7 @@ def about_run(factory: Factory, run: Run, cwd: Path | None = None) -> About:
         attempt=run.attempt,
         run_id=run.id,
         role=role.value if role else "",
-        mode=factory.settings.permissions.mode,
+        mode=narrowed(factory.settings.permissions, plan.options).mode,
     )
 
 

@@ -73,10 +73,11 @@ def _there(work: Work) -> dict[str, Json]:
     """What lies in the workspace already: all files, and those that the checking commands run."""
     plan = work.plan
     commands = validation_commands(work.factory.settings.orchestration, plan.options, None, plan.workspace)
-    judges = files_of_commands(plan.workspace, [command for _, command in commands])
+    hidden = work.hidden(plan.workspace)
+    judges = [f for f in files_of_commands(plan.workspace, [command for _, command in commands]) if not hidden(f)]
     return {
-        "files": listing(plan.workspace, 500).splitlines(),
-        "judges": list(judges),
+        "files": listing(plan.workspace, 500, hidden=hidden).splitlines(),
+        "judges": judges,
         "map": map_of(work, plan.workspace, Role.PLANNER, Focus(text=plan.text)),
         "memory": guidance.memory_text(work, Role.PLANNER).text,
     }

@@ -146,7 +146,7 @@ def _proofs(work: Work, given: Review, checked: dict[str, Json]) -> list[tuple[s
     changed, demands = tuple(checked.get("changed") or ()), _demands(work)
     said_by = [o.command for o in given.blocking if has_criterion(o, demands)]
     given_commands = {said: command for said in said_by if (command := proof_command(said, changed, demands))}
-    policy = Policy(settings.permissions, work.plan.workspace)
+    policy = Policy(work.permissions, work.plan.workspace)
     wanted = {said: command for said, command in given_commands.items() if policy.allows_command(command)}
     if not wanted:
         return []
@@ -166,11 +166,17 @@ def _proofs(work: Work, given: Review, checked: dict[str, Json]) -> list[tuple[s
 
 def _diff(work: Work, checked: dict[str, Json]) -> str:
     """What the task changed since the plan began, or the files themselves when git is off."""
-    repository = work.repository()
+    repository, hidden = work.repository(), work.hidden(work.plan.workspace)
+    changed = [path for path in checked.get("changed") or () if not hidden(path)]
     if repository is None or not checked.get("commit"):
-        files = read_text_files(work.plan.workspace, tuple(checked.get("changed") or ()), DIFF_CHARACTERS)
+        files = read_text_files(work.plan.workspace, changed, DIFF_CHARACTERS)
         return "\n".join(f"--- {path}\n{content}" for path, content in files)
-    paths = sorted({*work.the_task.files, *(checked.get("changed") or ())})
+    paths = sorted({*(path for path in work.the_task.files if not hidden(path)), *changed})
+    if not paths:  # without any, git would show every file
+        every = repository.changed_files(work.plan.base_commit, checked["commit"])
+        paths = [path for path in every if not hidden(path)]
+    if not paths:
+        return ""
     return repository.diff(work.plan.base_commit, checked["commit"], DIFF_CHARACTERS, tuple(paths))
 
 

@@ -45,7 +45,7 @@ def map_of(work: Work, root: Path, role: Role, focus: Focus) -> str:
     budget = min(settings.search.map_tokens, work.model_settings(role).context_length // MAP_SHARE)
     if budget < LEAST_MAP:
         return ""
-    return repo_map(index_of(settings), root, budget, estimate, focus, marker=work.marker)
+    return repo_map(index_of(settings), root, budget, estimate, focus, marker=work.marker, hidden=work.hidden(root))
 
 
 def embedder_by_hand(factory: Factory) -> tuple[Embedder | None, str]:

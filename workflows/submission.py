@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lao.config.narrowing import mode_of
 from lao.core.errors import BadInput
 from lao.core.priority import priority_of
 from lao.quality.commands import validation_commands
@@ -67,6 +68,7 @@ def submit_file(factory: Factory, path: Path) -> Submission:
     if not any(character.isalnum() for character in body):
         raise BadInput(f"plan {str(path)!r} is empty", "write what is to be built, as Markdown")
     priority_of(options)
+    mode_of(factory.settings.permissions, options)
     validation_commands(factory.settings.orchestration, options, None, factory.settings.paths.root)
     workspace = workspace_for(path, factory.settings.paths)
     submission = plans.submit(factory.store, file=path, text=text, options=options, workspace=workspace)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from lao.config.settings import ModelSettings
+from lao.config.narrowing import narrowed
+from lao.config.settings import ModelSettings, PermissionSettings
 from lao.core.chat import Model
 from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Role
@@ -14,6 +16,7 @@ from lao.durable.journal import Journal
 from lao.state import ledger, profiles
 from lao.state.records import Claim, Plan, Task
 from lao.tools.context import ToolAudit
+from lao.tools.permissions.hiding import hidden_by
 from lao.workspace.git import Repository
 from workflows.calibrate import first_token_limit_s, overlaid
 from workflows.factory import Factory
@@ -69,6 +72,15 @@ class Work:
     @property
     def marker(self) -> str:
         return f"{self.factory.marker(self.claim.run.id)}{self.claim.epoch}"
+
+    @property
+    def permissions(self) -> PermissionSettings:
+        """What the run's models may do: factory.yaml's, narrowed by the plan's front matter."""
+        return narrowed(self.factory.settings.permissions, self.plan.options)
+
+    def hidden(self, root: Path) -> Callable[[str], bool]:
+        """Tells of a path in this folder whether a rule forbids to read it, so that no prompt may show it."""
+        return hidden_by(self.permissions, root)
 
     @property
     def the_task(self) -> Task:

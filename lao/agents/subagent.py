@@ -21,6 +21,7 @@ from lao.config.settings import ModelSettings
 from lao.core.chat import ChatAnswer, Model
 from lao.core.errors import AttemptFailed, BadInput
 from lao.core.steps import StepKind, Steps
+from lao.core.tool_names import HELPER
 from lao.core.words import Json
 from lao.llm.clean import clean
 from lao.llm.conversation import Conversation
@@ -29,8 +30,9 @@ from lao.llm.textcalls import read_calls
 from lao.llm.tokens import clip, estimate
 from lao.tools.arguments import fit
 from lao.tools.context import ToolAudit, ToolResult, failure
+from lao.tools.gate import Gate
 
-NAME: Final = "agent_run"
+NAME: Final = HELPER
 TOOLS: Final = ("file_read", "find_relevant_files", "list_dir")
 """What it may use; none of them changes anything or runs a command."""
 
@@ -54,7 +56,7 @@ class WithSubagent:
         reader: the tools that the helper may use: exactly ``TOOLS``.
         settings: of the model that asks; the helper is the same.
         audit: called once for each call of agent_run that was made or refused; not on replay.
-        permission: why a call of agent_run with these arguments is refused, or None.
+        gate: judges the calls of agent_run, as it does those of ``inner``.
     """
 
     def __init__(
@@ -65,13 +67,13 @@ class WithSubagent:
         model: Model,
         settings: ModelSettings,
         audit: Callable[[ToolAudit], None],
-        permission: Callable[[str, dict[str, Json]], str | None] = lambda _name, _arguments: None,
+        gate: Gate,
     ) -> None:
         if set(reader.names) - set(TOOLS):
             raise ValueError(f"the helper may only read, and was given {reader.names}")
         self._inner, self._reader, self._model = inner, reader, model
         self._settings = replace(settings, max_completion=min(settings.max_completion, _ANSWER))
-        self._audit, self._permission = audit, permission
+        self._audit, self._gate = audit, gate
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,7 +103,7 @@ class WithSubagent:
         started = time.monotonic()
         try:
             wanted = fit(NAME, parameters(), arguments)
-            refused = self._permission(NAME, wanted)
+            wanted, refused = self._gate.judge(NAME, parameters(), wanted, steps, label)
             if refused is not None:
                 raise BadInput(f"not allowed: {refused}")  # refused like a call that makes no sense
         except BadInput as error:
@@ -111,7 +113,9 @@ class WithSubagent:
         except AttemptFailed as error:
             result = failure(f"the helper failed: {error.message}")
         seconds = time.monotonic() - started
-        return self._done(steps, label, wanted, result, granted=True, seconds=seconds)
+        done = self._done(steps, label, wanted, result, granted=True, seconds=seconds)
+        added = self._gate.told(NAME, wanted, done, steps, label)
+        return replace(done, text=f"{done.text}\n{added}") if added else done
 
     def _done(
         self, steps: Steps, label: str, arguments: Json, result: ToolResult, *, granted: bool, seconds: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +14,6 @@ from lao.cli.project import open_project, since
 from lao.core.errors import BadInput
 
 if TYPE_CHECKING:
-    from lao.state.approvals import Approval
     from workflows.factory import Factory
 
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_session
 def listing(session: Session, everything: bool, watch: bool, as_json: bool) -> None:
-    from lao.cli.questions import shown
+    from lao.cli.questions import shown, view
     from lao.state import approvals
 
     with open_project(session) as factory:
@@ -33,7 +32,7 @@ def listing(session: Session, everything: bool, watch: bool, as_json: bool) -> N
             return
         found = approvals.latest(factory.store) if everything else approvals.waiting(factory.store)
         if as_json:
-            emit_json({"approvals": [_view(one) for one in found]})
+            emit_json({"approvals": [view(one) for one in found]})
             return
         for one in found:
             told = (
@@ -66,11 +65,12 @@ def deny(session: Session, number: int, reason: str, as_json: bool) -> None:
 
 def _answer(session: Session, number: int, word: str, note: str, *, as_json: bool) -> None:
     with open_project(session) as factory:
+        from lao.cli.questions import view
         from workflows.approvals import decide
 
         done = decide(factory, number, word, note)
         if as_json:
-            emit_json(_view(done))
+            emit_json(view(done))
             return
         emit(f"question {number}: {done.answer}")
         if done.answer == "always":
@@ -87,20 +87,3 @@ def _watch(factory: Factory) -> None:
         while True:
             questions.look()
             factory.clock.wait(0.1)
-
-
-def _view(one: Approval) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "run": one.run,
-        "plan": one.plan,
-        "task": one.task,
-        "tool": one.tool,
-        "arguments": dict(one.arguments),
-        "reason": one.reason,
-        "remember": list(one.remember),
-        "asked_at": one.asked_at,
-        "answer": one.answer or None,
-        "note": one.note,
-        "answered_at": one.answered_at,
-    }

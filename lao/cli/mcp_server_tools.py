@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from lao.config.narrowing import narrowed
 from lao.core.errors import BadInput, LaoError, Refused
 from lao.core.steps import DirectSteps
 from lao.core.words import Json
@@ -17,6 +18,7 @@ from lao.state import ledger, plans, queries, references
 from lao.state.records import Plan
 from lao.tools.arguments import fit
 from lao.tools.context import ToolAudit, ToolContext, ToolResult, failure
+from lao.tools.permissions.policy import Policy
 from lao.tools.registry import all_tools
 from lao.tools.toolbox import Toolbox
 from workflows.factory import Factory
@@ -129,7 +131,7 @@ class ServedTools:
         return ServedTool(name, tool.description, parameters, True, lambda arguments: self._read(name, arguments))
 
     def _read(self, name: str, arguments: dict[str, Json]) -> ToolResult:
-        """A tool of the coder in a plan's folder, by the dispatcher: its path guard, its limits, its audit."""
+        """A tool of the coder in a plan's folder, by the dispatcher: its rules, path guard, limits and audit."""
         wanted = arguments.get("plan")
         if not isinstance(wanted, str) or not wanted:
             raise BadInput(f"{name} needs the plan in whose folder it looks", "plan_status lists the plans")
@@ -138,7 +140,8 @@ class ServedTools:
             raise BadInput(f"plan {plan.name!r} has no folder yet", "it is made when the plan is taken up")
         context = ToolContext(plan.workspace, self._factory.marker(0), ledger.TaskTodos(self._store, 0), self._audit)
         rest = {key: value for key, value in arguments.items() if key != "plan"}
-        return Toolbox(context, READING).call(name, rest, DirectSteps(), name)
+        policy = Policy(narrowed(self._factory.settings.permissions, plan.options), plan.workspace)
+        return Toolbox(context, READING, policy).call(name, rest, DirectSteps(), name)
 
     def _plan(self, reference: str) -> Plan:
         return references.find_plan(self._store, reference)

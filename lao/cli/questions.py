@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lao.cli.context import say
 from lao.core.errors import LaoError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 0.5
 _LONGEST: Final = 2_000
+_SHORT: Final = 100
 _WORDS: Final = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "a": "always", "always": "always"}
 
 
@@ -30,7 +31,7 @@ def on_a_terminal() -> bool:
 def shown(found: Approval) -> str:
     """A question in words, with the call that it is about."""
     where = f"{found.plan}" + (f", task {found.task}" if found.task is not None else "")
-    text = _call(found)
+    text = _call(found.tool, found.arguments)
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}… ({len(text)} characters)"
     lines = [f"question {found.id} ({where}): may the model run this?", *(f"    {line}" for line in text.splitlines())]
@@ -40,12 +41,47 @@ def shown(found: Approval) -> str:
     return "\n".join(_printable(line) for line in lines)
 
 
-def _call(found: Approval) -> str:
+def in_short(question: Mapping[str, Any]) -> str:
+    """An open question of ``view`` in one line, with the commands that answer it."""
+    where = question["plan"] + (f", task {question['task']}" if question["task"] is not None else "")
+    text = _printable(" ".join(_call(question["tool"], question["arguments"]).split()))
+    text = text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+    return f"question {question['id']} ({where}): {text}; {' or '.join(repr(c) for c in question['commands'])}"
+
+
+def answers(found: Approval) -> list[str]:
+    """The commands that answer a question; [] when it is answered."""
+    if found.answer:
+        return []
+    always = [f"lao approve {found.id} --always"] if found.remember else []
+    return [f"lao approve {found.id}", *always, f"lao deny {found.id}"]
+
+
+def view(found: Approval) -> dict[str, Any]:
+    """A question as ``--json`` shows it; times in seconds since the epoch, ``answer`` null while it is open."""
+    return {
+        "id": found.id,
+        "run": found.run,
+        "plan": found.plan,
+        "task": found.task,
+        "tool": found.tool,
+        "arguments": dict(found.arguments),
+        "reason": found.reason,
+        "remember": list(found.remember),
+        "asked_at": found.asked_at,
+        "answer": found.answer or None,
+        "note": found.note,
+        "answered_at": found.answered_at,
+        "commands": answers(found),
+    }
+
+
+def _call(tool: str, arguments: Mapping[str, Any]) -> str:
     for key in ("command", "approved_plan"):
-        if isinstance(found.arguments.get(key), str):
-            return f"{found.tool}: {found.arguments[key]}"
-    rest = "\n".join(f"{name}: {value}" for name, value in found.arguments.items())
-    return f"{found.tool}\n{rest}" if rest else found.tool
+        if isinstance(arguments.get(key), str):
+            return f"{tool}: {arguments[key]}"
+    rest = "\n".join(f"{name}: {value}" for name, value in arguments.items())
+    return f"{tool}\n{rest}" if rest else tool
 
 
 def _printable(text: str) -> str:

@@ -42,6 +42,7 @@ def empty_view() -> dict[str, Any]:
         "tokens": {"prompt": 0, "completion": 0, "cached": None},
         "calls": {"model": 0, "replayed": 0},
         "faults": {},
+        "approvals": [],
         "rejected": [],
         "dead_letters": 0,
     }
@@ -49,7 +50,8 @@ def empty_view() -> dict[str, Any]:
 
 def collect(factory: Any) -> dict[str, Any]:
     """The view that ``--json`` prints; see docs/operating.md for its fields."""
-    from lao.state import cache_share, energy, pauses, plans, queries
+    from lao.cli.questions import view
+    from lao.state import approvals, cache_share, energy, pauses, plans, queries
     from workflows.queues import live_workers, sizes
 
     store = factory.store
@@ -73,6 +75,7 @@ def collect(factory: Any) -> dict[str, Any]:
         "tokens": tokens,
         "calls": calls,
         "faults": queries.faults_view(store),
+        "approvals": [view(one) for one in approvals.waiting(store)],
         "rejected": rejected,
         "dead_letters": queries.counts(store)["dead_letters"],
     }
@@ -96,6 +99,7 @@ def _print(view: dict[str, Any]) -> None:
     for run in view["running"]:
         wait = f", waits {run['wait_s']} s: {run['reason']}" if run["wait_s"] else ""
         emit(f"{run['phase']} of {run['plan']}{f' task {run_task}' if (run_task := run['task']) else ''}{wait}")
+    _print_questions(view["approvals"])
     if view["gate"] and view["gate"]["shut"]:
         hint = f" ({view['gate']['hint']})" if view["gate"]["hint"] else ""
         emit(f"memory gate: {view['gate']['text']}{hint}")
@@ -132,6 +136,14 @@ def _energy(energy: dict[str, Any] | None) -> str:
         return ""
     least = "" if energy["complete"] else "at least "
     return f", {least}{energy['joules'] / 1000:.3g} kJ ({energy['source']})"
+
+
+def _print_questions(questions: list[dict[str, Any]]) -> None:
+    if questions:
+        from lao.cli.questions import in_short
+
+        for question in questions:
+            emit(in_short(question))
 
 
 def _print_task(task: dict[str, Any]) -> None:

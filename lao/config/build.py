@@ -32,7 +32,7 @@ from lao.core.states import Role
 
 DEFAULT_SOURCE = "default"
 
-_MODES = {
+CLAUDE_MODES = {
     "default": "confirm",
     "manual": "confirm",
     "acceptEdits": "accept_edits",
@@ -86,7 +86,7 @@ def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) ->
 def _permissions(draft: Draft, filled: dict[str, Any]) -> PermissionSettings:
     """The rules with their places; the mode under our name, in the whole document too."""
     given = filled["permissions"]
-    given["mode"] = _MODES.get(given["mode"], given["mode"])
+    given["mode"] = CLAUDE_MODES.get(given["mode"], given["mode"])
     places = {(kind, n): draft.where(("permissions", kind, n)) for kind in KINDS for n in range(len(given[kind]))}
     return PermissionSettings(
         mode=given["mode"],

@@ -17,6 +17,8 @@ KINDS: Final = ("deny", "ask", "allow")
 _FORM: Final = re.compile(r"\s*([A-Za-z_][\w.*-]*)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _QUOTED: Final = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""")
 _OPERATOR: Final = re.compile(r"&&|\|\|?|;|&(?![>\d])|\n")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_SHOWN: Final = 80
 _REDIRECTION: Final = re.compile(r"[<>]")
 _LIKE_COMMAND: Final = re.compile(r":\*$|\s-|\s\*$|&&|\||;|\$\(|`")
 
@@ -61,9 +63,11 @@ def parse_rule(entry: Any, kind: str, source: str = "") -> Rule:
         RuleError: no such tool, a broken form, or a rule that no call can match.
     """
     text, justification = _parts_of(entry)
+    if _CONTROL.search(text):
+        raise RuleError(f"{text[:_SHOWN]!r} has a control character, which no call has")
     form = _FORM.fullmatch(text)
     if form is None:
-        raise RuleError(f'{text!r} is no rule; write Tool or Tool(specifier), for example "Bash(npm test *)"')
+        raise RuleError(f'{text[:_SHOWN]!r} is no rule; write Tool or Tool(specifier), for example "Bash(npm test *)"')
     name, specifier = form[1], (form[2] or "").strip()
     tools = tools_of(name)
     if not tools:
@@ -132,7 +136,7 @@ def _unknown(name: str) -> str:
     known = sorted({*OWN, *OTHER_NAMES})
     match = nearest(name, known) or next((k for k in known if k.casefold() == name.casefold()), None)
     hint = f'; did you mean "{match}"?' if match else f"; the tools are {', '.join(known)}, and mcp__SERVER__TOOL"
-    return f"there is no tool {name!r}{hint}"
+    return f"there is no tool {name[:_SHOWN]!r}{hint}"
 
 
 def _check_specifier(name: str, tools: Sequence[str], specifier: str) -> None:
@@ -158,6 +162,8 @@ def _check_command(specifier: str) -> None:
         raise RuleError(
             f"Bash({specifier}) can match nothing: redirections are checked as paths; write Write(path) or Read(path)"
         )
+    if plain.count("(") != plain.count(")"):
+        raise RuleError(f"Bash({specifier}): its brackets do not pair; quote one that belongs to the command")
     if ":*" in plain[:-2]:
         raise RuleError(f"Bash({specifier}): ':*' is a prefix only at the end; '*' may stand anywhere")
 
@@ -178,4 +184,12 @@ def _check_path(name: str, tools: Sequence[str], specifier: str) -> None:
         raise RuleError(
             f"{name}({specifier}) can match nothing: no tool {verb} outside the workspace; "
             "paths count from the workspace, as in Edit(/src/**)"
+        )
+    if normal in ("", "."):
+        raise RuleError(f"{name}({specifier}) names the workspace itself; write {name!r} for all that is in it")
+    bare = specifier.removeprefix("./").strip("/")
+    if bare != posixpath.normpath(bare):
+        right = posixpath.normpath(specifier)
+        raise RuleError(
+            f"{name}({specifier}) can match nothing: paths have no '//', '.' or '..'; write {name}({right})"
         )

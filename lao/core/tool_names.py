@@ -8,10 +8,13 @@ from types import MappingProxyType
 from typing import Final
 
 SHELL: Final = "shell_exec"
+HELPER: Final = "agent_run"
+"""Sends a helper that only reads; no tool of the registry, since it is a conversation (``lao.agents.subagent``)."""
+
 READING: Final = frozenset(
     {
         "file_read", "list_dir", "find_relevant_files", "task_todo_get", "task_todo_set", "enter_plan_mode",
-        "memory_read", "skill_list", "skill_run", "skill_clear",
+        "memory_read", "skill_list", "skill_run", "skill_clear", HELPER,
     }
 )  # fmt: skip
 """Change nothing but the to-do list, the plan mode and the open skill; all that runs in plan mode, with ``LEAVING``.
@@ -27,6 +30,8 @@ OWN: Final = frozenset({SHELL, LEAVING, *READING, *WRITING, *REMEMBERING})
 
 OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
+        "Agent": (HELPER,),
+        "Task": (HELPER,),
         "Bash": (SHELL,),
         "Shell": (SHELL,),
         "Read": ("file_read", "list_dir"),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final, Protocol
 
+from lao.core.asking import AskFirst
 from lao.core.errors import NeedsHuman
 from lao.core.words import Json
 from lao.hooks import contract
@@ -16,6 +17,9 @@ from lao.hooks.project import Means, ProjectHooks
 
 CONTEXT_LIMIT: Final = 4_000
 """Characters of what the hooks of one call may tell the model."""
+
+
+NO_REASON: Final = "no reason was given"
 
 
 class Result(Protocol):
@@ -38,10 +42,12 @@ class ToolCallHooks:
         self._project, self._about, self._means = project, about, means
         self._context: dict[str, str] = {}
 
-    def before(self, name: str, arguments: Mapping[str, Json]) -> str | dict[str, Json] | None:
-        """Ask about a call that the permissions allow: a reason to refuse it, None to go on, or other arguments.
+    def before(self, name: str, arguments: Mapping[str, Json]) -> str | dict[str, Json] | AskFirst | None:
+        """Ask about a call that the permissions allow.
 
-        The first refusal ends the asking. A hook that allows changes nothing: what LAO refuses stays refused.
+        Returns a reason to refuse it, None to go on, other arguments, or that a person must say yes first. The first
+        refusal ends the asking and wins over a wish to ask. A hook that allows changes nothing: what LAO refuses stays
+        refused.
 
         Raises:
             Interrupted: the worker is stopping.
@@ -54,6 +60,7 @@ class ToolCallHooks:
             return reason
         if isinstance(said, dict) and isinstance(said.get("arguments"), dict):
             now = said["arguments"]
+        wishes = [str(said["ask"] or NO_REASON)] if isinstance(said, dict) and "ask" in said else []
         told: list[str] = []
         for answer in self._ask(PRE_TOOL, name, now):
             if answer.updated is not None:
@@ -61,11 +68,11 @@ class ToolCallHooks:
             told.append(answer.context)
             if answer.deny is not None:
                 return f"a hook refused it: {answer.deny}"
-            if answer.ask is not None:
-                return f"a hook wants a person to be asked, and nobody is there: {answer.ask}"
+            wishes += [answer.ask] if answer.ask is not None else []
         if any(told):
             self._context[_id(self._about, name, now)] = "\n".join(t for t in told if t)
-        return now if now != dict(arguments) else None
+        changed = now if now != dict(arguments) else None
+        return AskFirst("; ".join(wishes), changed) if wishes else changed
 
     def after(self, name: str, arguments: Mapping[str, Json], result: Result) -> str:
         """Tell about a call that is over; what the model is to read besides the result.
@@ -107,7 +114,7 @@ class ToolCallHooks:
 def _refusal(said: Json) -> str:
     """The reason in what pre_tool or pre_phase returned, "" when it goes on."""
     if isinstance(said, dict) and "deny" in said:
-        return f"hooks.py refused it: {said['deny'] or 'no reason was given'}"
+        return f"hooks.py refused it: {said['deny'] or NO_REASON}"
     return f"hooks.py refused it: {said}" if isinstance(said, str) and said else ""
 
 

@@ -82,6 +82,7 @@ def repo_map(
     focus: Focus = Focus(),
     *,
     marker: str = "",
+    hidden: Callable[[str], bool] = lambda _path: False,
 ) -> str:
     """Files with their most important definitions, at most ``budget`` tokens; "" when nothing is defined or fits.
 
@@ -89,6 +90,7 @@ def repo_map(
 
     Args:
         count: tokens of a text.
+        hidden: files that are treated as if they were not there.
     """
     if budget <= 0:
         return ""
@@ -102,7 +104,7 @@ def repo_map(
             (folder,),
         )
         fitting = [hit.path for hit in by_words(db, folder, focus.text)] if focus.text else []
-        return {path: Tags.from_text(tags) for path, tags in rows}, fitting
+        return {path: Tags.from_text(tags) for path, tags in rows if not hidden(path)}, fitting
 
     ranked = _ranked(*index.use(look), focus)
     return _fitted([place for place in ranked if place.path not in focus.without][:_MOST], budget, count)
@@ -116,7 +118,7 @@ def _ranked(files: Mapping[str, Tags], fitting: Sequence[str], focus: Focus) -> 
             places[definition.name].setdefault(path, []).append(definition)
     said = _identifiers(focus.text)
     start = _start(files, focus, {path for name in said for path in places.get(name, ())})
-    useful = [path for path in fitting if not _TEST.search(path) and files[path].definitions and path not in start]
+    useful = [p for p in fitting if p in files and not _TEST.search(p) and files[p].definitions and p not in start]
     start |= {path: 0.5**place for place, path in enumerate(useful[:_BY_WORDS])}
     edges = _edges(files, places, set(focus.files) & files.keys(), said)
     ranks = pagerank(files, edges, start)

@@ -15,6 +15,8 @@ Permission = Callable[[str, dict[str, Json]], "str | None"]
 
 _ALWAYS: Final = frozenset({"skill_list", "skill_run", "skill_clear", "task_todo_get", "task_todo_set", "memory_read"})
 _MEANS: Final[Mapping[str, tuple[str, ...]]] = {
+    "agent": ("agent_run",),
+    "task": ("agent_run",),
     "bash": ("shell_exec",),
     "shell": ("shell_exec",),
     "read": ("file_read", "list_dir"),

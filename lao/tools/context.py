@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from lao.core.asking import AskFirst
 from lao.core.words import Json
 from lao.durable.sandbox.policy import OPEN, Sandbox
 
@@ -32,8 +33,9 @@ class TodoStore(Protocol):
 class ToolHooks(Protocol):
     """The user's programs around tool calls (``lao.hooks.tool_calls``)."""
 
-    def before(self, name: str, arguments: Mapping[str, Json]) -> str | dict[str, Json] | None:
-        """Asked about a valid call that is permitted: why it is refused, None to go on, or other arguments."""
+    def before(self, name: str, arguments: Mapping[str, Json]) -> str | dict[str, Json] | AskFirst | None:
+        """Asked about a valid call that is permitted: why it is refused, None to go on, other arguments, or that a
+        person must say yes first."""
         ...
 
     def after(self, name: str, arguments: Mapping[str, Json], result: ToolResult) -> str:
@@ -76,6 +78,7 @@ class ToolContext:
         search: the project's index; None reads all files at each search.
         skills: the skills on offer; None where there are none.
         memory: what is remembered; None where memory is switched off.
+        hidden: whether a rule forbids to read a path of the workspace; the dispatcher sets it by its policy.
     """
 
     root: Path
@@ -91,6 +94,7 @@ class ToolContext:
     search: Searcher | None = None
     skills: Shelf | None = None
     memory: MemoryBook | None = None
+    hidden: Callable[[str], bool] = lambda _path: False
 
 
 @dataclass(frozen=True)

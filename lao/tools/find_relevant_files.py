@@ -17,7 +17,7 @@ def run(context: ToolContext, arguments: Mapping[str, Json]) -> ToolResult:
     """One line a file, best first: path, line number, the line that fits best."""
     query, limit = arguments["query"], max(1, min(arguments.get("limit", 10), 50))
     searcher = context.search or Searcher(IndexFile(None))
-    found = searcher.find(context.root, query, context.marker)[:limit]
+    found = [h for h in searcher.find(context.root, query, context.marker) if not context.hidden(h.path)][:limit]
     if not found:
         return ToolResult(f"no file has any of the words {', '.join(sorted(asked(query))) or query!r}")
     return ToolResult("\n".join(_line(context, hit, query) for hit in found))

@@ -12,9 +12,10 @@ from lao.core.errors import BadInput, LaoError, Refused
 from lao.core.steps import Effect, OutcomeUnknown, StepKind, Steps
 from lao.core.words import Json
 from lao.tools.arguments import fit, resolve_name
-from lao.tools.asking import Asker, Nobody, Question
+from lao.tools.asking import Asker, Nobody
 from lao.tools.context import ToolAudit, ToolContext, ToolHooks, ToolResult, failure
-from lao.tools.permissions.decision import Verdict
+from lao.tools.gate import Gate
+from lao.tools.permissions.hiding import hidden_by
 from lao.tools.permissions.policy import Policy
 from lao.tools.planning import PlanMode
 from lao.tools.registry import Tool, all_tools
@@ -25,6 +26,8 @@ UNKNOWN_OUTCOME = "interrupted, outcome unknown: check the state before running 
 
 class Toolbox:
     """The tools that one role may use in one task.
+
+    ``gate`` judges its calls; a tool that is built around a toolbox is judged by the same one.
 
     Every call, also a refused one, takes exactly one step of the journal, so that a resumed run counts the same.
 
@@ -50,12 +53,11 @@ class Toolbox:
         hooks: ToolHooks | None = None,
         planning: bool = False,
     ) -> None:
-        self._context, self._hooks = context, hooks
-        self._policy = policy or Policy(PermissionSettings(), context.root)
+        judging = policy or Policy(PermissionSettings(), context.root)
+        self._context = replace(context, hidden=hidden_by(judging.settings, context.root))
+        self.gate = Gate(judging, asker or Nobody(), hooks, context.skills, PlanMode(planning))
         found = {tool.name: tool for tool in (*(all_tools()[name] for name in set(names)), *more)}
-        self._tools = {name: found[name] for name in sorted(found) if not self._policy.hides(name)}
-        self._asker: Asker = asker or Nobody()
-        self._plan_mode = PlanMode(planning)
+        self._tools = {name: found[name] for name in sorted(found) if not judging.hides(name)}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,43 +99,19 @@ class Toolbox:
         try:
             tool = self._tools[resolve_name(name, self._tools)]
             shown = fit(tool.name, tool.parameters, arguments)
-            reason = self._not_allowed(tool.name, shown, label)
-            if reason is None and self._hooks is not None:
-                shown, reason = self._hooked(self._hooks, tool, shown, steps, label)
+            shown, reason = self.gate.judge(tool.name, tool.parameters, shown, steps, label)
         except BadInput as exc:
             return self._refuse(steps, label, name, shown, str(exc))
         if reason is not None:
             return self._refuse(steps, label, tool.name, shown, f"not allowed: {reason}")
         result = self._run(tool, shown, steps, label)
-        self._plan_mode.note(tool.name, result)
+        self.gate.plan_mode.note(tool.name, result)
         if self._context.seen is not None:
             self._context.seen.note(tool.name, shown, result)
         if self._context.skills is not None:
             self._context.skills.note(tool.name, shown, ok=result.ok)
-        return result if self._hooks is None else _told(self._hooks, tool.name, shown, result, steps, label)
-
-    def _hooked(
-        self, hooks: ToolHooks, tool: Tool, arguments: dict[str, Json], steps: Steps, label: str
-    ) -> tuple[dict[str, Json], str | None]:
-        """The arguments and the refusal after the hooks were asked; once for each call, resumed or not."""
-        said = steps.run(StepKind.READ, f"{label}:before", lambda: hooks.before(tool.name, arguments))
-        if not isinstance(said, dict):
-            return arguments, said
-        changed = fit(tool.name, tool.parameters, said)
-        return changed, self._not_allowed(tool.name, changed, label)
-
-    def _not_allowed(self, name: str, arguments: dict[str, Json], label: str) -> str | None:
-        """Why the call may not run, after a person was asked where one has to be; None: it may."""
-        skills, planning = self._context.skills, self._plan_mode.on
-        if skills is not None and (narrowed := skills.refusal(name, arguments)) is not None:
-            return narrowed
-        decision = self._policy.decide(name, arguments, planning=planning)
-        if decision.verdict is Verdict.ASK:
-            decision = self._policy.with_rules(self._asker.always()).decide(name, arguments, planning=planning)
-        if decision.verdict is Verdict.ASK:
-            answer = self._asker.ask(Question(label, name, arguments, decision.reason, decision.remember))
-            return None if answer.granted else f"{decision.reason}; {answer.reason}"
-        return decision.reason if decision.verdict is Verdict.DENY else None
+        added = self.gate.told(tool.name, shown, result, steps, label)
+        return replace(result, text=f"{result.text}\n{added}") if added else result
 
     def _refuse(self, steps: Steps, label: str, name: str, arguments: dict[str, Json], reason: str) -> ToolResult:
         def tell() -> Json:
@@ -196,14 +174,6 @@ class _AuditedEdit:
         if done is None:
             return None
         return _finish(self.context, self.tool, self.arguments, ToolResult.from_json(done), time.monotonic())
-
-
-def _told(
-    hooks: ToolHooks, name: str, arguments: dict[str, Json], result: ToolResult, steps: Steps, label: str
-) -> ToolResult:
-    """The result with what the hooks add to it."""
-    added = steps.run(StepKind.READ, f"{label}:after", lambda: hooks.after(name, arguments, result))
-    return replace(result, text=f"{result.text}\n{added}") if added else result
 
 
 def _for_the_model(exc: LaoError | OSError) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -13,16 +13,23 @@ _MAX_WALK: Final = 20_000
 _PROTECTED: Final = frozenset({".git", ".lao"})
 
 
-def listing(root: Path, limit: int = 300, without: Collection[str] = ()) -> str:
+def listing(
+    root: Path,
+    limit: int = 300,
+    without: Collection[str] = (),
+    *,
+    hidden: Callable[[str], bool] = lambda _path: False,
+) -> str:
     """Paths of the files, one a line, sorted, at most ``limit`` lines and one that says how many are missing.
 
     Args:
         without: paths that are left out.
+        hidden: whether a path is left out.
     """
     if not root.is_dir():
         return "(empty)"
     found = list(walk_files(root, limit=_MAX_WALK))
-    names = sorted(name for name in found if name not in without)
+    names = sorted(name for name in found if name not in without and not hidden(name))
     lines = names[:limit]
     if len(names) > limit:
         lines.append(f"[… {len(names) - limit}{'+' if len(found) == _MAX_WALK else ''} more files]")

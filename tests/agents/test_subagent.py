@@ -12,13 +12,17 @@ import pytest
 from lao.agents import subagent
 from lao.agents.ladder import Ladder, MeteredSteps
 from lao.agents.subagent import NAME, TOOLS, WithSubagent
+from lao.config.rules import parse_rules
+from lao.config.settings import PermissionSettings
 from lao.core.chat import ChatAnswer, Usage
 from lao.core.errors import AttemptFailed
 from lao.core.steps import Steps
 from lao.llm.tokens import estimate
 from lao.tools.context import ToolAudit, ToolContext
+from lao.tools.permissions.policy import Policy
 from lao.tools.toolbox import Toolbox
 from tests.agents.fakes import ScriptedModel, Tape, calls, settings
+from tests.tools.test_dispatch import NotingHooks, Person
 
 GOAL = "Where is the price computed?"
 Opened = tuple[WithSubagent, list[ToolAudit]]
@@ -31,13 +35,13 @@ def opened(tmp_path: Path) -> Open:
     (tmp_path / "shop.py").write_text("def price(item):\n    return item.net * 1.19\n")
     audits: list[ToolAudit] = []
 
-    def build(model: ScriptedModel, **more: Any) -> Opened:
+    def build(model: ScriptedModel, mode: str = "auto", rules: Any = None, **more: Any) -> Opened:
         context = ToolContext(tmp_path, f"test/{tmp_path}", Todos(), audits.append)
-        box = Toolbox(context, ("file_read", "file_write", "shell_exec"))
-        reader = Toolbox(context, TOOLS)
-        helper = WithSubagent(
-            box, reader, model=model, settings=settings(context_length=32_768), audit=audits.append, **more
-        )
+        policy = Policy(PermissionSettings(mode, parse_rules(rules or {}, {})), tmp_path)
+        box = Toolbox(context, ("file_read", "file_write", "shell_exec"), policy, **more)
+        reader = Toolbox(context, TOOLS, policy)
+        known = settings(context_length=32_768)
+        helper = WithSubagent(box, reader, model=model, settings=known, audit=audits.append, gate=box.gate)
         return helper, audits
 
     return build
@@ -96,8 +100,8 @@ def test_it_has_no_tool_that_changes_anything_or_calls_itself(opened: Open) -> N
 
 
 def opened_with_writer(helper: WithSubagent) -> None:
-    inner = helper._inner
-    WithSubagent(inner, inner, model=ScriptedModel(), settings=settings(), audit=lambda _a: None)
+    inner, gate = helper._inner, helper._gate
+    WithSubagent(inner, inner, model=ScriptedModel(), settings=settings(), audit=lambda _a: None, gate=gate)
 
 
 def test_the_tools_can_be_fewer(opened: Open) -> None:
@@ -173,9 +177,58 @@ def test_what_goes_wrong_is_a_failed_call(opened: Open) -> None:
     wrong = helper.call(NAME, {"question": "?"}, Tape(), "x")
     assert not wrong.ok
     assert "right form: agent_run" in wrong.text
-    refusing, _ = opened(ScriptedModel(), permission=lambda name, _arguments: f"{name} is denied by a rule")
-    assert ask(refusing, Tape()).text == "not allowed: agent_run is denied by a rule"
+    refusing, _ = opened(ScriptedModel(), rules={"deny": [{"rule": "Agent", "justification": "too dear"}]})
+    assert ask(refusing, Tape()).text == "not allowed: the rule 'Agent' forbids it: too dear"
     assert [(a.granted, a.ok) for a in audits] == [(True, False), (False, False), (False, False)]
+
+
+@pytest.mark.parametrize("name", ["agent_run", "Agent", "Task"])
+def test_rules_name_it_and_a_person_is_asked(opened: Open, name: str) -> None:
+    """G1: an ask rule about the helper asks like any other; yes sends it, no is told, and dont_ask refuses."""
+    person = Person([True, False])
+    rules = {"ask": [name]}
+    helper, audits = opened(ScriptedModel("The report."), "auto", rules, asker=person)
+    assert ask(helper, Tape()).text == "The report."
+    assert ask(helper, Tape()).text.endswith("wants a person to be asked; a person said no")
+    assert [(q.tool, q.arguments["goal"]) for q in person.asked] == [(NAME, GOAL)] * 2
+    silent, _ = opened(ScriptedModel(), "dont_ask", rules, asker=person)
+    assert "in mode dont_ask nobody is asked" in ask(silent, Tape()).text
+    assert len(person.asked) == 2
+    assert [a.granted for a in audits] == [True, False, False]
+
+
+@pytest.mark.parametrize("mode", ["auto", "confirm", "accept_edits", "plan_only", "dont_ask", "bypass"])
+def test_it_only_reads_so_no_mode_asks_for_it(opened: Open, mode: str) -> None:
+    """G1 G2: also while plan mode holds."""
+    helper, _ = opened(ScriptedModel("The report."), mode, planning=True, asker=Person([]))
+    assert ask(helper, Tape()).ok
+
+
+def test_hooks_surround_it(opened: Open) -> None:
+    """N2: a hook may refuse the helper and may add to its report, each in a step of its own."""
+    hooks = NotingHooks()
+    helper, _ = opened(ScriptedModel("The report."), hooks=hooks)
+    steps = Tape()
+    assert ask(helper, steps).text == "The report.\nnoted"
+    assert steps.labels[0] == "tool:agent_run-1:before"
+    assert steps.labels[-2:] == ["tool:agent_run-1:report", "tool:agent_run-1:after"]
+    blocked, _ = opened(ScriptedModel(), hooks=NotingHooks(blocks=NAME))
+    assert ask(blocked, Tape()).text == "not allowed: not today"
+    assert hooks.seen == ["before agent_run", "after agent_run True"]
+
+
+def test_a_denied_file_is_closed_to_it(opened: Open, tmp_path: Path) -> None:
+    """G1: the helper reads and finds no more than whoever sent it."""
+    (tmp_path / "key.txt").write_text("price = 4711\n")
+    looks = calls(("file_read", {"path": "key.txt"}), ("find_relevant_files", {"query": "price"}))
+    model = ScriptedModel(looks, "The report.")
+    helper, _ = opened(model, rules={"deny": ["Read(key.txt)"]})
+    ask(helper, Tape())
+    told = [m["content"] for m in model.requests[1].messages if m["role"] == "tool"]
+    assert "forbids it" in told[0]
+    assert "shop.py" in told[1]
+    assert "key.txt" not in told[1]
+    assert "4711" not in str(model.requests[1].messages)
 
 
 def test_its_place_in_the_tool_list_is_stable_and_small(opened: Open) -> None:

@@ -169,6 +169,25 @@ def test_reading_in_a_plan_s_folder(project: Path) -> None:
     store.close()
 
 
+def test_what_is_denied_to_models_is_denied_here(project: Path) -> None:
+    """G1 N1: a file that a rule closes is neither read nor found nor listed by others' agents."""
+    (project / "factory.yaml").write_text("permissions: {deny: ['Read(secrets/**)']}\n")
+    (project / "shop" / "secrets").mkdir(parents=True)
+    (project / "shop" / "secrets" / "key.py").write_text("total = 's3cret'\n")
+    (project / "shop" / "basket.py").write_text("total = 1\n")
+
+    async def body(client: Any) -> None:
+        await call(client, "submit_plan", name="shop", plan=PLAN)
+        for name, more in (("file_read", {"path": "secrets/key.py"}), ("list_dir", {"path": "secrets"})):
+            ok, said = await call(client, name, plan="shop", **more)
+            assert not ok
+            assert "the rule 'Read(secrets/**)' forbids it" in said
+        ok, said = await call(client, "find_relevant_files", plan="shop", query="total")
+        assert (ok, said) == (True, "basket.py:1: total = 1")
+
+    by_the_sdk(project, body)
+
+
 def test_a_plan_without_a_folder_yet(project: Path) -> None:
     """N1: said plainly."""
 

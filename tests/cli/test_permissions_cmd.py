@@ -151,6 +151,24 @@ def test_questions_are_listed_and_answered(tmp_path: Path, capsys: pytest.Captur
     assert "--watch needs a terminal" in out(capsys, "approvals", "--watch", code=42)
 
 
+def test_status_shows_what_waits_and_how_to_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """G1 M2: each open question in one line with the commands that answer it, always only where it is offered."""
+    assert json.loads(out(capsys, "status", "--json"))["approvals"] == []
+    asked(tmp_path, "make\n\x1b[2J" + "y" * 500, "x")
+    told = [line for line in out(capsys, "status").splitlines() if line.startswith("question")]
+    assert told[0].startswith("question 1 (a, task 1): shell_exec: make \\x1b[2Jyyy")
+    assert told[0].endswith("yyy…; 'lao approve 1' or 'lao approve 1 --always' or 'lao deny 1'")
+    assert told[1] == "question 2 (a, task 1): shell_exec: x; 'lao approve 2' or 'lao deny 2'"
+    found = json.loads(out(capsys, "status", "--json"))["approvals"]
+    assert [(one["id"], one["reason"], one["commands"]) for one in found][1] == (
+        2, "no rule", ["lao approve 2", "lao deny 2"],
+    )  # fmt: skip
+    for argv in (one["commands"][0].split()[1:] for one in found):
+        out(capsys, *argv)
+    assert "question" not in out(capsys, "status")
+    assert json.loads(out(capsys, "status", "--json"))["approvals"] == []
+
+
 def test_a_terminal_shows_and_takes_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """G1: one question at a time; nonsense is asked again; always only where it is offered; half a line waits."""
     asked(tmp_path, "make", "touch a", "x", "last")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ from lao.config.load import load
 from lao.config.rules import RuleError, parse_rule, rule_problems
 from lao.config.settings import PermissionSettings
 from lao.core.errors import ConfigError
-from lao.core.tool_names import BY_PATH, OWN, READING, WRITING, covers, tools_of
+from lao.core.tool_names import BY_PATH, HELPER, OWN, READING, WRITING, covers, tools_of
 from lao.tools.registry import all_tools
 
 
 def test_the_names_are_those_of_the_registry() -> None:
     """The configuration knows every tool that there is, and no other; what only reads is a list, not a rest."""
-    assert set(all_tools()) == OWN
+    assert {*all_tools(), HELPER} == OWN
     assert READING | WRITING | BY_PATH <= OWN
     assert not READING & WRITING
 
@@ -34,7 +35,8 @@ def test_the_names_are_those_of_the_registry() -> None:
         ("FileEdit(a)", ("file_patch",), "a"), ("FilePatch(a)", ("file_patch",), "a"),
         ("Write(a)", ("file_write",), "a"),
         ("FileWrite(/src/*)", ("file_write",), "/src/*"), ("ListDir", ("list_dir",), ""),
-        ("TodoWrite", ("task_todo_set",), ""),
+        ("TodoWrite", ("task_todo_set",), ""), ("Agent", (HELPER,), ""), ("Task", (HELPER,), ""),
+        ("agent_run", (HELPER,), ""),
         ("Grep", ("find_relevant_files",), ""), ("Search", ("find_relevant_files",), ""),
         ("file_patch(a)", ("file_patch",), "a"),
         ("mcp__a__b", ("mcp__a__b",), ""), ("mcp__a", ("mcp__a",), ""), ("mcp__a__*", ("mcp__a__*",), ""),
@@ -53,7 +55,7 @@ def test_rules_are_read(rule: str, tools: tuple[str, ...], specifier: str) -> No
     ("rule", "words"),
     [
         ("Bsh(ls)", 'did you mean "Bash"?'), ("bash", 'did you mean "Bash"?'),
-        ("WebFetch(domain:x)", "the tools are Bash"),
+        ("WebFetch(domain:x)", "the tools are Agent, Bash"),
         ("", "is no rule"), ("Bash(ls", "is no rule"), ("Bash()", "nothing between its brackets"),
         ("(ls)", "is no rule"),
         ("Bash(a && b)", "is cut at '&&'"), ("Bash(curl * | sh)", "is cut at '|'"), ("Bash(a; b)", "is cut at ';'"),
@@ -74,6 +76,57 @@ def test_rules_without_effect_are_refused(rule: Any, words: str) -> None:
     with pytest.raises(RuleError) as told:
         parse_rule(rule, "allow")
     assert words in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("permissions", "told"),
+    [
+        ({"deny": [7]}, 'deny[0]: expected a rule such as "Bash(npm test *)", or a mapping of rule and justification, '
+         "found 7"),
+        ({"deny": [None]}, "deny[0]: expected a rule such as"), ({"deny": [["Bash"]]}, "found a list"),
+        ({"deny": [{}]}, "deny[0]: a rule is a text, or"), ({"deny": "Bash"}, 'expected a list, found "Bash"'),
+        ({"denied": ["Bash"]}, 'permissions.denied: unknown key; did you mean "deny"?'),
+        ({"deny": ["Bash(ls) now"]}, "'Bash(ls) now' is no rule"), ({"deny": ["*"]}, "'*' is no rule"),
+        ({"deny": ["Bash,Read"]}, "'Bash,Read' is no rule"), ({"deny": ["\uff22ash"]}, "is no rule"),
+        ({"deny": ["B" * 5_000]}, f"there is no tool {'B' * 80!r}; the tools are"),
+        ({"deny": ["Agent(Explore)"]}, "rules for Agent take no brackets; write 'Agent'"),
+        ({"deny": ["Task()"]}, "'Task()' has nothing between its brackets; write 'Task'"),
+        ({"deny": ["mcp__*"]}, "there is no tool 'mcp__*'"), ({"deny": ["mcp__a__b*"]}, "no tool 'mcp__a__b*'"),
+        ({"deny": ["Bash(a\nb)"]}, "a line is cut at 'line breaks'"),
+        ({"deny": ["Bash(ls\x00)"]}, "'Bash(ls\\x00)' has a control character"),
+        ({"deny": ["Read(a\x1b[2J)"]}, "has a control character"),
+        ({"deny": ["Bash(ls))"]}, "Bash(ls)): its brackets do not pair"), ({"deny": ["Bash((ls)"]}, "do not pair"),
+        ({"deny": ["Bash(make 2>&1)"]}, "redirections are checked as paths"),
+        ({"deny": ["Read(/)"]}, "Read(/) names the workspace itself; write 'Read'"),
+        ({"deny": ["Edit(./)"]}, "write 'Edit'"), ({"deny": ["Read(.)"]}, "write 'Read'"),
+        ({"deny": ["Read(a/../b)"]}, "Read(a/../b) can match nothing: paths have no '//', '.' or '..'; write Read(b)"),
+        ({"deny": ["Read(a/./b)"]}, "write Read(a/b)"), ({"deny": ["Read(/a//b/)"]}, "write Read(/a/b)"),
+        ({"deny": ["Edit(https://example.org/x)"]}, "paths have no '//'"),
+        ({"deny": ["Read(a/../../b)"]}, "no tool reads outside the workspace"),
+        ({"deny": ["Agent"], "allow": ["Task"]}, "allow[0]: 'Task' can have no effect: deny 'Agent' wins"),
+        ({"mode": "yolo"}, 'permissions.mode: expected one of "auto", "confirm"'), ({"mode": None}, "found null"),
+        ({"mode": "auto", "defaultMode": "plan"}, "means permissions.mode, which is given as well; keep one"),
+        ({"ask_timeout_s": -1}, "a number above 0"), ({"plan_approval": "me"}, 'expected one of "ask", "auto"'),
+    ],
+)  # fmt: skip
+def test_malformed_permissions_are_told_with_file_and_line(
+    tmp_path: Path, permissions: dict[str, Any], told: str
+) -> None:
+    """B G1: nothing is silently ignored, a deny rule least of all: file, line, key and what to write; exit code 42."""
+    (tmp_path / ".lao").mkdir()
+    (tmp_path / "factory.yaml").write_text(yaml.safe_dump({"permissions": permissions}))
+    with pytest.raises(ConfigError) as raised:
+        load(cwd=tmp_path, env={})
+    assert re.match(r"factory\.yaml:\d+: permissions\.", str(raised.value))
+    assert told in str(raised.value)
+    assert len(str(raised.value)) < 700
+    assert raised.value.exit_code == 42
+
+
+@pytest.mark.parametrize("path", ["./.env", "/src/", "src/**/*.py", "a b", ".env", "..env", "a..b/c", "**/x", "[ab]/c"])
+def test_good_paths_are_no_problem(path: str) -> None:
+    """G1: what is said to match nothing really cannot match; everything else is taken."""
+    assert parse_rule(f"Read({path})", "deny").specifier == path
 
 
 @pytest.mark.parametrize(

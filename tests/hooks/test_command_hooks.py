@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from lao.core.asking import AskFirst
 from lao.core.errors import NeedsHuman
 from lao.hooks.contract import EVENTS
 from lao.tools.context import ToolResult
@@ -76,7 +77,11 @@ def test_matchers_are_exact_lists_or_expressions(project: Project, matcher: str 
         ),
         (
             """echo '{"hookSpecificOutput": {"permissionDecision": "ask", "permissionDecisionReason": "sure?"}}'""",
-            "a hook wants a person to be asked, and nobody is there: sure?",
+            AskFirst("sure?"),
+        ),
+        (
+            """echo '{"hookSpecificOutput": {"permissionDecision": "ask", "updatedInput": {"command": "ls -l"}}}'""",
+            AskFirst("no reason was given", {"command": "ls -l", "timeout_s": 5}),
         ),
         ("""echo '{"hookSpecificOutput": {"permissionDecision": "allow"}}'""", None),
         (
@@ -90,6 +95,15 @@ def test_the_answers_of_the_contract(project: Project, line: str, said: Any) -> 
     hooks = project.around_tools(PreToolUse=command(line))
     assert hooks.before("shell_exec", {"command": "ls", "timeout_s": 5}) == said
     assert project.notes == []
+
+
+def test_a_refusal_wins_over_a_wish_to_ask(project: Project) -> None:
+    """C7: every hook is heard; all reasons to ask are told, and one refusal ends it."""
+    ask = """echo '{"hookSpecificOutput": {"permissionDecision": "ask", "permissionDecisionReason": "%s"}}'"""
+    hooks = project.around_tools(PreToolUse=command(ask % "one") + command(ask % "two"))
+    assert hooks.before("shell_exec", {"command": "ls"}) == AskFirst("one; two")
+    hooks = project.around_tools(PreToolUse=command(ask % "one") + command("echo never >&2; exit 2"))
+    assert hooks.before("shell_exec", {"command": "ls"}) == "a hook refused it: never"
 
 
 def test_claude_codes_argument_names_come_back_as_ours(project: Project) -> None:

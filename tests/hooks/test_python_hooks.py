@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lao.core.asking import AskFirst
 from lao.hooks.tool_calls import phase_over, phase_refusal
 from lao.tools.context import ToolResult
 from tests.hooks.conftest import Project
@@ -16,6 +17,8 @@ def pre_tool(name, args, ctx):
         return {"deny": "a secret"}
     if args.get("command") == "ls":
         return {"arguments": {"command": "ls -l"}}
+    if args.get("command") == "make":
+        return {"ask": "it takes an hour"}
     args["command"] = "changed in place"
 
 def post_tool(name, args, result, ctx):
@@ -30,16 +33,18 @@ def post_phase(phase, outcome, ctx):
 
 
 def test_the_four_functions_are_asked_and_told(project: Project) -> None:
-    """N2: a text or {"deny": …} refuses, None goes on, {"arguments": …} changes; the file is loaded once."""
+    """N2: a text or {"deny": …} refuses, None goes on, {"arguments": …} changes, {"ask": …} wants a person asked; the
+    file is loaded once."""
     (project.root / "hooks.py").write_text(BASIC)
     hooks = project.around_tools()
     assert hooks.before("shell_exec", {"command": "rm x"}) == "hooks.py refused it: no rm here"
     assert hooks.before("shell_exec", {"command": "secret"}) == "hooks.py refused it: a secret"
     assert hooks.before("shell_exec", {"command": "ls"}) == {"command": "ls -l"}
+    assert hooks.before("shell_exec", {"command": "make"}) == AskFirst("it takes an hour")
     arguments = {"command": "pwd"}
     assert hooks.before("shell_exec", arguments) is None
     assert arguments == {"command": "pwd"}
-    assert hooks.after("shell_exec", arguments, ToolResult("x")) == "4 calls, ok=True, task=the task"
+    assert hooks.after("shell_exec", arguments, ToolResult("x")) == "5 calls, ok=True, task=the task"
     found = project.hooks()
     assert phase_refusal(found, project.about, project.means) == "hooks.py refused it: not on fridays"
     phase_over(found, project.about, project.means, {"state": "done", "text": ""})

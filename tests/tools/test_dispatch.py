@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from lao.config.rules import parse_rules
 from lao.config.settings import PermissionSettings
+from lao.core.asking import AskFirst
 from lao.core.steps import DirectSteps, StepKind
 from lao.tools.asking import Answer, Question
 from lao.tools.context import ToolContext, ToolResult
@@ -174,6 +177,102 @@ def test_hooks_surround_an_allowed_call(bench: Bench) -> None:
     replay = box(bench, "auto", hooks=hooks)
     call(replay, "file_write", Recorder(list(steps.results)), path="a", content="x")
     assert len(hooks.seen) == 3
+
+
+@dataclass
+class AskingHooks(NotingHooks):
+    """Wants a person to be asked about every call, perhaps with other arguments."""
+
+    arguments: dict[str, Any] | None = None
+
+    def before(self, tool: str, arguments: Mapping[str, Any]) -> AskFirst:
+        super().before(tool, arguments)
+        return AskFirst("is it friday?", self.arguments)
+
+
+def test_a_hook_that_asks_is_answered_by_a_person(bench: Bench) -> None:
+    """C7: yes runs the call, no is told with both reasons; it can be answered by yes or no only."""
+    person, hooks = Person([True, False]), AskingHooks()
+    it = box(bench, "auto", asker=person, hooks=hooks)
+    assert call(it, "file_write", path="a", content="x").ok
+    refused = call(it, "file_write", path="b", content="x")
+    assert refused.text == "not allowed: a hook wants a person to be asked: is it friday?; a person said no"
+    assert not (bench.root / "b").exists()
+    assert [(q.tool, q.label, q.remember) for q in person.asked] == [("file_write", "tool:1", ())] * 2
+    assert [(a.tool, a.granted) for a in bench.audits] == [("file_write", True), ("file_write", False)]
+
+
+@pytest.mark.parametrize("mode", ["auto", "confirm", "accept_edits", "plan_only", "dont_ask", "bypass"])
+def test_a_hook_that_asks_is_refused_where_nobody_is(bench: Bench, mode: str) -> None:
+    """C7 G1: unattended it is a no with a reason, in every mode; dont_ask does not even ask."""
+    told = call(box(bench, mode, hooks=AskingHooks()), "list_dir").text
+    assert told.startswith("not allowed: a hook wants a person to be asked: is it friday?; ")
+    assert told.endswith("so it is refused" if mode == "dont_ask" else "nobody is there to be asked")
+    silent = box(bench, "dont_ask", hooks=AskingHooks(), asker=Person())
+    assert not call(silent, "list_dir").ok
+
+
+def test_what_a_hook_makes_of_a_call_before_it_asks_is_judged_too(bench: Bench) -> None:
+    """C7 G3: a person is asked about the call that would be made, and never about one that is denied."""
+    person = Person([True])
+    it = box(bench, "auto", asker=person, hooks=AskingHooks(arguments={"command": "echo new > a"}))
+    assert call(it, "shell_exec", command="echo old > a").ok
+    assert person.asked[0].arguments == {"command": "echo new > a"}
+    assert (bench.root / "a").read_text() == "new\n"
+    denied = box(bench, "auto", asker=person, hooks=AskingHooks(arguments={"command": "git push"}))
+    assert "changes the repository" in call(denied, "shell_exec", command="ls").text
+    assert len(person.asked) == 1
+
+
+def test_a_replay_asks_neither_hook_nor_person_for_what_is_done(bench: Bench) -> None:
+    """C7 K2: the hook's wish is in the journal; the person's answer is kept by the asker."""
+    person, hooks, steps = Person([True]), AskingHooks(), Recorder()
+    call(box(bench, "auto", asker=person, hooks=hooks), "file_write", steps, path="a", content="x")
+    again = Person([True])
+    replay = box(bench, "auto", asker=again, hooks=hooks)
+    assert call(replay, "file_write", Recorder(list(steps.results)), path="a", content="x").ok
+    assert hooks.seen == ["before file_write", "after file_write True"]
+    assert again.asked == person.asked
+
+
+def test_a_file_that_may_not_be_read_is_nowhere(bench: Bench) -> None:
+    """G1: reading, listing its folder, search and commands say nothing of what is in it; other files are there."""
+    (bench.root / "secrets").mkdir()
+    (bench.root / "secrets" / "key.py").write_text("TOKEN = 'hunter2 price'\n")
+    (bench.root / "shop.py").write_text("price = 1\n")
+    (bench.root / "way").symlink_to("secrets")
+    (bench.root / "link.py").symlink_to("secrets/key.py")
+    it = box(bench, "auto", rules={"deny": ["Read(secrets/**)", "Read(*.pem)"]})
+    for path in ("secrets/key.py", "./secrets/../secrets/key.py", "way/key.py", "link.py"):
+        assert "forbids it" in call(it, "file_read", path=path).text
+    for path in ("secrets", "secrets/", "way"):
+        assert "forbids it" in call(it, "list_dir", path=path).text
+    for line in (
+        "cat secrets/key.py", "cat secrets/*", "grep -r TOKEN secrets", "cd secrets && cat key.py",
+        "sort < secrets/key.py",
+        "cat way/key.py", "git show HEAD:secrets/key.py", "cp -r secrets copy", "tar cf - ./secrets/ | cat",
+    ):  # fmt: skip
+        assert "forbids it" in call(it, "shell_exec", command=line).text, line
+    for edit in (
+        {"path": "secrets/key.py", "search": "x", "replace": "y"},
+        {"path": "link.py", "search": "x", "replace": "y"},
+    ):
+        assert "forbids it" in call(it, "file_patch", **edit).text, "what does not fit is shown with what is there"
+    assert "forbids it" in call(it, "file_write", path="secrets/key.py", content="x").text
+    assert call(it, "file_write", path="secrets/new.py", content="x").ok
+    assert call(it, "find_relevant_files", query="price").text == "shop.py:1: price = 1"
+    assert "no file has" in call(it, "find_relevant_files", query="hunter2").text
+    assert "secrets/" in call(it, "list_dir").text, "the name of a folder is no secret"
+    assert call(it, "shell_exec", command="ls && cat shop.py").ok
+
+
+def test_a_denied_name_in_an_open_folder_is_listed(bench: Bench) -> None:
+    """G1: Read(*.pem) closes the files; that they are there may be seen."""
+    (bench.root / "a.pem").write_text("KEY")
+    it = box(bench, "auto", rules={"deny": ["Read(*.pem)"]})
+    assert "a.pem" in call(it, "list_dir").text
+    assert not call(it, "file_read", path="a.pem").ok
+    assert "no file has" in call(it, "find_relevant_files", query="pem").text
 
 
 def test_further_tools_are_called_like_our_own(bench: Bench) -> None:

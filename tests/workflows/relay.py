@@ -11,12 +11,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Relay(ThreadingHTTPServer):
+    """``target`` may be set later; ``bodies`` has what was posted, the oldest first."""
+
     daemon_threads = False
     block_on_close = True
 
     def __init__(self, target: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.target = target
+        self.bodies: list[bytes] = []
 
     @property
     def url(self) -> str:
@@ -31,7 +34,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._hand_on(None)
 
     def do_POST(self) -> None:
-        self._hand_on(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.bodies.append(body)
+        self._hand_on(body)
 
     def log_message(self, *args: object) -> None:
         """Quiet."""
@@ -53,14 +58,21 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def relaying(target: str) -> Iterator[str]:
-    """The URL of a relay to ``target``."""
+def opened(target: str = "") -> Iterator[Relay]:
+    """A relay at work."""
     server = Relay(target)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield server.url
+        yield server
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextlib.contextmanager
+def relaying(target: str) -> Iterator[str]:
+    """The URL of a relay to ``target``."""
+    with opened(target) as server:
+        yield server.url

@@ -15,6 +15,7 @@ from lao.core.tool_names import BY_PATH, LEAVING, READING, SHELL, WRITING, cover
 from lao.core.words import Json
 from lao.tools.permissions.built_in import leaves, refuse_part, unreadable
 from lao.tools.permissions.decision import Decision, Judged, Verdict, strictest
+from lao.tools.permissions.hiding import names_folder
 from lao.tools.permissions.matching import command_matches, exact_path, exactly, names_of, path_matches, why_not
 from lao.tools.permissions.places import Place, place_of
 from lao.tools.permissions.reading import only_reads
@@ -115,9 +116,12 @@ class Policy:
                     return rule
                 continue
             writes = kind != "allow" and tool in WRITING and bool(set(rule.tools) & WRITING)
+            if kind == "deny" and tool in WRITING and "file_read" in rule.tools:  # a failed edit shows what is there
+                writes = any(os.path.lexists(self.root / name) for name in names)
             if not (writes or _covers(rule, tool)) or not names:
                 continue
-            hits = [path_matches(rule.specifier, name) for name in names]
+            matches = names_folder if kind == "deny" and tool == "list_dir" else path_matches
+            hits = [matches(rule.specifier, name) for name in names]
             if all(hits) if kind == "allow" else any(hits):
                 return rule
         return None
@@ -189,9 +193,12 @@ class Policy:
         if not writing and (part.kind == "write" or "file_read" not in rule.tools):
             return False
         words = part.words[1:] if part.kind == "command" else part.words
+        matches = path_matches if writing else names_folder  # a command may read all that is in a folder
         if writing and not words[0].known:
             return True  # it may be the forbidden place
-        return any(path_matches(rule.specifier, name) for word in words for name in self._names(word))
+        if not writing and part.program == "git":  # HEAD:path
+            words = (*words, *(replace(w, text=w.text.partition(":")[2]) for w in words if ":" in w.text))
+        return any(matches(rule.specifier, name) for word in words for name in self._names(word))
 
     def _names(self, word: Word) -> tuple[str, ...]:
         text = word.text.partition("=")[2] if word.text.startswith("-") and "=" in word.text else word.text
