@@ -1,4 +1,4 @@
-"""The catalogue of models: what families/*.yaml says, as records. Which key is which model is spelling.py's business."""
+"""The catalogue of models: what families/*.yaml says, as records. Which key means which model: spelling.py."""
 
 from __future__ import annotations
 

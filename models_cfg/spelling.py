@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from lao.core.errors import LaoError
 from models_cfg.entries import Entry, entries
 
-_QUANT = r"(?:ud[-_])?(?:i?q\d(?:_[0-9])?(?:_k)?(?:_(?:xxs|xs|nl|s|m|l|xl))?|q\d_k_[sml]|mxfp4(?:_moe)?|bf16|fp16|f16|fp8|f32)"
+_QUANT = r"(?:ud[-_])?(?:i?q\d(?:_\d)?(?:_k)?(?:_(?:xxs|xs|nl|s|m|l|xl))?|mxfp4(?:_moe)?|bf16|fp16|f16|fp8|f32)"
 _ENDING = re.compile(
     rf"[-_.@:]?(?:(?P<quant>{_QUANT})|gguf|mlx|awq|gptq|[48]bit|int[48]|imatrix|i1|\d{{5}}-of-\d{{5}})$", re.I
 )

@@ -138,7 +138,7 @@ class _Editor:
             yield self._inserted(mapping, *missing)
 
     def _filled_in(self, place: Place | None, new: str) -> _Edit:
-        assert isinstance(place, yaml.ScalarNode)  # noqa: S101 - for mypy
+        assert isinstance(place, yaml.ScalarNode)
         start, end = place.start_mark.index, place.end_mark.index
         return _Edit(start, end, new if start < end else f" {new}")
 
@@ -180,7 +180,7 @@ class _Editor:
 
     def _shared_scalars(self, root: Place, by_role: Mapping[str, Place]) -> Iterator[_Edit]:
         """Aliases of a single value that is changed get the old value."""
-        replaced = {}
+        replaced: dict[int, Place] = {}
         for role, values in self._changes.items():
             place = by_role.get(role)
             if isinstance(place, yaml.MappingNode):

@@ -23,12 +23,12 @@ Place: TypeAlias = "yaml.Node | Alias"
 
 class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> Any:
-        event = self.peek_event() if self.check_event(yaml.AliasEvent) else None
-        node = super().compose_node(parent, index)
-        if isinstance(event, yaml.AliasEvent) and node is not None:
-            meant = node.node if isinstance(node, Alias) else node
-            return Alias(event.anchor, meant, event.start_mark.index, event.end_mark.index)
-        return node
+        event: Any = self.peek_event() if self.check_event(yaml.AliasEvent) else None  # type: ignore[no-untyped-call]
+        node: Any = super().compose_node(parent, index)
+        if event is None or node is None:
+            return node
+        meant = node.node if isinstance(node, Alias) else node
+        return Alias(event.anchor, meant, event.start_mark.index, event.end_mark.index)
 
 
 def compose(text: str) -> Place | None:

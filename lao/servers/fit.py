@@ -1,4 +1,4 @@
-"""Whether a model fits into memory, and with how much context, by the catalogue's figures and the gate's own formula."""
+"""Whether a model fits into memory, and with how much context, by the catalogue's figures and the gate's formula."""
 
 from __future__ import annotations
 

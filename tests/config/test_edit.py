@@ -1,4 +1,4 @@
-"""Changing models in factory.yaml: only the values that are changed change; comments, line ends and indentation stay."""
+"""Changing models in factory.yaml: only the changed values change; comments, line ends, indentation stay."""
 
 from __future__ import annotations
 
