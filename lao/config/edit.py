@@ -17,7 +17,7 @@ import yaml
 from lao.config.yaml_places import Alias, Place, compose, pairs
 from lao.core.errors import ConfigError
 
-Values: TypeAlias = Mapping[str, str | int]
+Values: TypeAlias = "Mapping[str, str | int | None]"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._/-]*")
 _WORDS_OF_YAML = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n", ".nan", ".inf"})
 _BY_HAND = "Change it by hand; `lao health` shows whether the keys are right."
@@ -142,7 +142,7 @@ class _Editor:
         start, end = place.start_mark.index, place.end_mark.index
         return _Edit(start, end, new if start < end else f" {new}")
 
-    def _replaced(self, place: yaml.ScalarNode, value: str | int) -> _Edit:
+    def _replaced(self, place: yaml.ScalarNode, value: str | int | None) -> _Edit:
         start, end = place.start_mark.index, place.end_mark.index
         anchor = re.match(r"&[^\s,{}\[\]]+\s+", self._text[start:end])  # the mark of an anchored value is its anchor's
         start += len(anchor[0]) if anchor else 0
@@ -218,8 +218,10 @@ def _flow(values: Values, *before: str) -> str:
     return "{" + ", ".join([*before, *(f"{name}: {_scalar(value)}" for name, value in values.items())]) + "}"
 
 
-def _scalar(value: str | int, style: str | None = '"') -> str:
+def _scalar(value: str | int | None, style: str | None = '"') -> str:
     """The value as YAML, in the quotes that the old one had."""
+    if value is None:
+        return "null"
     if isinstance(value, int):
         return str(value)
     if style == "'" and value.isprintable():
