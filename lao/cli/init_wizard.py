@@ -17,7 +17,17 @@ from lao.core.errors import LaoError
 from lao.core.states import Role
 from lao.servers.discovery import Found, addresses, find_servers, look
 from lao.servers.fit import budget_of, fit, rung_for, weights_of
-from lao.servers.proposal import WANTED_CONTEXT, Choice, choice_of, download, from_rung, gigabytes, propose, smallest
+from lao.servers.proposal import (
+    WANTED_CONTEXT,
+    Choice,
+    choice_of,
+    download,
+    embedder_of,
+    from_rung,
+    gigabytes,
+    propose,
+    smallest,
+)
 from lao.servers.protocol import ModelInfo
 from models_cfg.spelling import find
 
@@ -159,7 +169,9 @@ class Wizard:
         for command in commands:
             emit(f"    {command}")
         emit("  Download it, then `lao configure-models` takes the key that the server gives it.")
-        _take(answers, from_rung(rung, found.kind))
+        chosen = from_rung(rung, found.kind)
+        there = embedder_of(found.models)
+        _take(answers, {**chosen, Role.EMBEDDER: there} if there.key else chosen)
         answers.notes += ["To be downloaded:", *(f"  {command}" for command in commands)]
 
 
@@ -184,7 +196,12 @@ def fit_words(info: ModelInfo, budget: int, beside: int, wanted: int = WANTED_CO
 
 def _take(answers: Answers, chosen: Mapping[Role, Choice]) -> None:
     answers.models = {role.value: dict(chosen[role].entries()) for role in Role}
-    answers.notes.append(f"All roles but the embedder: {chosen[Role.CODER].reason}.")
+    choice = chosen[Role.CODER]
+    answers.notes.append(f"All roles but the embedder: {choice.reason.rstrip('.')}.")
+    entry = find(choice.key)
+    if entry and entry.sampling:
+        told = ", ".join(f"{name} {value:g}" for name, value in entry.sampling.items())
+        answers.notes.append(f"Its vendor recommends {told}; LAO chooses its own temperatures unless you set them.")
 
 
 def _ask_keys(models: Entries) -> None:

@@ -60,7 +60,7 @@ def propose(models: Iterable[ModelInfo], budget_bytes: int) -> dict[Role, Choice
         the choice of every role, or None when no model of the server fits.
     """
     known = tuple(models)
-    embedder = _embedder(known)
+    embedder = embedder_of(known)
     beside = embedder.size_bytes
     ranked = [(info, fit(info, budget_bytes, WANTED_CONTEXT, beside)) for info in known if info.kind == "llm"]
     usable = [pair for pair in ranked if pair[1].usable and find_kind(pair[0]) != "embedder"]
@@ -79,7 +79,7 @@ def smallest(models: Iterable[ModelInfo]) -> dict[Role, Choice] | None:
         return None
     info = min(generating, key=lambda i: weights_of(i) or 1 << 60)
     choice = Choice(info.key, CONTEXTS[-1], 1024, weights_of(info), "the smallest that is there")
-    return {role: _embedder(known) if role is Role.EMBEDDER else choice for role in Role}
+    return {role: embedder_of(known) if role is Role.EMBEDDER else choice for role in Role}
 
 
 def choice_of(info: ModelInfo, fits: Fit, budget_bytes: int) -> Choice:
@@ -150,8 +150,8 @@ def _get(entry: Entry, quantisation: str, server_kind: str) -> str:
     return f"lms get https://huggingface.co/{entry.repository}@{quantisation.lower()}"
 
 
-def _embedder(models: tuple[ModelInfo, ...]) -> Choice:
-    """The smallest that the catalogue knows, else the smallest."""
+def embedder_of(models: Iterable[ModelInfo]) -> Choice:
+    """The smallest that the catalogue knows, else the smallest; ``NO_EMBEDDER`` without any."""
     found = [info for info in models if info.kind == "embedding" or find_kind(info) == "embedder"]
     if not found:
         return NO_EMBEDDER
