@@ -112,7 +112,7 @@ class Wizard:
         return found[index] if index < len(found) else self._typed(self._url)
 
     def _typed(self, default: str) -> Found:
-        url: str = click.prompt("Address of the model server", default=default)
+        url: str = click.prompt("Address of the model server", default=default, value_proc=_address)
         found = look(self._settings, self._clock, url)
         if found is None or found.problem:
             emit(f"  {found.problem if found else f'Nothing answers at {url} yet'}; its models cannot be listed.")
@@ -173,6 +173,17 @@ class Wizard:
         there = embedder_of(found.models)
         _take(answers, {**chosen, Role.EMBEDDER: there} if there.key else chosen)
         answers.notes += ["To be downloaded:", *(f"  {command}" for command in commands)]
+
+
+def _address(text: str) -> str:
+    """An address as it was typed; click asks again where it is none."""
+    from lao.servers.rest import root_url
+
+    try:
+        root_url(text)
+    except LaoError as error:
+        raise click.UsageError(error.message) from error
+    return text
 
 
 def row(info: ModelInfo, budget: int, beside: int) -> tuple[str, str, str, str]:
