@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,7 +27,11 @@ _DEFAULT_PRESET = "default"
 @click.command("init")
 @click.option("--no-interactive", is_flag=True, help="Ask nothing.")
 @click.option("--skip-readme", is_flag=True, help="Write no README.md.")
-@click.option("--preset", metavar="NAME", help="Models to start from (see models_cfg/catalogue.yaml).")
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help="Models to start from: a name of models_cfg/catalogue.yaml, or the memory, such as 24gb.",
+)
 @click.option(
     "--port", "ports", type=click.IntRange(1, 65535), multiple=True,
     help="Look for model servers here instead of the usual ports; may be repeated.",
@@ -38,9 +42,8 @@ def command(
 ) -> None:
     """Set up a project in this folder: factory.yaml, factory.example.yaml, plans/ and .lao/. Keeps what is there."""
     from lao.cli.init_wizard import Answers, set_key
-    from models_cfg.load import preset as models_of
 
-    models = {role: dict(entries) for role, entries in models_of(preset or _DEFAULT_PRESET).items()}
+    models = _models_of(preset or _DEFAULT_PRESET)
     file = _config_file(session)
     _check_folder(file.parent)
     answers = Answers(session.text("lm_studio_url") or _DEFAULT_URL, models)
@@ -52,6 +55,20 @@ def command(
     _scaffold(session, file, answers, skip_readme=skip_readme)
     if asks:
         _show_health(session, file)
+
+
+def _models_of(preset: str) -> dict[str, dict[str, Any]]:
+    """The models of a preset by role: a named one, or ``24gb`` for so much memory."""
+    from models_cfg.load import preset as named
+    from models_cfg.rungs import rungs
+
+    by_memory = {f"{gb}gb": rung for gb, rung in rungs().items()}
+    if preset.lower() in by_memory:
+        from lao.servers.proposal import from_rung
+
+        chosen = from_rung(by_memory[preset.lower()], "lmstudio")
+        return {role.value: dict(choice.entries()) for role, choice in chosen.items()}
+    return {role: dict(entries) for role, entries in named(preset).items()}
 
 
 def _ask(session: Session, answers: Answers, ports: tuple[int, ...], *, named: bool) -> Answers:

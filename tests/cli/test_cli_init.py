@@ -77,6 +77,14 @@ def test_init_with_a_preset(tmp_path: Path, name: str):
         assert {key: getattr(models[Role(role)], key) for key in entries} == entries
 
 
+def test_init_for_so_much_memory(tmp_path: Path):
+    """--preset 24gb is the preset for that memory, with one model in all roles that generate."""
+    assert main(["init", "--no-interactive", "--skip-readme", "--preset", "24GB"]) == 0
+    models = load(cwd=tmp_path, env={}).models
+    assert {m.key for r, m in models.items() if r is not Role.EMBEDDER} == {"qwen3-coder-30b-a3b-instruct"}
+    assert models[Role.CODER].context_length == 32768
+
+
 def test_init_takes_url_and_models_from_flags(tmp_path: Path):
     """--lm-studio-url and --coder-model go into the file; another model keeps no size of the preset's."""
     assert main(["--lm-studio-url", "http://gpu:99", "init", "--no-interactive", "--coder-model", 'odd "key"']) == 0
@@ -92,6 +100,7 @@ def test_unknown_preset(capsys, tmp_path: Path):
     said = capsys.readouterr().err
     assert "no preset 'huge'" in said
     assert all(f"{name}: " in said for name in ("default", "one-model", "small-qwen"))
+    assert "8gb, 12gb" in said
     assert _files(tmp_path) == {}
 
 
