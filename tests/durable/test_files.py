@@ -132,7 +132,7 @@ def test_walk_is_sorted_bounded_and_skips_tool_folders(tmp_path: Path) -> None:
 def test_a_new_file_is_whole_and_an_old_one_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int | None
 ) -> None:
-    """Created with all its text, never over another one, also where the file system has no links; nothing else is left."""
+    """Created with all its text, never over another one, also without hard links; nothing else is left."""
 
     def refused(source: Path, target: Path) -> None:
         raise OSError(code, os.strerror(code or 0))
