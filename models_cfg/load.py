@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from lao.core.errors import BadInput
+from models_cfg.rungs import rungs
 
 
 def presets() -> Mapping[str, Mapping[str, dict[str, Any]]]:
@@ -30,6 +31,7 @@ def preset(name: str) -> Mapping[str, dict[str, Any]]:
     known = presets()
     if name not in known:
         told = "; ".join(f"{preset}: {about}" for preset, about in abouts().items())
+        told += f"; {', '.join(f'{gb}gb' for gb in rungs())}: for so much memory (docs/models.md)"
         raise BadInput(f"no preset {name!r}", f"Presets: {told}")
     return known[name]
 

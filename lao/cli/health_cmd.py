@@ -20,7 +20,7 @@ def command(session: Session, as_json: bool) -> None:
     if as_json:
         emit_json(view)
     else:
-        _print(view)
+        show(view)
     sys.exit(0 if view["ok"] else UNHEALTHY)
 
 
@@ -60,7 +60,8 @@ def examine(session: Session) -> dict[str, Any]:
     }
 
 
-def _print(view: dict[str, Any]) -> None:
+def show(view: dict[str, Any]) -> None:
+    """Print what ``examine`` found, for a person."""
     emit(f"server {view['server']}: {len(view['models'])} models")
     if not view["manages_memory"]:
         emit("  chat only: models are not loaded and unloaded by LAO")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lao.cli.context import Session, emit, pass_session, say
-from lao.core.errors import BadInput
+from lao.cli.menus import on_a_terminal
+from lao.core.errors import BadInput, LaoError
 from lao.core.states import Role
+
+if TYPE_CHECKING:
+    from lao.cli.init_wizard import Answers
 
 _DEFAULT_URL = "http://127.0.0.1:1234"
 _DEFAULT_PRESET = "default"
@@ -25,21 +27,68 @@ _DEFAULT_PRESET = "default"
 @click.command("init")
 @click.option("--no-interactive", is_flag=True, help="Ask nothing.")
 @click.option("--skip-readme", is_flag=True, help="Write no README.md.")
-@click.option("--preset", metavar="NAME", help="Models to start from (see models_cfg/catalogue.yaml).")
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help="Models to start from: a name of models_cfg/catalogue.yaml, or the memory, such as 24gb.",
+)
+@click.option(
+    "--port", "ports", type=click.IntRange(1, 65535), multiple=True,
+    help="Look for model servers here instead of the usual ports; may be repeated.",
+)  # fmt: skip
 @pass_session
-def command(session: Session, no_interactive: bool, skip_readme: bool, preset: str | None) -> None:
+def command(
+    session: Session, no_interactive: bool, skip_readme: bool, preset: str | None, ports: tuple[int, ...]
+) -> None:
     """Set up a project in this folder: factory.yaml, factory.example.yaml, plans/ and .lao/. Keeps what is there."""
-    from models_cfg.load import preset as models_of
+    from lao.cli.init_wizard import Answers, set_key
 
-    models = {role: dict(entries) for role, entries in models_of(preset or _DEFAULT_PRESET).items()}
+    models = _models_of(preset or _DEFAULT_PRESET)
     file = _config_file(session)
     _check_folder(file.parent)
-    url = session.text("lm_studio_url") or _DEFAULT_URL
+    answers = Answers(session.text("lm_studio_url") or _DEFAULT_URL, models)
+    asks = not no_interactive and not os.path.lexists(file) and on_a_terminal()
+    if asks:
+        answers = _ask(session, answers, ports, named=preset is not None)
     for role in Role:
-        _set_key(models[role.value], session.text(f"{role.value}_model"))
-    if not no_interactive and not os.path.lexists(file) and sys.stdin.isatty() and sys.stdout.isatty():
-        url = _ask(url, models)
-    _scaffold(session, file, _factory_yaml(url, models), skip_readme=skip_readme)
+        set_key(answers.models[role.value], session.text(f"{role.value}_model"))
+    _scaffold(session, file, answers, skip_readme=skip_readme)
+    if asks:
+        _show_health(session, file)
+
+
+def _models_of(preset: str) -> dict[str, dict[str, Any]]:
+    """The models of a preset by role: a named one, or ``24gb`` for so much memory."""
+    from models_cfg.load import preset as named
+    from models_cfg.rungs import rungs
+
+    by_memory = {f"{gb}gb": rung for gb, rung in rungs().items()}
+    if preset.lower() in by_memory:
+        from lao.servers.proposal import from_rung
+
+        chosen = from_rung(by_memory[preset.lower()], "lmstudio")
+        return {role.value: dict(choice.entries()) for role, choice in chosen.items()}
+    return {role: dict(entries) for role, entries in named(preset).items()}
+
+
+def _ask(session: Session, answers: Answers, ports: tuple[int, ...], *, named: bool) -> Answers:
+    from lao.cli.init_wizard import Wizard
+    from lao.core.clock import SystemClock
+    from lao.servers.discovery import PORTS
+
+    preset = answers.models if named else None
+    return Wizard(session, SystemClock(), ports or PORTS, answers.url, preset).ask(answers.models)
+
+
+def _show_health(session: Session, file: Path) -> None:
+    """What `lao health` says of the new project; a server that is away is no failure of init."""
+    from lao.cli.health_cmd import examine, show
+
+    emit("\nlao health:")
+    try:
+        show(examine(Session({**session.flags, "config": str(file)}, session.cwd, session.env)))
+    except LaoError as error:
+        emit(f"  {error}")
 
 
 def _config_file(session: Session) -> Path:
@@ -58,30 +107,15 @@ def _check_folder(folder: Path) -> None:
         say(f"lao: note: {str(folder)!r} is your home folder; a folder for the project alone is better")
 
 
-def _set_key(entries: dict[str, Any], key: str | None) -> None:
-    """Another model has another size; LAO then goes by what the server says."""
-    if key is not None and key != entries["key"]:
-        entries["key"] = key
-        entries.pop("size_bytes", None)
-
-
-def _ask(url: str, models: Mapping[str, dict[str, Any]]) -> str:
-    answer: str = click.prompt("Address of the model server", default=url)
-    click.echo("Model keys, as the server lists them:")
-    for role in Role:
-        entries = models[role.value]
-        follows = models[Role.PLANNER.value]["key"] if role in (Role.PILOT, Role.ANALYST) else entries["key"]
-        _set_key(entries, click.prompt(f"  {role.value}", default=follows))
-    return answer
-
-
-def _factory_yaml(url: str, models: Mapping[str, Mapping[str, Any]]) -> str:
-    lines = []
-    for role, entries in models.items():
+def _factory_yaml(answers: Answers) -> str:
+    lines = [f"  # {note}" for note in answers.notes]
+    for role, entries in answers.models.items():
         lines.append(f"  {role}:")
         lines += [f"    {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in entries.items()]
     template = Template(_packaged("lao.cli", "init_factory.txt"))
-    return template.substitute(url=json.dumps(url, ensure_ascii=False), models="\n".join(lines))
+    quoted = {"url": answers.url, "check": answers.check}
+    values = {name: json.dumps(value, ensure_ascii=False) for name, value in quoted.items()}
+    return template.substitute(values, models="\n".join(lines))
 
 
 def _packaged(package: str, name: str) -> str:
@@ -97,15 +131,13 @@ class _Writer:
     kept: list[str] = field(default_factory=list)
 
     def file(self, path: Path, text: str) -> None:
+        from lao.durable.files import create_whole
+
         try:
-            with path.open("x", encoding="utf-8") as stream:
-                stream.write(text)
-        except FileExistsError:
-            self.kept.append(self._name(path))
-            return
+            new = create_whole(path, text)
         except OSError as error:
             raise _unwritable(path, error) from error
-        self.wrote.append(self._name(path))
+        (self.wrote if new else self.kept).append(self._name(path))
 
     def folder(self, path: Path) -> None:
         if path.is_dir():
@@ -127,11 +159,11 @@ def _unwritable(path: Path, error: OSError) -> BadInput:
     )
 
 
-def _scaffold(session: Session, file: Path, text: str, *, skip_readme: bool) -> None:
+def _scaffold(session: Session, file: Path, answers: Answers, *, skip_readme: bool) -> None:
     from lao.config.load import load
 
     writer = _Writer(file.parent)
-    writer.file(file, text)
+    writer.file(file, _factory_yaml(answers))
     settings = load(cwd=session.cwd, env=session.env, flags={**session.flags, "config": str(file)})
     writer.file(file.parent / "factory.example.yaml", _packaged("lao.config", "factory.example.yaml"))
     writer.folder(settings.paths.state_dir)
@@ -139,6 +171,8 @@ def _scaffold(session: Session, file: Path, text: str, *, skip_readme: bool) -> 
         writer.file(settings.paths.state_dir / ".gitignore", "*\n")
     writer.folder(settings.paths.plans)
     writer.file(settings.paths.plans / "README.md", _packaged("lao.cli", "init_plans.md"))
+    if answers.starter:
+        writer.file(settings.paths.plans / "first-steps.md", _packaged("lao.cli", "init_plan.md"))
     if not skip_readme:
         writer.file(file.parent / "README.md", _packaged("lao.cli", "init_readme.md"))
     for name in writer.wrote:

@@ -64,6 +64,32 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         raise
 
 
+def create_whole(path: Path, text: str) -> bool:
+    """Create a file with its whole content, or leave the one that is there; whoever is killed here leaves no half file.
+
+    Returns:
+        False when there was something of that name.
+
+    Raises:
+        OSError: what the system says; there is no new file.
+    """
+    if os.path.lexists(path):
+        return False
+    temporary = path.with_name(f".lao-{os.getpid()}-{secrets.token_hex(6)}.tmp")
+    try:
+        _write_new(temporary, text.encode("utf-8"), None)
+        try:
+            os.link(temporary, path)  # fails when there is one meanwhile, which a rename would replace
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links
+            temporary.replace(path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
 def _write_new(path: Path, raw: bytes, mode: int | None) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     with os.fdopen(handle, "wb") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import socket
 import subprocess
 import sys
 import tempfile
@@ -76,6 +77,14 @@ def test_init_with_a_preset(tmp_path: Path, name: str):
         assert {key: getattr(models[Role(role)], key) for key in entries} == entries
 
 
+def test_init_for_so_much_memory(tmp_path: Path):
+    """--preset 24gb is the preset for that memory, with one model in all roles that generate."""
+    assert main(["init", "--no-interactive", "--skip-readme", "--preset", "24GB"]) == 0
+    models = load(cwd=tmp_path, env={}).models
+    assert {m.key for r, m in models.items() if r is not Role.EMBEDDER} == {"qwen3-coder-30b-a3b-instruct"}
+    assert models[Role.CODER].context_length == 32768
+
+
 def test_init_takes_url_and_models_from_flags(tmp_path: Path):
     """--lm-studio-url and --coder-model go into the file; another model keeps no size of the preset's."""
     assert main(["--lm-studio-url", "http://gpu:99", "init", "--no-interactive", "--coder-model", 'odd "key"']) == 0
@@ -91,6 +100,7 @@ def test_unknown_preset(capsys, tmp_path: Path):
     said = capsys.readouterr().err
     assert "no preset 'huge'" in said
     assert all(f"{name}: " in said for name in ("default", "one-model", "small-qwen"))
+    assert "8gb, 12gb" in said
     assert _files(tmp_path) == {}
 
 
@@ -132,13 +142,21 @@ def test_file_in_the_way(capsys, tmp_path: Path):
     assert (tmp_path / ".lao").read_text() == "mine"
 
 
-def test_init_asks_on_a_terminal(tmp_path: Path):
-    """On a terminal it asks for the server and the model of each role; Enter keeps the default."""
+@pytest.fixture
+def closed_port() -> int:
+    """A port at which nothing answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_init_asks_on_a_terminal(tmp_path: Path, closed_port: int):
+    """With a preset it asks for the server and the model of each role; Enter keeps the default."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, str(ROOT / "main.py"), "init", "--preset", "one-model"]
+    command = [sys.executable, str(ROOT / "main.py"), "init", "--preset", "one-model", "--port", str(closed_port)]
     child = subprocess.Popen(command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True)
     os.close(theirs)
-    os.write(ours, b"http://box:1\nbig\nsmall\n\n\n\n\n")
+    os.write(ours, b"http://127.0.0.1:9\nbig\nsmall\n\n\n\n\n\nn\n")
     said = b""
     while True:
         try:
@@ -151,7 +169,8 @@ def test_init_asks_on_a_terminal(tmp_path: Path):
     os.close(ours)
     assert child.wait(timeout=30) == 0, said.decode()
     settings = load(cwd=tmp_path, env={})
-    assert settings.server.base_url == "http://box:1"
+    assert settings.server.base_url == "http://127.0.0.1:9"
+    assert not (tmp_path / "plans" / "first-steps.md").exists()
     keys = {role: model.key for role, model in settings.models.items()}
     assert (keys[Role.PLANNER], keys[Role.CODER], keys[Role.PILOT]) == ("big", "small", "big")
     assert keys[Role.REVIEWER] == presets()["one-model"]["reviewer"]["key"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lao.core.errors import DiskFull
-from lao.durable.files import FileWrite, clean_temporaries, sha256_of, walk_files, write_atomic
+from lao.durable.files import FileWrite, clean_temporaries, create_whole, sha256_of, walk_files, write_atomic
 
 
 def dead_pid() -> int:
@@ -126,3 +126,34 @@ def test_walk_is_sorted_bounded_and_skips_tool_folders(tmp_path: Path) -> None:
     (tmp_path / "file-link").symlink_to("b.py")
     assert list(walk_files(tmp_path)) == ["b.py", "a/z.py"]
     assert list(walk_files(tmp_path, limit=1)) == ["b.py"]
+
+
+@pytest.mark.parametrize("code", [None, errno.EPERM], ids=["links", "no links"])
+def test_a_new_file_is_whole_and_an_old_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int | None
+) -> None:
+    """Created with all its text, never over another one, also without hard links; nothing else is left."""
+
+    def refused(source: Path, target: Path) -> None:
+        raise OSError(code, os.strerror(code or 0))
+
+    if code is not None:
+        monkeypatch.setattr(os, "link", refused)
+    assert create_whole(tmp_path / "new", "äb\n")
+    assert not create_whole(tmp_path / "new", "other")
+    assert (tmp_path / "new").read_bytes() == "äb\n".encode()
+    assert [p.name for p in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look and the creation somebody else may create it: theirs stays."""
+    link = os.link
+
+    def slow(source: Path, target: Path) -> None:
+        Path(target).write_text("theirs")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", slow)
+    assert not create_whole(tmp_path / "new", "ours")
+    assert (tmp_path / "new").read_text() == "theirs"
+    assert [p.name for p in tmp_path.iterdir()] == ["new"]
