@@ -129,6 +129,10 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         child = subprocess.Popen(["sleep", "600"], start_new_session=True)
         add("children", str(child.pid))
+    if BEHAVIOUR == "scrubs":
+        command = ["sleep", "600"]
+        child = subprocess.Popen(command, start_new_session=True, env={}, stdin=subprocess.DEVNULL)
+        add("children", str(child.pid))
     for line in sys.stdin:
         answer(json.loads(line))
     if BEHAVIOUR == "clings":
