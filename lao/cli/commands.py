@@ -27,7 +27,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "init": Entry("lao.cli.init_cmd:command", "Set up a project in this folder."),
         "demo": Entry("lao.cli.demo_cmd:command", "Run the whole pipeline on a small plan, without a model server."),
         "config": Entry("lao.cli.config_cmd:command", "Show the effective settings and where they come from."),
-        "health": Entry("lao.cli.health_cmd:command", "Check the model server and the configured models."),
+        "health": Entry(
+            "lao.cli.health_cmd:command", "Check the model server, the configured models, the MCP servers."
+        ),
         "hooks": Entry("lao.cli.hooks_cmd:command", "List the hooks of this project, or try them."),
         "calibrate": Entry("lao.cli.calibrate_cmd:command", "Measure what the models can do, and keep it."),
         "index": Entry("lao.cli.index_cmd:command", "Bring the search index of a folder up to date."),

@@ -46,7 +46,10 @@ def test_a_fact_is_remembered_read_and_forgotten(project: Path) -> None:
         assert (ok, text.count(FACT), text.count("I like tabs.")) == (True, 1, 1)
         assert FACT in (project / "LAO_MEMORY.md").read_text()
         assert "I like tabs." in (project / "home" / ".lao" / "MEMORY.md").read_text()
-        assert await call(client, "memory", action="forget", fact="Python 3.12") == (True, f"forgotten (project): {FACT}")
+        assert await call(client, "memory", action="forget", fact="Python 3.12") == (
+            True,
+            f"forgotten (project): {FACT}",
+        )
         assert FACT not in (await call(client, "memory", action="read"))[1]
 
     assert by_the_sdk(project, body) == ""

@@ -44,6 +44,7 @@ class Look:
         error: why it cannot be used, "" when it can.
         listed: how many tools it has; ``more`` tells that it has others beyond those.
         offers: those that its settings let through, whatever they take.
+        seconds: until it was ready, or was given up; nearly 0 when it ran already.
     """
 
     server: McpServer
@@ -51,6 +52,7 @@ class Look:
     listed: int
     offers: tuple[Offer, ...]
     more: bool = False
+    seconds: float = 0.0
 
 
 class McpHub:
@@ -106,11 +108,12 @@ class McpHub:
         if ended.value is None:
             return tuple(Look(server, told(ended.error or Gone()), 0, ()) for server in self.servers.values())
         looks = []
-        for server, found in zip(self.servers.values(), ended.value, strict=True):
+        for server, (found, seconds) in zip(self.servers.values(), ended.value, strict=True):
             if isinstance(found, Connection):
-                looks.append(Look(server, "", len(found.tools), tuple(wanted(server, found.tools)), found.more))
+                offers = tuple(wanted(server, found.tools))
+                looks.append(Look(server, "", len(found.tools), offers, found.more, seconds))
             else:
-                looks.append(Look(server, told(found), 0, ()))
+                looks.append(Look(server, told(found), 0, (), seconds=seconds))
         return tuple(looks)
 
     def offers(self, budget: int) -> tuple[Offer, ...]:
@@ -159,9 +162,13 @@ class McpHub:
         """End all servers, within some seconds."""
         self._thread.close(self._close_all, _CLOSE_S)
 
-    async def _open_all(self) -> list[Connection | BaseException]:
-        opening = [self._connected(server) for server in self.servers.values()]
-        return list(await asyncio.gather(*opening, return_exceptions=True))
+    async def _open_all(self) -> list[tuple[Connection | BaseException, float]]:
+        return list(await asyncio.gather(*map(self._timed, self.servers.values())))
+
+    async def _timed(self, server: McpServer) -> tuple[Connection | BaseException, float]:
+        started = time.monotonic()
+        (found,) = await asyncio.gather(self._connected(server), return_exceptions=True)
+        return found, round(time.monotonic() - started, 3)
 
     async def _connected(self, server: McpServer) -> Connection:
         async with self._locks.setdefault(server.name, asyncio.Lock()):

@@ -95,7 +95,7 @@ def called(name: str, text: str) -> dict[str, Any] | None:
 
 def answer(request: dict[str, Any]) -> None:
     method, params = request.get("method"), request.get("params") or {}
-    if "id" not in request or (BEHAVIOUR == "silent" and method != "server/discover"):
+    if "id" not in request or (BEHAVIOUR in ("silent", "mute") and method != "server/discover"):
         return
     result: dict[str, Any] | None
     if method == "initialize":
@@ -125,7 +125,7 @@ def main() -> None:
     if BEHAVIOUR == "flood":
         while True:
             sys.stdout.write("not a message\n")
-    if BEHAVIOUR == "clings":
+    if BEHAVIOUR in ("clings", "mute"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         child = subprocess.Popen(["sleep", "600"], start_new_session=True)
         add("children", str(child.pid))
@@ -135,7 +135,7 @@ def main() -> None:
         add("children", str(child.pid))
     for line in sys.stdin:
         answer(json.loads(line))
-    if BEHAVIOUR == "clings":
+    if BEHAVIOUR in ("clings", "mute"):
         for_ever()
 
 
