@@ -1,4 +1,4 @@
-"""What the configured MCP servers show when a command starts them for a moment: for ``mcp check``, doctor and health."""
+"""What the configured MCP servers show when a command starts them for a moment: ``mcp check``, doctor, health."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 INSTRUCTIONS = (
     "LAO builds software from Markdown plans with local models. submit_plan hands one in, plan_status and "
-    "list_findings tell how it goes, retry_failed sets failed work back. memory is what later tasks are told. The other "
-    "tools read in a plan's folder."
+    "list_findings tell how it goes, retry_failed sets failed work back. memory is what later tasks are told. The "
+    "other tools read in a plan's folder."
 )
 
 

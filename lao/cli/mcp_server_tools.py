@@ -180,7 +180,7 @@ class ServedTools:
         root = settings.paths.root
         todos = ledger.TaskTodos(self._store, 0)
         context = ToolContext(root, self._factory.marker(0), todos, self._audit, memory=book)
-        rest = {part: arguments["fact"] for part in takes}
+        rest = dict.fromkeys(takes, arguments["fact"])
         if takes and "scope" in arguments:
             rest["scope"] = arguments["scope"]
         return Toolbox(context, (name,), Policy(settings.permissions, root)).call(name, rest, DirectSteps(), name)

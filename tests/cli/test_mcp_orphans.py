@@ -1,4 +1,4 @@
-"""``lao mcp check`` leaves no process, also where nothing contains a server: ended, interrupted, asked to end, killed."""
+"""``lao mcp check`` leaves no process, also where nothing contains a server: ended, asked to end, killed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def living(root: Path) -> list[int]:
 
 @pytest.mark.parametrize(("behaviour", "code"), [("clings", 0), ("scrubs", 0), ("mute", 1)])
 def test_nothing_is_left_when_it_has_ended(project: Project, behaviour: str, code: int) -> None:
-    """K1: a server that ignores SIGTERM, a child with an environment and a session of its own, one that never answers."""
+    """K1: a server that ignores SIGTERM, a child with an own environment and session, one that never answers."""
     root = project(behaviour, 2)
     assert start(root).wait(60) == code
     assert len(family(root)) == 2
