@@ -298,7 +298,7 @@ def _tool_context(work: Work, root: Path, catalogue: Catalogue) -> ToolContext:
         stop=lambda: work.stopping,
         before_command=lambda: work.off_gpu(back=True),
         result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
-        search=searcher_of(work.factory),
+        search=searcher_of(work.factory, work.claim.run.id),
         skills=Shelf(catalogue) if catalogue.skills else None,
         memory=guidance.book_of(work),
     )
