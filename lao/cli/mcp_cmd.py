@@ -61,7 +61,7 @@ def _print(view: dict[str, Any]) -> None:
         total = sum(tool["tokens"] for tool in offered)
         emit(f"{server['name']}: {len(offered)} of {server['listed']} tools offered, {total} tokens")
         for tool in server["tools"]:
-            told = f"{tool['tokens']} tokens" if tool["offered"] else "left out: mcp.tool_tokens is used up"
+            told = f"{tool['tokens']} tokens" if tool["offered"] else "left out: the tokens for MCP tools are used up"
             emit(f"  {tool['name']}: {told}{'' if tool['repeated'] else ', never repeated after a crash'}")
     for problem in view["problems"]:
         emit(f"{problem['server']}: NOT USED: {problem['problem']}")
