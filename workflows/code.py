@@ -35,7 +35,7 @@ from lao.workspace.tree import listing, read_text_files
 from workflows import guidance, mcp
 from workflows.approvals import PersonAsker
 from workflows.bench import Given, TaskBench
-from workflows.hooking import has_tool_hooks, tool_hooks
+from workflows.hooking import compaction_hooks, has_compaction_hooks, has_tool_hooks, tool_hooks
 from workflows.place import Place, bring_home, open_place
 from workflows.search import map_of, searcher_of
 from workflows.work import Outcome, Work
@@ -77,7 +77,7 @@ def _attempt(work: Work, ladder: Ladder) -> Outcome:
         number=work.claim.run.attempt - ladder.base,
         max_turns=told.coder_max_turns,
         start_rung=work.profile.start_rung if work.profile else "native",
-        compaction=Compaction(told.compaction_enabled, told.compaction_at, told.compaction_keep_recent),
+        compaction=_compaction(work, place.root, start),
     )
     try:
         solved = attempt.run()
@@ -89,6 +89,12 @@ def _attempt(work: Work, ladder: Ladder) -> Outcome:
         raise
     work.off_gpu()
     return _solved(work, solved, ladder, bench, place, start)
+
+
+def _compaction(work: Work, root: Path, start: dict[str, Json]) -> Compaction:
+    told = work.factory.settings.orchestration
+    asked = compaction_hooks(work, root, hooked=start.get("precompact", False))
+    return Compaction(told.compaction_enabled, told.compaction_at, told.compaction_keep_recent, asked)
 
 
 def _solved(
@@ -206,6 +212,7 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
         "files": [list(item) for item in files],
         "judges": _judges(work, root),
         "hooks": has_tool_hooks(work.factory),
+        "precompact": has_compaction_hooks(work.factory),
         "subagent": _offers_subagent(work),
         "stubs": {} if checks else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
         "tree": listing(root, 60, (work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE), hidden=hidden),
@@ -294,7 +301,7 @@ def _tool_context(work: Work, root: Path, catalogue: Catalogue) -> ToolContext:
         stop=lambda: work.stopping,
         before_command=lambda: work.off_gpu(back=True),
         result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
-        search=searcher_of(work.factory),
+        search=searcher_of(work.factory, work.claim.run.id),
         skills=Shelf(catalogue) if catalogue.skills else None,
         memory=guidance.book_of(work),
     )

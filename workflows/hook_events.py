@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from lao.config.narrowing import narrowed
@@ -21,6 +22,7 @@ from lao.state import news, plans, runs
 from lao.state.news import EventNews, Item, PlanNews, RunNews, TaskNews
 from workflows.factory import Factory
 from workflows.hooking import about_run
+from workflows.transcripts import transcript_of
 
 STATE_EVENTS: Final = (
     "PlanStart",
@@ -54,7 +56,12 @@ def tell(factory: Factory, stop: Callable[[], bool] | None = None) -> int:
     """
     told = 0
     before, place = news.place_of(factory.store, NAME), news.place_of(factory.store, NAME)
-    means = Means(_marker(factory) + "event", lambda text: factory.say_once(f"hooks: {text}"), stop)
+    means = Means(
+        _marker(factory) + "event",
+        lambda text: factory.say_once(f"hooks: {text}"),
+        stop,
+        transcript=partial(transcript_of, factory),
+    )
     for item in (items := news.look(factory.store, place)):
         for event, about, names in _events(factory, item):
             key = f"{event} {item.run.id if isinstance(item, RunNews) else item.id}"

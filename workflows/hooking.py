@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +12,14 @@ from lao.config.narrowing import narrowed
 from lao.core.errors import NeedsHuman
 from lao.core.states import PHASE_ROLE, RunState
 from lao.core.words import Finding, Json, Severity
-from lao.hooks.contract import About
+from lao.hooks.compacting import CompactionHooks
+from lao.hooks.contract import PRE_COMPACT, About
 from lao.hooks.project import Means
 from lao.hooks.tool_calls import ToolCallHooks, phase_over, phase_refusal
 from lao.state import ledger, plans
 from lao.state.records import Claim, Run
 from workflows.factory import Factory
+from workflows.transcripts import transcript_of
 from workflows.work import Work
 
 PRE_PHASE: Final = "pre_phase"
@@ -86,6 +89,20 @@ def tool_hooks(work: Work, root: Path, *, hooked: bool) -> ToolCallHooks | None:
     return ToolCallHooks(factory.hooks, about_run(factory, claim.run, root), means)
 
 
+def has_compaction_hooks(factory: Factory) -> bool:
+    """Whether somebody is asked before a conversation is shortened; recorded with a run as ``has_tool_hooks``."""
+    return factory.hooks.wants(PRE_COMPACT)
+
+
+def compaction_hooks(work: Work, root: Path, *, hooked: bool) -> CompactionHooks | None:
+    """The hooks before a compaction in a run; None for one that was begun without any (``hooked``)."""
+    if not hooked:
+        return None
+    factory, claim = work.factory, work.claim
+    means = _means(factory, claim, lambda: work.off_gpu(back=True))
+    return CompactionHooks(factory.hooks, about_run(factory, claim.run, root), means)
+
+
 def _means(factory: Factory, claim: Claim, before_command: Callable[[], None] = lambda: None) -> Means:
     said: set[str] = set()
 
@@ -103,4 +120,5 @@ def _means(factory: Factory, claim: Claim, before_command: Callable[[], None] = 
         note=note,
         stop=factory.stop.is_set,
         before_command=before_command,
+        transcript=partial(transcript_of, factory),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lao.config.settings import Settings
 from lao.core.errors import ConfigError, Refused, Terminal, Transient
@@ -12,9 +14,13 @@ from lao.search.repo_map import Focus, repo_map
 from lao.search.searcher import Searcher
 from lao.search.store import NAME, IndexFile
 from lao.search.vectors import Embedder
+from lao.state import ledger
 from workflows.factory import Factory
 from workflows.supervisor import queue_lock
 from workflows.work import Work
+
+if TYPE_CHECKING:
+    from lao.servers.embeddings import EmbeddingCall
 
 MAP_SHARE = 32
 """The map takes at most one part in so many of the model's context."""
@@ -28,15 +34,32 @@ def index_of(settings: Settings) -> IndexFile:
     return IndexFile(settings.paths.state_dir / NAME)
 
 
-def searcher_of(factory: Factory) -> Searcher:
-    """Search with the embedder where it is in memory already: a search loads no model."""
+def searcher_of(factory: Factory, run: int | None = None) -> Searcher:
+    """Search with the embedder where it is in memory already: a search loads no model. What it is asked in this run is
+    kept for telemetry, where that is on."""
 
     def embedder() -> Embedder | None:
         from lao.servers.embeddings import resident_embedder
 
-        return resident_embedder(factory.settings, factory.server)
+        found = resident_embedder(factory.settings, factory.server)
+        if found is not None and run is not None and factory.settings.raw["otel"]["enabled"]:
+            found.told = partial(_keep, factory, run)
+        return found
 
     return Searcher(index_of(factory.settings), embedder)
+
+
+def _keep(factory: Factory, run: int, call: EmbeddingCall) -> None:
+    data = {"run": run, "texts": call.texts, "response_model": call.answered_by, "failed": call.failed}
+    ledger.add_model_event(
+        factory.store,
+        "embeddings",
+        role=Role.EMBEDDER.value,
+        model=call.model,
+        seconds=call.seconds,
+        data=data,
+        prompt_tokens=call.tokens,
+    )
 
 
 def map_of(work: Work, root: Path, role: Role, focus: Focus) -> str:

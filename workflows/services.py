@@ -28,7 +28,7 @@ from workflows.hook_events import STATE_EVENTS, session, tell_events
 from workflows.lock_news import say_locks_once
 from workflows.queues import FactoryHuey
 from workflows.reconciler import reconcile, reconcile_forever
-from workflows.telemetry import send_spans
+from workflows.telemetry import send_telemetry
 from workflows.watcher import watch_forever
 
 log = logging.getLogger("lao")
@@ -174,7 +174,7 @@ def _wanted(factory: Factory, queue: Queue) -> tuple[Callable[[Factory], None], 
     found = [session(queue)] if factory.hooks.wants("SessionStart", "SessionEnd") else []
     if queue is Queue.CPU:
         found += [tell_events] if factory.hooks.wants(*STATE_EVENTS) else []
-        found += [send_spans] if factory.settings.raw["otel"]["enabled"] else []
+        found += [send_telemetry] if factory.settings.raw["otel"]["enabled"] else []
     return tuple(found)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from lao.agents.ask import request
 from lao.agents.prompt import load
 from lao.core.errors import AttemptFailed
+from lao.core.steps import StepKind
 from lao.core.words import Event
 from lao.llm.clean import clean
 from lao.llm.tokens import clip
@@ -30,11 +32,13 @@ _WORTH: Final = 0.2
 
 @dataclass(frozen=True)
 class Compaction:
-    """The user's settings: ``at`` is the share of the context, ``keep_recent`` counts messages."""
+    """The user's settings: ``at`` is the share of the context, ``keep_recent`` counts messages; ``asked`` gets the size
+    of a conversation and what it may have, in tokens, before it is shortened, and says why it may not be, or ""."""
 
     enabled: bool = True
     at: float = 0.8
     keep_recent: int = 8
+    asked: Callable[[int, int], str] | None = None
 
 
 DEFAULT: Final = Compaction()
@@ -48,13 +52,14 @@ class Room:
     settings: Compaction = DEFAULT
     summaries: int = 0
     stuck: int = 0
+    questions: int = 0
 
     def make(self, session: Session, limit: int) -> None:
         """Before a turn: shorten the conversation when it is too long, within ``limit`` tokens in any case.
 
         Raises:
             AttemptFailed: kind "context_overflow" when the first message does not fit, "context_full" when later on
-                nothing more can be shortened.
+                nothing more can be shortened, or a hook does not let it be and the window is full.
         """
         talk, tools = session.conversation, session.tools
         context = session.model.scale.allowed(session.settings.context_length)
@@ -63,7 +68,13 @@ class Room:
         first = not session.turns
         if size <= trigger or (self.stuck and size <= limit):
             return
-        if first or not self.settings.enabled:
+        changes = not first and (self.settings.enabled or size > limit)
+        refused = self._refused(session, size, limit) if changes else ""
+        if refused and size <= limit:
+            return
+        if refused:
+            fits, self.stuck = False, _STUCK
+        elif first or not self.settings.enabled:
             fits = talk.fit(limit, tools)
         else:
             how = self._shorten(session, trigger)
@@ -79,10 +90,23 @@ class Room:
             return
         raise AttemptFailed(
             f"the conversation about task {session.brief.task.title!r} does not fit {limit} tokens"
-            + ("" if first else ", and nothing more can be left out of it"),
+            + (f", and {refused}" if refused else "" if first else ", and nothing more can be left out of it"),
             "Raise context_length of the coder, or split the task.",
             kind="context_overflow" if first else CONTEXT_FULL,
         )
+
+    def _refused(self, session: Session, size: int, limit: int) -> str:
+        """What the user's hooks say, in a step of its own, so that a resumed run asks nobody twice."""
+        ask = self.settings.asked
+        if ask is None:
+            return ""
+        self.questions += 1
+        said = session.steps.run(StepKind.READ, f"compact-{self.questions}:before", lambda: ask(size, limit))
+        if said:
+            text = f"the conversation about task {session.brief.task.title!r} stays at {size} tokens: {said}"
+            data = {"before": size, "after": size, "how": "refused"}
+            session.model.note(Event("model.compaction", text, data))
+        return str(said or "")
 
     def _shorten(self, session: Session, trigger: int) -> str:
         """Old outputs first, then a summary by the model, then also the newer outputs; what was done, in words."""

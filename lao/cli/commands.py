@@ -30,7 +30,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "configure-models": Entry(
             "lao.cli.configure_models_cmd:command", "Choose the model of each role from the server's."
         ),
-        "health": Entry("lao.cli.health_cmd:command", "Check the model server and the configured models."),
+        "health": Entry(
+            "lao.cli.health_cmd:command", "Check the model server, the configured models, the MCP servers."
+        ),
         "hooks": Entry("lao.cli.hooks_cmd:command", "List the hooks of this project, or try them."),
         "calibrate": Entry("lao.cli.calibrate_cmd:command", "Measure what the models can do, and keep it."),
         "index": Entry("lao.cli.index_cmd:command", "Bring the search index of a folder up to date."),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lao.cli.context import Session
 from lao.cli.doctor_cmd import Check
-from lao.cli.mcp_cmd import examine as look
+from lao.cli.mcp_look import examine as look
+from lao.cli.mcp_look import has_servers, remedy
 
 
 def examine(session: Session) -> list[Check]:
     """One row a server, and one for each entry that cannot be used; plans go on without those."""
-    raw = session.settings().raw
-    project_file = session.settings().paths.root / ".mcp.json"
-    if not raw.get("mcp_servers") and not (raw["mcp"]["project_file"] and project_file.exists()):
+    if not has_servers(session):
         return []
     view = look(session)
     rows = [_row(server) for server in view["servers"] if server["state"] != "off"]
@@ -19,9 +20,8 @@ def examine(session: Session) -> list[Check]:
     return rows
 
 
-def _row(server: dict[str, object]) -> Check:
+def _row(server: dict[str, Any]) -> Check:
     name = str(server["name"])
     if server["state"] == "failed":
-        remedy = f"try its command by hand, or set enabled: false; 'lao mcp check' tries {name!r} again"
-        return Check(name, "warn", f"does not start: {server['error']}", remedy)
-    return Check(name, "ok", f"starts, {server['listed']} tools")
+        return Check(name, "warn", f"does not start: {server['error']}", remedy(server))
+    return Check(name, "ok", f"starts in {server['seconds']:.1f} s, {server['listed']} tools")

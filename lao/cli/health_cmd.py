@@ -1,4 +1,4 @@
-"""``lao health``: does the model server answer, and does it have the configured models?"""
+"""``lao health``: does the model server answer, does it have the configured models, do the MCP servers start?"""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import Any
 import click
 
 from lao.cli.context import Session, emit, emit_json, pass_session
+from lao.cli.mcp_look import HEALTH_S, has_servers, remedy
+from lao.cli.mcp_look import examine as look
 
 UNHEALTHY = 1
 
 
-@click.command(help="Check the model server and the configured model keys.")
+@click.command(help="Check the model server, the configured model keys, and the MCP servers.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_session
 def command(session: Session, as_json: bool) -> None:
-    view = examine(session)
+    view = {**examine(session), "mcp": mcp_rows(session)}
     if as_json:
         emit_json(view)
     else:
@@ -60,6 +62,28 @@ def examine(session: Session) -> dict[str, Any]:
     }
 
 
+def mcp_rows(session: Session) -> list[dict[str, Any]]:
+    """One row for each configured MCP server and each entry that cannot be used (``error``, ``remedy``): plans go on
+    without those, so they are no fault of the factory. Takes some fifteen seconds at most."""
+    if not has_servers(session):
+        return []
+    view = look(session, HEALTH_S)
+    rows: list[dict[str, Any]] = [
+        {
+            "name": server["name"],
+            "connected": server["state"] == "ok",
+            "enabled": server["enabled"],
+            "tools": server.get("listed", 0),
+            "seconds": server.get("seconds", 0.0),
+            "error": server.get("error", ""),
+            "remedy": remedy(server) if server["state"] == "failed" else "",
+        }
+        for server in view["servers"]
+    ]
+    unused = {"connected": False, "enabled": True, "tools": 0, "seconds": 0.0, "remedy": "mend the entry"}
+    return rows + [{"name": p["server"], **unused, "error": f"not used: {p['problem']}"} for p in view["problems"]]
+
+
 def show(view: dict[str, Any]) -> None:
     """Print what ``examine`` found, for a person."""
     emit(f"server {view['server']}: {len(view['models'])} models")
@@ -67,9 +91,21 @@ def show(view: dict[str, Any]) -> None:
         emit("  chat only: models are not loaded and unloaded by LAO")
     for role in view["roles"]:
         emit(f"  {role['role']:9} {role['key']}: {_state(role)}{_slots(role, view['wanted_parallel'])}")
+    for row in view["mcp"]:
+        emit(f"MCP {row['name']}: {_connection(row)}")
+        if row["remedy"]:
+            emit(f"  → {row['remedy']}")
     if not view["ok"]:
         emit("models of the server: " + (", ".join(view["models"]) or "none"))
         emit("→ change models in factory.yaml")
+
+
+def _connection(row: dict[str, Any]) -> str:
+    if not row["enabled"]:
+        return "switched off"
+    if row["connected"]:
+        return f"connected in {row['seconds']:.1f} s, {row['tools']} tools"
+    return f"NOT CONNECTED after {row['seconds']:.1f} s: {row['error']}"
 
 
 def _state(role: dict[str, Any]) -> str:

@@ -96,7 +96,7 @@ def try_all(settings: Settings, hooks: ProjectHooks) -> list[dict[str, Any]]:
 
 
 def _tried(hooks: ProjectHooks, number: int, about: Any, means: Means) -> dict[str, Any]:
-    from lao.hooks.contract import POST_TOOL, PRE_TOOL, tool_input
+    from lao.hooks.contract import POST_TOOL, PRE_COMPACT, PRE_TOOL, tool_input
 
     hook = hooks.commands[number]
     told = about.to_json(hook.event)
@@ -107,6 +107,8 @@ def _tried(hooks: ProjectHooks, number: int, about: Any, means: Means) -> dict[s
         told["tool_input"] = tool_input(tool, _SAMPLES[name], about.cwd)
         if hook.event != PRE_TOOL:
             told["tool_response"] = {"text": "sample", "ok": hook.event == POST_TOOL, "changed": []}
+    if hook.event == PRE_COMPACT:
+        told |= {"trigger": "auto", "custom_instructions": "", "tokens": 6000, "limit": 8000}
     answer = hooks.run(hook, told, means)
     said = next(
         (f"{what}: {text}" for what, text in (

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from lao.cli.context import Session, emit, emit_json, pass_session
-
-if TYPE_CHECKING:
-    from lao.tools.mcp.hub import Look
-    from lao.tools.mcp.servers import McpServer
+from lao.cli.mcp_look import configured, examine
 
 UNHEALTHY = 1
 
@@ -32,7 +28,7 @@ def list_servers(session: Session, as_json: bool) -> None:
     servers, problems = servers_of(session.settings(), os.environ if session.env is None else session.env)
     if as_json:
         wrong = [{"server": problem.server, "problem": problem.text} for problem in problems]
-        emit_json({"servers": [_configured(server) for server in servers], "problems": wrong})
+        emit_json({"servers": [configured(server) for server in servers], "problems": wrong})
         return
     for server in servers:
         off = "" if server.enabled else ", switched off"
@@ -55,59 +51,6 @@ def check(session: Session, as_json: bool) -> None:
     sys.exit(0 if view["ok"] else UNHEALTHY)
 
 
-def examine(session: Session) -> dict[str, Any]:
-    """What every server shows, with the tools that the coder would be offered (``offered``) and their tokens."""
-    from lao.core.states import Role
-    from lao.durable.containment import choose
-    from lao.llm.tokens import estimate
-    from lao.tools.mcp.offers import within
-    from lao.tools.mcp.servers import servers_of
-    from workflows.mcp import budget, open_mcp
-
-    settings = session.settings()
-    servers, problems = servers_of(settings, os.environ if session.env is None else session.env)
-    marker = f"mcp-check.{os.getpid()}."
-    hub = open_mcp(settings, marker, choose(settings.sandbox.backend), lambda _event: None, threading.Event())
-    try:
-        looks = hub.look()
-    finally:
-        hub.close()
-    limit = budget(settings, settings.models[Role.CODER].context_length)
-    offered, used = within(limit, [(look.server, look.offers) for look in looks], estimate)
-    names = {offer.name: offer.tokens(estimate) for offer in offered}
-    shown = [_seen(look, names) for look in looks]
-    shown += [{**_configured(server), "state": "off"} for server in servers if not server.enabled]
-    wrong = [{"server": problem.server, "problem": problem.text} for problem in problems]
-    ok = not wrong and not any(look.error for look in looks)
-    return {"ok": ok, "servers": shown, "problems": wrong, "tokens": used, "budget": limit}
-
-
-def _configured(server: McpServer) -> dict[str, Any]:
-    return {
-        "name": server.name,
-        "source": server.source,
-        "transport": server.transport,
-        "place": server.place,
-        "enabled": server.enabled,
-    }
-
-
-def _seen(look: Look, names: dict[str, int]) -> dict[str, Any]:
-    from lao.core.steps import StepKind
-
-    tools = [
-        {
-            "name": offer.name,
-            "offered": offer.name in names,
-            "tokens": names.get(offer.name),
-            "repeated": offer.kind != StepKind.UNKNOWN.value,
-        }
-        for offer in look.offers
-    ]
-    state = "failed" if look.error else "ok"
-    return {**_configured(look.server), "state": state, "error": look.error, "listed": look.listed, "tools": tools}
-
-
 def _print(view: dict[str, Any]) -> None:
     for server in view["servers"]:
         if server["state"] != "ok":
@@ -118,7 +61,7 @@ def _print(view: dict[str, Any]) -> None:
         total = sum(tool["tokens"] for tool in offered)
         emit(f"{server['name']}: {len(offered)} of {server['listed']} tools offered, {total} tokens")
         for tool in server["tools"]:
-            told = f"{tool['tokens']} tokens" if tool["offered"] else "left out: mcp.tool_tokens is used up"
+            told = f"{tool['tokens']} tokens" if tool["offered"] else "left out: the tokens for MCP tools are used up"
             emit(f"  {tool['name']}: {told}{'' if tool['repeated'] else ', never repeated after a crash'}")
     for problem in view["problems"]:
         emit(f"{problem['server']}: NOT USED: {problem['problem']}")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 INSTRUCTIONS = (
     "LAO builds software from Markdown plans with local models. submit_plan hands one in, plan_status and "
-    "list_findings tell how it goes, retry_failed sets failed work back. The other tools read in a plan's folder."
+    "list_findings tell how it goes, retry_failed sets failed work back. memory is what later tasks are told. The "
+    "other tools read in a plan's folder."
 )
 
 
@@ -59,7 +60,7 @@ def build(factory: Factory, served: ServedTools) -> Server[Any]:
                     description=tool.description,
                     input_schema=dict(tool.parameters),
                     annotations=ToolAnnotations(
-                        read_only_hint=tool.reads, destructive_hint=False, open_world_hint=False
+                        read_only_hint=tool.reads, destructive_hint=tool.destroys, open_world_hint=False
                     ),
                 )
                 for tool in served.tools.values()

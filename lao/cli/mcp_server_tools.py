@@ -14,6 +14,7 @@ from lao.core.errors import BadInput, LaoError, Refused
 from lao.core.steps import DirectSteps
 from lao.core.words import Json
 from lao.durable.files import write_atomic
+from lao.memory.book import SCOPES
 from lao.state import ledger, plans, queries, references
 from lao.state.records import Plan
 from lao.tools.arguments import fit
@@ -21,12 +22,24 @@ from lao.tools.context import ToolAudit, ToolContext, ToolResult, failure
 from lao.tools.permissions.policy import Policy
 from lao.tools.registry import all_tools
 from lao.tools.toolbox import Toolbox
+from workflows import guidance
 from workflows.factory import Factory
 from workflows.submission import submit_file
 from workflows.wake import wake
 
 READING: Final = ("file_read", "find_relevant_files", "list_dir")
 """Tools of the coder that are offered as they are, with the plan in whose folder they look."""
+
+MEMORY: Final = "memory"
+_ACTIONS: Final = {
+    "read": ("memory_read", ()),
+    "append": ("memory_append", ("fact",)),
+    "forget": ("memory_forget", ("fact_substring",)),
+}
+"""What the tool ``memory`` can do: the model's tool for it, and what that calls ``fact``."""
+
+_AUDITED: Final = frozenset({*READING, MEMORY})
+"""Tools whose calls the dispatcher has put into the audit, when it comes to that."""
 
 _PLAN: Final = {"type": "string", "description": "id, name or file of the plan; see plan_status"}
 
@@ -39,6 +52,7 @@ class ServedTool:
         parameters: JSON Schema of an object.
         reads: whether it changes nothing.
         run: gets the valid arguments.
+        destroys: whether it can take something away.
     """
 
     name: str
@@ -46,6 +60,7 @@ class ServedTool:
     parameters: Mapping[str, Json]
     reads: bool
     run: Callable[[dict[str, Json]], ToolResult]
+    destroys: bool = False
 
 
 class ServedTools:
@@ -68,6 +83,7 @@ class ServedTools:
                 self._retry,
                 plan=_PLAN,
             ),
+            self._memory(),
         )
         self.tools: Mapping[str, ServedTool] = {tool.name: tool for tool in (*own, *map(self._reading, READING))}
 
@@ -82,19 +98,17 @@ class ServedTools:
         if tool is None:
             return self._told(name[:80], shown, failure(f"there is no tool {name[:80]!r}"), granted=False)
         if name in READING:
-            return self._guarded(name, shown, lambda: tool.run(shown), audited=True)
+            return self._guarded(name, shown, lambda: tool.run(shown))
         return self._guarded(name, shown, lambda: tool.run(fit(name, tool.parameters, arguments)))
 
-    def _guarded(
-        self, name: str, shown: dict[str, Json], run: Callable[[], ToolResult], *, audited: bool = False
-    ) -> ToolResult:
+    def _guarded(self, name: str, shown: dict[str, Json], run: Callable[[], ToolResult]) -> ToolResult:
         started = time.monotonic()
         try:
             result = run()
         except LaoError as error:
             refused = isinstance(error, (BadInput, Refused))
             return self._told(name, shown, failure(str(error)), granted=not refused, since=started)
-        return result if audited else self._told(name, shown, result, since=started)
+        return result if name in _AUDITED else self._told(name, shown, result, since=started)
 
     def _told(
         self, name: str, shown: dict[str, Json], result: ToolResult, *, granted: bool = True, since: float | None = None
@@ -142,6 +156,36 @@ class ServedTools:
         rest = {key: value for key, value in arguments.items() if key != "plan"}
         policy = Policy(narrowed(self._factory.settings.permissions, plan.options), plan.workspace)
         return Toolbox(context, READING, policy).call(name, rest, DirectSteps(), name)
+
+    def _memory(self) -> ServedTool:
+        said = "read: nothing; append: one sentence; forget: a part of one fact"
+        schema = {
+            "type": "object",
+            "properties": {
+                "action": {"type": "string", "enum": list(_ACTIONS)},
+                "fact": {"type": "string", "description": said},
+                "scope": {"type": "string", "enum": list(SCOPES), "description": "project when left out"},
+            },
+            "required": ["action"],
+            "additionalProperties": False,
+        }
+        what = "Read, add to, or take from what is remembered for later tasks. No secrets."
+        return ServedTool(MEMORY, what, schema, False, self._remember, destroys=True)
+
+    def _remember(self, arguments: dict[str, Json]) -> ToolResult:
+        """A memory tool of the models by the dispatcher: the same rules of the project, refusals and audit."""
+        settings = self._factory.settings
+        name, takes = _ACTIONS[arguments["action"]]
+        if takes and "fact" not in arguments:
+            raise BadInput(f"memory cannot {arguments['action']} without a fact", "give 'fact' as text")
+        book = guidance.book(settings, self._store, origin="model") if settings.memory.enabled else None
+        root = settings.paths.root
+        todos = ledger.TaskTodos(self._store, 0)
+        context = ToolContext(root, self._factory.marker(0), todos, self._audit, memory=book)
+        rest = dict.fromkeys(takes, arguments["fact"])
+        if takes and "scope" in arguments:
+            rest["scope"] = arguments["scope"]
+        return Toolbox(context, (name,), Policy(settings.permissions, root)).call(name, rest, DirectSteps(), name)
 
     def _plan(self, reference: str) -> Plan:
         return references.find_plan(self._store, reference)

@@ -20,11 +20,13 @@ BLOCKED: Final = 2
 PRE_TOOL: Final = "PreToolUse"
 POST_TOOL: Final = "PostToolUse"
 POST_FAILURE: Final = "PostToolUseFailure"
+PRE_COMPACT: Final = "PreCompact"
 
 EVENTS: Final = (
     PRE_TOOL,
     POST_TOOL,
     POST_FAILURE,
+    PRE_COMPACT,
     "SessionStart",
     "SessionEnd",
     "PlanStart",
@@ -37,6 +39,9 @@ EVENTS: Final = (
     "ModelSwap",
 )
 """Events that LAO has; the first three are about a tool call."""
+
+_REFUSING: Final = (PRE_TOOL, PRE_COMPACT)
+"""Events that come before something that a hook may refuse."""
 
 CLAUDE_NAMES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -116,7 +121,7 @@ class About:
     more: Mapping[str, Json] = field(default_factory=dict)
 
     def to_json(self, event: str) -> dict[str, Json]:
-        """The fields that every event has. There is no transcript file, so its path is empty."""
+        """The fields that every event has; who runs the hook puts in the path of the transcript."""
         return {
             "session_id": self.session or self.plan_id,
             "transcript_path": "",
@@ -173,7 +178,7 @@ def read_answer(event: str, result: CommandResult, timeout_s: float) -> Answer:
         return Answer(problem=f"no answer within {timeout_s:g} s; it was ended")
     if result.exit_code == BLOCKED:
         reason = result.errors.strip() or result.output.strip() or "no reason was given"
-        return Answer(deny=reason) if event == PRE_TOOL else Answer(context=reason)
+        return Answer(deny=reason) if event in _REFUSING else Answer(context=reason)
     if result.exit_code != 0:
         last = (result.errors.strip() or result.output.strip() or "no output").splitlines()[-1]
         return Answer(problem=f"exit status {result.exit_code}: {last[:_SHOWN]}")
@@ -209,10 +214,10 @@ def _from_json(event: str, data: dict[str, Json]) -> Answer:
         return Answer(problem=f"the decision {str(decision)[:40]!r} is none of allow, deny, ask, block")
     refused = decision in ("deny", "block")
     context = [own.get("additionalContext") or ""]
-    if refused and event != PRE_TOOL:
+    if refused and event not in _REFUSING:
         context.append(reason)
     return Answer(
-        deny=reason if refused and event == PRE_TOOL else None,
+        deny=reason if refused and event in _REFUSING else None,
         ask=reason if decision == "ask" else None,
         updated=own.get("updatedInput"),
         context="\n".join(part for part in context if part),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lao.config.settings import Settings
-from lao.core.errors import BadInput, DiskFull
+from lao.core.errors import BadInput, DiskFull, NeedsHuman
 from lao.core.words import Json
 from lao.durable.containment import Containment
 from lao.durable.processes import run_command
@@ -34,12 +34,14 @@ class Means:
         stop: asked while one runs; True ends it (Interrupted).
         note: gets what was wrong with a hook, once for each time.
         before_command: called before a command hook, which may take long.
+        transcript: writes the conversation of the run with this number as it is now; the path, or "".
     """
 
     marker: str
     note: Callable[[str], None] = lambda _text: None
     stop: Callable[[], bool] | None = None
     before_command: Callable[[], None] = lambda: None
+    transcript: Callable[[int], str] = lambda _run: ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ class ProjectHooks:
         """
         limit = hook.timeout_s or self.timeout_s
         means.before_command()
+        if isinstance(number := told.get("run_id"), int):
+            told = {**told, "transcript_path": means.transcript(number)}
         try:
             result = run_command(
                 hook.command,
@@ -204,6 +208,16 @@ def _is_plan_folder(settings: Settings, place: Path) -> bool:
         return True
     parts = place.relative_to(paths.root).parts
     return len(parts) > 1 and (paths.plans / f"{parts[0]}.md").exists()
+
+
+def end_if_told(answer: Answer, command: str) -> None:
+    """End the phase where a hook says so.
+
+    Raises:
+        NeedsHuman: it does.
+    """
+    if answer.stop is not None:
+        raise NeedsHuman(f"the hook {command[:120]!r} ended the phase: {answer.stop}", "then 'lao retry-failed'")
 
 
 class Once:

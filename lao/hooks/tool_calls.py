@@ -9,11 +9,10 @@ from dataclasses import asdict
 from typing import Any, Final, Protocol
 
 from lao.core.asking import AskFirst
-from lao.core.errors import NeedsHuman
 from lao.core.words import Json
 from lao.hooks import contract
-from lao.hooks.contract import POST_FAILURE, POST_TOOL, PRE_TOOL, About, Answer
-from lao.hooks.project import Means, ProjectHooks
+from lao.hooks.contract import POST_FAILURE, POST_TOOL, PRE_TOOL, About
+from lao.hooks.project import Means, ProjectHooks, end_if_told
 
 CONTEXT_LIMIT: Final = 4_000
 """Characters of what the hooks of one call may tell the model."""
@@ -95,7 +94,7 @@ class ToolCallHooks:
             if hook.event != event or not hook.matches(contract.tool_names(name)):
                 continue
             answer = self._project.run(hook, self._told(event, name, now, more), self._means)
-            _end_if_told(answer, hook.command)
+            end_if_told(answer, hook.command)
             if event == PRE_TOOL and answer.updated is not None:
                 now = contract.updated_arguments(name, now, answer.updated, self._about.cwd)
             yield answer
@@ -127,11 +126,6 @@ def phase_refusal(project: ProjectHooks, about: About, means: Means) -> str:
 def phase_over(project: ProjectHooks, about: About, means: Means, outcome: Mapping[str, Json]) -> None:
     """Tell post_phase of hooks.py: ``outcome`` has ``state`` (done or failed) and ``text``."""
     project.call("post_phase", means, about.phase, dict(outcome), about)
-
-
-def _end_if_told(answer: Answer, command: str) -> None:
-    if answer.stop is not None:
-        raise NeedsHuman(f"the hook {command[:120]!r} ended the phase: {answer.stop}", "then 'lao retry-failed'")
 
 
 def _id(about: About, name: str, arguments: Mapping[str, Json]) -> str:

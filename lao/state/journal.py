@@ -16,7 +16,8 @@ from lao.state.tables import ModelEventRow, RunRow, StepRow
 
 @dataclass(frozen=True)
 class Step:
-    """A recorded step; ``done`` False means that it was begun and its outcome is unknown."""
+    """A recorded step; ``done`` False means that it was begun and its outcome is unknown. ``at``: when it was written,
+    in seconds since the epoch."""
 
     seq: int
     kind: StepKind
@@ -24,12 +25,13 @@ class Step:
     done: bool
     intent: Json
     result: Json
+    at: float = 0.0
 
 
 def load(store: Store, run_id: int) -> list[Step]:
     with store.reading():
         rows = StepRow.select().where(StepRow.run == run_id).order_by(StepRow.seq)
-        return [Step(r.seq, StepKind(r.kind), r.label, r.state == "done", r.intent, r.result) for r in rows]
+        return [Step(r.seq, StepKind(r.kind), r.label, r.state == "done", r.intent, r.result, r.at) for r in rows]
 
 
 def open_intents(store: Store, plan_id: str, label: str) -> list[Json]:

@@ -145,11 +145,26 @@ def audited(store: Store, run_id: int, tool: str) -> AuditEntry | None:
 
 
 def add_model_event(
-    store: Store, kind: str, *, role: str = "", model: str = "", seconds: float = 0.0, data: Json = None
+    store: Store,
+    kind: str,
+    *,
+    role: str = "",
+    model: str = "",
+    seconds: float = 0.0,
+    data: Json = None,
+    prompt_tokens: int = 0,
 ) -> None:
-    """A load, unload or gate decision."""
+    """A load, unload or gate decision, or a request for embeddings."""
     with store.write():
-        ModelEventRow.create(kind=kind, role=role, model=model, seconds=seconds, data=data, at=store.now())
+        ModelEventRow.create(
+            kind=kind,
+            role=role,
+            model=model,
+            seconds=seconds,
+            data=data,
+            prompt_tokens=prompt_tokens,
+            at=store.now(),
+        )
 
 
 def note_chunk(store: Store, plan_id: str, seq: int, tasks: Sequence[dict[str, Json]]) -> None:

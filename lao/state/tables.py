@@ -184,7 +184,8 @@ class TodoRow(Row):
 
 
 class ModelEventRow(Row):
-    """Model calls and what is done with models. ``kind``: call, replayed, load, unload, found, gate, calibrate."""
+    """Model calls and what is done with models. ``kind``: call, embeddings, replayed, load, unload, found, gate,
+    calibrate."""
 
     id = pw.AutoField()
     kind = pw.TextField(index=True)

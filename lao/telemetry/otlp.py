@@ -11,6 +11,8 @@ from lao.core.errors import BadInput
 from lao.telemetry.spans import Span
 
 _PATH: Final = "/v1/traces"
+MISSING: Final = "pip install 'local-ai-agent-orchestrator[otel]', or set otel.enabled to false"
+"""What to do when a library is not there."""
 
 
 class Sender:
@@ -30,8 +32,7 @@ class Sender:
             from opentelemetry.sdk.resources import Resource
             from opentelemetry.sdk.util.instrumentation import InstrumentationScope
         except ImportError as error:
-            hint = "pip install 'local-ai-agent-orchestrator[otel]', or set otel.enabled to false"
-            raise BadInput(f"otel.enabled is set, and a library is missing: {error}", hint) from error
+            raise BadInput(f"otel.enabled is set, and a library is missing: {error}", MISSING) from error
         # each failed request would be logged there, with its retries; who sends says it once
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL + 1)
         self._resource = Resource.create({"service.name": service_name, "service.version": __version__})
@@ -69,8 +70,9 @@ class Sender:
         )
 
 
-def full_endpoint(endpoint: str | None) -> str | None:
-    """The address of the traces: ``otel.endpoint`` names the collector, as other programs' settings do."""
-    if endpoint is None or endpoint.rstrip("/").endswith(_PATH):
+def full_endpoint(endpoint: str | None, path: str = _PATH) -> str | None:
+    """The address of the traces, or of what else has that path: ``otel.endpoint`` names the collector, as other
+    programs' settings do, or the address of its traces."""
+    if endpoint is None or endpoint.rstrip("/").endswith(path):
         return endpoint
-    return endpoint.rstrip("/") + _PATH
+    return endpoint.rstrip("/").removesuffix(_PATH) + path

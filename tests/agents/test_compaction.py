@@ -201,3 +201,42 @@ def test_a_resumed_conversation_is_shortened_alike() -> None:
     again = Told()
     assert code(again, Compaction(keep_recent=4), steps=Replayed(), **files(8)).files == ("m.py",)
     assert again.requests == []
+
+
+def test_a_hook_is_asked_first_and_may_keep_the_conversation() -> None:
+    """N2 C7: refused below the window's limit, the conversation stays as it is and each later turn asks again; the
+    answers are steps, so that a resumed attempt asks nobody."""
+    recorded: dict[str, Any] = {}
+    asked: list[tuple[int, int]] = []
+
+    class Replayed(DirectSteps):
+        def run(self, kind: StepKind, label: str, fn: Any) -> Any:
+            recorded[label] = recorded[label] if label in recorded else fn()
+            return recorded[label]
+
+    def no(tokens: int, limit: int) -> str:
+        asked.append((tokens, limit))
+        return "a hook refused it: not now"
+
+    turns = [*reads(0, 1, 2), WRITE, "Done."]
+    first = Told(*turns)
+    hooked = Compaction(keep_recent=1, at=0.35, asked=no)
+    code(first, hooked, steps=Replayed(), **files(3))
+    assert len(asked) >= 2
+    assert all(6000 * 0.35 < tokens <= limit for tokens, limit in asked)
+    outputs = [str(m["content"]) for m in first.requests[-1].messages if m["role"] == "tool"]
+    assert all("removed to save space" not in output for output in outputs)
+    assert {e.data["how"] for e in first.events if e.kind == "model.compaction"} == {"refused"}
+    steps, count = [label for label in recorded if label.startswith("compact-")], len(asked)
+    assert steps == [f"compact-{n}:before" for n in range(1, count + 1)]
+    again = Told()
+    assert code(again, hooked, steps=Replayed(), **files(3)).files == ("m.py",)
+    assert (again.requests, len(asked)) == ([], count)
+
+
+def test_a_hook_that_refuses_when_the_window_is_full_ends_the_attempt() -> None:
+    """N2 C7: nothing is cut behind its back; the attempt ends as context_full and the reason is named."""
+    model = Told(*reads(*range(20)), WRITE, "Done.")
+    with pytest.raises(AttemptFailed, match="a hook refused it: never") as caught:
+        code(model, Compaction(asked=lambda _tokens, _limit: "a hook refused it: never"), **files(20))
+    assert caught.value.kind == CONTEXT_FULL

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from lao.cli import health_cmd
 from lao.cli.main import main
+from lao.servers.simulated.server import SimulatedServer
 from tests.tools.mcp.servers import SCRIPT
 
 
@@ -86,6 +88,9 @@ def test_check_and_doctor_name_a_server_that_does_not_start(folder: Path, capsys
     code, view = run(capsys, "doctor")
     (group,) = [g for g in view["groups"] if g["group"] == "MCP"]
     assert {c["name"]: c["level"] for c in group["checks"]} == {"good": "ok", "bad": "warn"}
+    bad = next(c for c in group["checks"] if c["name"] == "bad")
+    assert "cannot open the database" in bad["text"]
+    assert "'lao mcp check' tries 'bad' again" in bad["remedy"]
     assert code == 0
     assert main(["mcp", "check"]) == 1
     text = capsys.readouterr().out
@@ -99,3 +104,45 @@ def test_a_project_without_servers(folder: Path, capsys: pytest.CaptureFixture[s
     assert "no MCP servers: see mcp_servers in factory.yaml" in capsys.readouterr().out
     assert main(["doctor"]) == 0
     assert "MCP" not in capsys.readouterr().out
+
+
+def test_health_has_a_row_for_each_server(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N1 M1: connected with its tools and the time, or the named error and what to do; the exit code is the models'."""
+    monkeypatch.setattr(health_cmd, "HEALTH_S", 5.0)
+    configure(folder, good="good", bad="no-start", slow="silent")
+    document = json.loads((folder / ".mcp.json").read_text())
+    document["mcpServers"]["odd"] = {"type": "ws", "url": "ws://h"}
+    document["mcpServers"]["off"] = {"command": "x", "disabled": True}
+    (folder / ".mcp.json").write_text(json.dumps(document))
+    with SimulatedServer() as server:
+        (folder / "factory.yaml").write_text(f"lm_studio_base_url: {server.url}\n")
+        code, view = run(capsys, "health")
+        rows = {row["name"]: row for row in view["mcp"]}
+        assert (code, view["ok"], sorted(rows)) == (0, True, ["bad", "good", "odd", "off", "slow"])
+        good = rows["good"]
+        assert (good["connected"], good["tools"], good["error"], good["remedy"]) == (True, 4, "", "")
+        assert 0 < good["seconds"] < 30
+        assert "cannot open the database" in rows["bad"]["error"]
+        assert "try its command by hand" in rows["bad"]["remedy"]
+        assert "was not ready within 5 s" in rows["slow"]["error"], "its own limit is 30 s"
+        assert rows["odd"]["error"] == "not used: .mcp.json: LAO does not speak 'ws'; it can do stdio, http and sse"
+        assert [row["connected"] for row in view["mcp"]].count(True) == 1
+        del document["mcpServers"]["slow"]
+        (folder / ".mcp.json").write_text(json.dumps(document))
+        assert main(["health"]) == 0
+        text = capsys.readouterr().out
+    assert "MCP good: connected in " in text
+    assert "MCP bad: NOT CONNECTED after " in text
+    assert "MCP off: switched off" in text
+    assert "→ mend the entry" in text
+
+
+def test_health_without_servers_starts_and_says_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """N1: no row, and the exit code of the models as ever."""
+    with SimulatedServer() as server:
+        wrong = f"lm_studio_base_url: {server.url}\nmodels: {{coder: {{key: nonesuch}}}}\n"
+        (folder / "factory.yaml").write_text(wrong)
+        code, view = run(capsys, "health")
+    assert (code, view["mcp"]) == (1, [])

@@ -22,7 +22,10 @@ from tests.node.tools import BINARIES, program
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = [sys.executable, "-m", "lao", "mcp-server"]
-TOOLS = ["file_read", "find_relevant_files", "list_dir", "list_findings", "plan_status", "retry_failed", "submit_plan"]
+TOOLS = [
+    "file_read", "find_relevant_files", "list_dir", "list_findings", "memory", "plan_status", "retry_failed",
+    "submit_plan",
+]  # fmt: skip
 PLAN = "# Shop\n\nBuild a basket.\n"
 
 
@@ -79,7 +82,7 @@ def test_a_plan_is_handed_in_and_looked_at(project: Path) -> None:
         listed = (await client.list_tools()).tools
         assert sorted(tool.name for tool in listed) == TOOLS
         reading = sorted(tool.name for tool in listed if tool.annotations and tool.annotations.read_only_hint)
-        assert reading == sorted(set(TOOLS) - {"submit_plan", "retry_failed"})
+        assert reading == sorted(set(TOOLS) - {"submit_plan", "retry_failed", "memory"})
         ok, submitted = await call(client, "submit_plan", name="shop", plan=PLAN)
         assert ok
         assert (submitted["created"], submitted["state"]) == (True, "queued")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 
@@ -26,11 +27,31 @@ class Received:
     attributes: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Point:
+    """One series of a histogram as it was received. ``temporality`` 2 is cumulative; ``start`` and ``end`` in ns."""
+
+    name: str
+    unit: str
+    temporality: int
+    count: int
+    sum: float
+    counts: tuple[int, ...]
+    bounds: tuple[float, ...]
+    start: int
+    end: int
+    attributes: dict[str, Any]
+
+
 class Collector:
-    """Listens on a free port. ``status`` is what it answers, ``hold`` blocks its answers while it is clear."""
+    """Listens on a free port. ``status`` is what it answers, ``refused`` is a path that it does not know, ``hold``
+    blocks its answers while it is clear. ``points`` are those of the latest request with metrics."""
 
     def __init__(self) -> None:
         self.spans: list[Received] = []
+        self.points: list[Point] = []
+        self.instances: list[dict[str, Any]] = []
+        self.refused = ""
         self.resources: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.status = 200
@@ -42,10 +63,12 @@ class Collector:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 collector.hold.wait(30)
-                if collector.status == 200:
-                    collector.take(gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body)
+                status = 404 if self.path == collector.refused else collector.status
+                if status == 200:
+                    body = gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
+                    (collector.count if self.path.endswith("/v1/metrics") else collector.take)(body)
                 collector.paths.append(self.path)
-                self.send_response(collector.status)
+                self.send_response(status)
                 self.send_header("content-length", "0")
                 self.end_headers()
 
@@ -70,6 +93,27 @@ class Collector:
                     )
                     for s in scope.spans
                 ]  # fmt: skip
+
+    def count(self, body: bytes) -> None:
+        """Decode one request with metrics."""
+        request = ExportMetricsServiceRequest.FromString(body)
+        self.points = []
+        for group in request.resource_metrics:
+            self.instances.append(_plain(group.resource.attributes))
+            self.points += [
+                Point(
+                    m.name, m.unit, m.histogram.aggregation_temporality, p.count, p.sum, tuple(p.bucket_counts),
+                    tuple(p.explicit_bounds), p.start_time_unix_nano, p.time_unix_nano, _plain(p.attributes),
+                )
+                for scope in group.scope_metrics
+                for m in scope.metrics
+                for p in m.histogram.data_points
+            ]  # fmt: skip
+
+    def series(self, name: str, **attributes: Any) -> list[Point]:
+        """The series of a metric with these attributes, dots written as two underscores."""
+        wanted = {key.replace("__", "."): value for key, value in attributes.items()}
+        return [p for p in self.points if p.name == name and wanted.items() <= p.attributes.items()]
 
     def named(self, start: str) -> list[Received]:
         return [span for span in self.spans if span.name.startswith(start)]

@@ -133,7 +133,7 @@ def test_a_collector_that_hangs_holds_up_nothing(plant: Open, collector: Collect
     factory = plant(tools(), otel={"enabled": True, "endpoint": collector.url})
 
     def serve() -> None:
-        telemetry.send_spans(factory.factory)
+        telemetry.send_telemetry(factory.factory)
         factory.factory.store.close()  # this thread's own connection
 
     thread = threading.Thread(target=serve, daemon=True)
@@ -178,7 +178,7 @@ def test_a_run_that_another_process_went_on_with_is_one_span(plant: Open, collec
 def test_when_it_is_off_nothing_of_it_is_there(plant: Open) -> None:
     """N3: no thread is started and no library imported by what a worker imports."""
     factory = plant()
-    assert telemetry.send_spans not in services._wanted(factory.factory, Queue.CPU)
+    assert telemetry.send_telemetry not in services._wanted(factory.factory, Queue.CPU)
     code = "import sys, workflows.cpu, workflows.gpu, workflows.services; "
     code += "print([m for m in sys.modules if m.startswith(('opentelemetry', 'google.protobuf'))])"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -192,8 +192,8 @@ def test_when_it_is_off_nothing_of_it_is_there(plant: Open) -> None:
 def test_it_runs_in_the_cpu_worker_only(plant: Open) -> None:
     """N3: one sender a project."""
     factory = plant(otel={"enabled": True})
-    assert telemetry.send_spans in services._wanted(factory.factory, Queue.CPU)
-    assert telemetry.send_spans not in services._wanted(factory.factory, Queue.GPU)
+    assert telemetry.send_telemetry in services._wanted(factory.factory, Queue.CPU)
+    assert telemetry.send_telemetry not in services._wanted(factory.factory, Queue.GPU)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lao import __version__
 from lao.core.words import Json
 from lao.durable.containment import Containment
+from lao.durable.processes import kill_marked
 from lao.tools.mcp.pipes import Words, piped
 from lao.tools.mcp.servers import McpServer
 from lao.tools.mcp.web import web
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_TOOLS: Final = 500
 _MOST_PAGES: Final = 50
-_UNWIND_S: Final = 4.0
+_UNWIND_S: Final = 8.0
 
 
 class Gone(Exception):
@@ -40,13 +41,14 @@ class Listed:
 @dataclass
 class Connection:
     """``open`` it, then ``call``, then ``close``. Attributes: ``tools``, in the server's order; ``more`` tells whether
-    the server lists more than are kept."""
+    the server lists more than are kept, ``doubled`` which names it lists twice."""
 
     server: McpServer
     marker: str
     containment: Containment
     tools: tuple[Listed, ...] = ()
     more: bool = False
+    doubled: tuple[str, ...] = ()
     _client: Client | None = None
     _task: asyncio.Task[None] | None = None
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
@@ -110,7 +112,9 @@ class Connection:
             if cursor is None or len(found) > MOST_TOOLS:
                 break
         self.more = cursor is not None or len(found) > MOST_TOOLS
-        self.tools = tuple({tool.name: tool for tool in found[:MOST_TOOLS]}.values())
+        kept: dict[str, Listed] = {}
+        doubled = [tool.name for tool in found[:MOST_TOOLS] if kept.setdefault(tool.name, tool) is not tool]
+        self.tools, self.doubled = tuple(kept.values()), tuple(dict.fromkeys(doubled))
 
     async def call(self, tool: str, arguments: dict[str, Json]) -> CallToolResult:
         """One call.
@@ -157,6 +161,7 @@ class Connection:
         if not task.done():
             task.cancel()
             await asyncio.wait([task], timeout=1.0)
+            await asyncio.to_thread(kill_marked, self.marker)  # a busy machine: its end was cut off half-way
         if not task.cancelled() and task.done():
             task.exception()  # seen
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from lao.core.steps import StepKind
 from lao.core.words import Json
 from lao.durable.containment import Containment
+from lao.durable.processes import kill_marked
 from lao.tools.context import ToolContext, ToolResult, failure
 from lao.tools.mcp.connection import Connection, Gone, told
 from lao.tools.mcp.offers import FIRST_TOOLS, Offer, Tokens, wanted, within
 from lao.tools.mcp.results import as_result, cut
+from lao.tools.mcp.schemas import short
 from lao.tools.mcp.servers import McpServer, Problem
 from lao.tools.mcp.thread import LoopThread
 from lao.tools.registry import Tool
@@ -30,6 +32,7 @@ _TRIED_AGAIN_S: Final = 300.0
 _SLACK_S: Final = 10.0
 _CLOSE_S: Final = 5.0
 _TOLD: Final = 2_000
+_NAMED: Final = 12
 
 
 class Died(Gone):
@@ -44,6 +47,8 @@ class Look:
         error: why it cannot be used, "" when it can.
         listed: how many tools it has; ``more`` tells that it has others beyond those.
         offers: those that its settings let through, whatever they take.
+        seconds: until it was ready, or was given up; nearly 0 when it ran already.
+        doubled: names that it lists more than once.
     """
 
     server: McpServer
@@ -51,6 +56,8 @@ class Look:
     listed: int
     offers: tuple[Offer, ...]
     more: bool = False
+    seconds: float = 0.0
+    doubled: tuple[str, ...] = ()
 
 
 class McpHub:
@@ -106,11 +113,12 @@ class McpHub:
         if ended.value is None:
             return tuple(Look(server, told(ended.error or Gone()), 0, ()) for server in self.servers.values())
         looks = []
-        for server, found in zip(self.servers.values(), ended.value, strict=True):
+        for server, (found, seconds) in zip(self.servers.values(), ended.value, strict=True):
             if isinstance(found, Connection):
-                looks.append(Look(server, "", len(found.tools), tuple(wanted(server, found.tools)), found.more))
+                offers = tuple(wanted(server, found.tools))
+                looks.append(Look(server, "", len(found.tools), offers, found.more, seconds, found.doubled))
             else:
-                looks.append(Look(server, told(found), 0, ()))
+                looks.append(Look(server, told(found), 0, (), seconds=seconds))
         return tuple(looks)
 
     def offers(self, budget: int) -> tuple[Offer, ...]:
@@ -128,17 +136,32 @@ class McpHub:
         offered, _ = within(budget, [(look.server, look.offers) for look in looks], self._count)
         names = {offer.name for offer in offered}
         for look in looks:
-            self._tell_of_the_rest(look, sum(offer.name in names for offer in look.offers))
+            self._tell_of_doubles(look)
+            self._tell_of_the_rest(look, [offer.tool for offer in look.offers if offer.name not in names], budget)
         return tuple(offered)
 
-    def _tell_of_the_rest(self, look: Look, offered: int) -> None:
+    def _tell_of_doubles(self, look: Look) -> None:
+        for name in look.doubled:
+            self.tell(look.server.name, f"lists two tools called {short(name, 60)!r}; the first one is offered")
+        first: dict[str, str] = {}
+        for offer in look.offers:
+            other = first.setdefault(offer.name, offer.tool)
+            if other != offer.tool:
+                text = f"its tools {other!r} and {offer.tool!r} are both {offer.name!r} in plain letters; the first"
+                self.tell(look.server.name, f"{text} one is offered")
+
+    def _tell_of_the_rest(self, look: Look, left: Sequence[str], budget: int) -> None:
         named, text = look.server.enabled_tools, ""
         if look.error:
             return
         if named and not look.offers:
             text = f"has none of the tools that enabled_tools names, of {look.listed} in all"
-        elif offered < len(look.offers):
-            text = f"only {offered} of {len(look.offers)} tools are offered: mcp.tool_tokens is used up"
+        elif left:
+            shown = ", ".join(short(name, 40) for name in left[:_NAMED]) + (", …" if len(left) > _NAMED else "")
+            text = (
+                f"only {len(look.offers) - len(left)} of {len(look.offers)} tools are offered, since those of all "
+                f"servers may take {budget} tokens (mcp.tool_tokens, at most a tenth of the context); left out: {shown}"
+            )
         elif named is None and look.listed > FIRST_TOOLS:
             number = f"more than {look.listed}" if look.more else str(look.listed)
             text = f"{FIRST_TOOLS} of its {number} tools are offered; name those that you want in enabled_tools"
@@ -158,10 +181,17 @@ class McpHub:
     def close(self) -> None:
         """End all servers, within some seconds."""
         self._thread.close(self._close_all, _CLOSE_S)
+        for connection in list(self._made):
+            if connection.server.transport == "stdio":
+                kill_marked(connection.marker)  # what a busy machine has not let end in time
 
-    async def _open_all(self) -> list[Connection | BaseException]:
-        opening = [self._connected(server) for server in self.servers.values()]
-        return list(await asyncio.gather(*opening, return_exceptions=True))
+    async def _open_all(self) -> list[tuple[Connection | BaseException, float]]:
+        return list(await asyncio.gather(*map(self._timed, self.servers.values())))
+
+    async def _timed(self, server: McpServer) -> tuple[Connection | BaseException, float]:
+        started = time.monotonic()
+        (found,) = await asyncio.gather(self._connected(server), return_exceptions=True)
+        return found, round(time.monotonic() - started, 3)
 
     async def _connected(self, server: McpServer) -> Connection:
         async with self._locks.setdefault(server.name, asyncio.Lock()):

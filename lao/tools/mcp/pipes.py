@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lao.durable.containment import Containment
 from lao.durable.processes import child_environment, kill_marked
 from lao.durable.tied import tied
+from lao.tools.mcp import strays
 from lao.tools.mcp.servers import McpServer
 
 if TYPE_CHECKING:
@@ -160,8 +161,10 @@ async def _listen(process: asyncio.subprocess.Process, words: Words) -> None:
 
 
 async def _end(process: asyncio.subprocess.Process, marker: str) -> None:
-    """Close its stdin, which asks it to end; then SIGTERM and SIGKILL for all of its group, and what has left that."""
+    """Close its stdin, which asks it to end; then SIGTERM and SIGKILL for all of its group, and what has left that: its
+    children, whatever their environment, and all that have its marker."""
     assert process.stdin is not None
+    below = await asyncio.to_thread(strays.family, process.pid)
     process.stdin.close()
     for number in (None, signal.SIGTERM, signal.SIGKILL):
         if number is not None:
@@ -175,6 +178,7 @@ async def _end(process: asyncio.subprocess.Process, marker: str) -> None:
             break
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+    await asyncio.to_thread(strays.end, below)
     await asyncio.to_thread(kill_marked, marker)
     transport = getattr(process, "_transport", None)  # else open pipes of what escaped warn at the interpreter's end
     if transport is not None:

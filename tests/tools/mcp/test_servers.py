@@ -18,7 +18,8 @@ def found(
     """The servers by name and the problems of a project with that .mcp.json and factory.yaml."""
     (root / "factory.yaml").write_text(yaml or "{}")
     if file is not None:
-        (root / ".mcp.json").write_text(file if isinstance(file, str) else json.dumps(file))
+        text = file if isinstance(file, str) else json.dumps(file)
+        (root / ".mcp.json").write_bytes(text.encode("utf-8", "surrogatepass"))
     servers, problems = servers_of(load(cwd=root, env=env or {}), env or {})
     return {server.name: server for server in servers}, list(problems)
 
@@ -114,6 +115,15 @@ def test_a_wrong_entry_is_named_and_the_others_are_used(tmp_path: Path, entry: A
         ("\ufeff[1]", 'it has no "mcpServers"'),
         ('{"mcpServers": []}', 'it has no "mcpServers"'),
         ("[" * 100_000, "it is not JSON"),
+        ("", "it is not JSON"),
+        ("null", 'it has no "mcpServers"'),
+        ('{"mcpServers": null}', 'it has no "mcpServers"'),
+        ('{"mcpServers": "x"}', 'it has no "mcpServers"'),
+        ('{"mcp_servers": {}}', 'it has no "mcpServers"'),
+        ('// mine\n{"mcpServers": {}}', "it is not JSON"),
+        ('{"mcpServers": {"a": {"command": "x"},}}', "it is not JSON"),
+        ("\ud800", "it is not JSON"),
+        ("mcpServers:\n  a: {command: x}\n", "it is not JSON"),
         ('{"mcpServers": {}, "x": "' + "y" * 1_000_000 + '"}', "at most 1000000 are read"),
     ],
 )
