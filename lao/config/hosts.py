@@ -32,6 +32,10 @@ class Host:
     port: int | None = None
     address: Address | None = None
 
+    def __str__(self) -> str:
+        name = f"[{self.name}]" if ":" in self.name else f"*.{self.name}" if self.below else self.name
+        return name if self.port is None else f"{name}:{self.port}"
+
     def means(self, host: str, port: int, *, tunnel: bool) -> bool:
         """Whether a request for this host, as ``host_of`` gives it, and port is what the entry allows."""
         same = host.endswith(f".{self.name}") if self.below else host == self.name

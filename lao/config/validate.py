@@ -118,7 +118,11 @@ def _unknown(name: str, path: KeyPath, node: Node, schema: Schema) -> str:
 
 def _meant(node: Node, value: Any) -> str:
     """The nearest of a list of words."""
-    match = nearest(value, [w for w in node.get("enum", node.get("x-words", ())) if isinstance(w, str)]) if isinstance(value, str) else None
+    match = (
+        nearest(value, [w for w in node.get("enum", node.get("x-words", ())) if isinstance(w, str)])
+        if isinstance(value, str)
+        else None
+    )
     return f'; did you mean "{match}"?' if match else ""
 
 

@@ -53,7 +53,8 @@ class Toolbox:
         self._context, self._hooks = context, hooks
         self._policy = policy or Policy(PermissionSettings(), context.root)
         found = {tool.name: tool for tool in (*(all_tools()[name] for name in set(names)), *more)}
-        self._tools = {name: found[name] for name in sorted(found) if not self._policy.hides(name)}
+        shown = (found[name] for name in sorted(found) if not self._policy.hides(name))
+        self._tools = {tool.name: tool.said_in(context) for tool in shown}
         self._asker: Asker = asker or Nobody()
         self._plan_mode = PlanMode(planning)
 
@@ -221,7 +222,7 @@ def _finish(
     seconds = round(time.monotonic() - started, 3)
     text = _bounded(context, result.text)
     reason = "" if result.ok else text[:500]
-    context.audit(ToolAudit(tool, arguments, True, reason, result.ok, seconds))
+    context.audit(ToolAudit(tool, arguments, True, reason, result.ok, seconds, result.isolation))
     return ToolResult(text, result.ok, result.changed).to_json()
 
 

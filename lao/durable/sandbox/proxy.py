@@ -40,7 +40,7 @@ class Record:
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, place: str, refused: str = "") -> None:
-        key = (place[:120], refused)
+        key = (place[:120], refused[:160])
         known = key in self.counts or len(self.counts) < _NAMED
         self.counts[key if known else ("others", refused and "more of them")] += 1
 
@@ -103,20 +103,27 @@ class Proxy:
     def _end(self, channel: socket.socket, thread: Thread) -> None:
         """All of it ends now; a thread that waits for a name's address ends when it has come."""
         self._over.set()
+        deadline = time.monotonic() + _ENDING_S
+        self._hang_up(channel)
+        thread.join(_ENDING_S)
+        self._hang_up()  # whoever came in between
+        for one in self._threads:
+            one.join(max(deadline - time.monotonic(), 0))
+
+    def _hang_up(self, *more: socket.socket) -> None:
         with self._lock:
-            left = [channel, *self._open]
+            left = [*more, *self._open]
         for each in left:
             with contextlib.suppress(OSError):  # the other side was faster
                 each.shutdown(socket.SHUT_RDWR)
-        deadline = time.monotonic() + _ENDING_S
-        for one in (thread, *self._threads):
-            one.join(max(deadline - time.monotonic(), 0))
 
     def _serve(self, channel: socket.socket) -> None:
         _, handles, _, _ = socket.recv_fds(channel, 1, 1)
         if not handles:
             return  # it did not come as far as that
         with socket.socket(fileno=handles[0]) as door:
+            with self._lock:
+                self._open.add(door)
             door.settimeout(_POLL_S)
             while not self._over.is_set():
                 if self._seats.acquire(timeout=_POLL_S):
@@ -133,9 +140,9 @@ class Proxy:
         except (TimeoutError, ConnectionError):
             self._seats.release()
         except (OSError, RuntimeError) as error:  # no handle or no thread is left: the caller tries again
-            self.record.add("a connection", str(error))
             self._seats.release()
-            self._over.wait(_POLL_S)
+            if not self._over.wait(_POLL_S):
+                self.record.add("a connection", str(error))
         else:
             self._threads = [t for t in self._threads if t.is_alive()] + [thread]
 
@@ -167,7 +174,7 @@ class Proxy:
 
     def _refuse(self, caller: socket.socket, place: str, status: str, why: str) -> None:
         self.record.add(place, why)
-        text = f"LAO: {place}: {why} (sandbox.network)\n"
+        text = f"LAO: {place}: {why[:200]} (sandbox.network)\n"
         head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(text.encode())}\r\n"
         caller.sendall(f"{head}Connection: close\r\n\r\n{text}".encode())
 
@@ -199,6 +206,8 @@ class Proxy:
         for each in (caller, there):
             each.setblocking(False)
         began = time.monotonic()
+        if not self._within({"sent": len(asked.head) + len(more)}, asked):
+            return
         while not (down.done and (up.done or not asked.tunnel)) and not self._over.is_set():
             moved = step((up, down), _POLL_S)
             began = time.monotonic() if moved else began
