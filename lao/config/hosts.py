@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -56,18 +56,24 @@ def host_of(text: str) -> tuple[str, Address | None]:
         ValueError: neither a name nor an address.
     """
     if text.startswith("[") and text.endswith("]"):
-        address: Address = ipaddress.IPv6Address(text[1:-1])
-        if "%" in text:
-            raise ValueError("an address with a zone")
-        return str(address), address
+        return _address(text[1:-1], ipaddress.IPv6Address)
     name = text.lower().removesuffix(".")
     labels = name.split(".")
     if _NUMBER.fullmatch(labels[-1]):
-        address = ipaddress.IPv4Address(name)
-        return str(address), address
+        return _address(name, ipaddress.IPv4Address)
     if not name or len(name) > _LONGEST or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError("not a host's name")
     return name, None
+
+
+def _address(text: str, kind: Callable[[str], Address]) -> tuple[str, Address]:
+    try:
+        address = kind(text)
+    except ValueError:
+        raise ValueError("an address that is not spelt as usual") from None
+    if "%" in text:
+        raise ValueError("an address with a zone")
+    return str(address), address
 
 
 def split(text: str, port: int | None) -> tuple[str, int | None]:
@@ -80,7 +86,7 @@ def split(text: str, port: int | None) -> tuple[str, int | None]:
     if not colon or text.endswith("]"):
         return text, port
     if not (digits.isascii() and digits.isdigit() and 0 < int(digits[:6]) < 65_536):
-        raise ValueError(f"{digits!r} is not a port")
+        raise ValueError(f"{digits[:20]!r} is not a port")
     return host, int(digits)
 
 

@@ -28,6 +28,7 @@ DOWN_LIMIT: Final = 4 << 30
 UP_LIMIT: Final = 64 << 20
 """Bytes that it sends in all: little, since downloads ask for much and say little."""
 OPENED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
+_BLOCK: Final = 65_536
 _HEAD_S, _CONNECT_S, _IDLE_S, _POLL_S, _ENDING_S = 20.0, 20.0, 120.0, 0.5, 2.0
 _SHOWN: Final = 12
 _NAMED: Final = 200
@@ -177,6 +178,11 @@ class Proxy:
         text = f"LAO: {place}: {why[:200]} (sandbox.network)\n"
         head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(text.encode())}\r\n"
         caller.sendall(f"{head}Connection: close\r\n\r\n{text}".encode())
+        caller.shutdown(socket.SHUT_WR)
+        caller.settimeout(_POLL_S)
+        for _ in range(64):  # what is closed with bytes unread takes the answer back
+            if not caller.recv(_BLOCK):
+                return
 
     def _connect(self, caller: socket.socket, asked: Asked, found: list[Address], more: bytes) -> None:
         failed: OSError | None = None
