@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -48,6 +49,7 @@ class Sandbox:
         network: whether it may use the host's network.
         hosts: what it may reach without that, by a proxy, where it has a network of its own (``by_list``).
         resolve: how the proxy finds a name's addresses.
+        kernel: the version of its Landlock, 0 for none.
         read_only, writable: absolute paths beside the workspace and the system.
         environment: names of variables that it gets beside the usual ones.
     """
@@ -56,6 +58,7 @@ class Sandbox:
     network: bool = False
     hosts: tuple[Host, ...] = ()
     resolve: Resolver = system_resolver
+    kernel: Callable[[], int] = landlock_abi
     read_only: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
     environment: tuple[str, ...] = ()
@@ -92,7 +95,7 @@ class Sandbox:
         )
         if self.how is Containment.SEATBELT:
             return f"the machine's loopback only{instead}"
-        if landlock_abi() < TCP_SINCE:
+        if self.kernel() < TCP_SINCE:
             return f"the network is OPEN: this kernel's Landlock cannot close it{instead}"
         return f"no TCP (UDP is open){instead}"
 
@@ -101,13 +104,13 @@ class Sandbox:
         """What surrounds commands, in a few words for logs and reports."""
         if not self.isolates:
             return "NO SANDBOX: commands can read and change all that you can"
-        files = ", files are OPEN (no Landlock)" if self.how is Containment.UNSHARE and not landlock_abi() else ""
+        files = ", files are OPEN (no Landlock)" if self.how is Containment.UNSHARE and not self.kernel() else ""
         return f"{self.how.value}{files}, {self.reach}"
 
     @property
     def weaker_than_asked(self) -> bool:
         """Whether the settings ask for more than is held here."""
-        unheld = self.how is Containment.LANDLOCK and not self.network and landlock_abi() < TCP_SINCE
+        unheld = self.how is Containment.LANDLOCK and not self.network and self.kernel() < TCP_SINCE
         return not self.isolates or unheld or (bool(self.hosts) and not self.by_list)
 
     @property

@@ -142,7 +142,7 @@ def test_a_request_is_sent_on_once(net: Net, tmp_path: Path) -> None:
     needs("curl")
     script = (
         f"import socket; s = socket.create_connection(('127.0.0.1', {PORT}));"
-        "s.sendall(b'GET http://good.test:PORT/1 HTTP/1.1\\r\\n\\r\\nGET /2 HTTP/1.1\\r\\nHost: evil.test\\r\\n\\r\\n');"
+        "s.sendall(b'GET http://good.test:PORT/1 HTTP/1.1\\r\\n\\r\\nGET /2 HTTP/1.1\\r\\nHost: evil\\r\\n\\r\\n');"
         "print(b''.join(iter(lambda: s.recv(9999), b'')).decode())"
     )
     result = net.run(f'{PYTHON} -c "{script}"', tmp_path, Containment.BUBBLEWRAP)
