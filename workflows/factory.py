@@ -77,9 +77,9 @@ class Factory:
 
     @cached_property
     def containment(self) -> Sandbox:
-        """What surrounds the commands of this project; said in the log at the first command."""
+        """What surrounds the commands of this project; said in the log when it is first asked for."""
         sandbox = sandbox_of(self.settings.sandbox)
-        if sandbox.isolates:
+        if not sandbox.weaker_than_asked:
             log.info("commands of models: %s", sandbox.told)
         else:
             log.warning("commands of models: %s; lao doctor says why (docs/security.md)", sandbox.told)

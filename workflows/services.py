@@ -17,7 +17,7 @@ from lao.durable import limits
 from lao.durable.owners import FileLock
 from lao.durable.processes import kill_marked
 from lao.durable.threads import Thread
-from lao.state import runs
+from lao.state import runs, surroundings
 from lao.workspace.desks import clean_desks
 from lao.workspace.snapshots import clean_snapshots
 from workflows.awake import keep_awake
@@ -116,6 +116,8 @@ class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
         factory = active.get()
         queue: Queue = self.huey.queue
         state = factory.settings.paths.state_dir
+        held = factory.containment  # its line in the log is the first of the worker
+        surroundings.note(factory.store, held.how.value, held.told, holds=not held.weaker_than_asked)
         if queue is Queue.CPU:
             clean_snapshots(state / "snapshots")
         else:

@@ -148,6 +148,6 @@ class Work:
     def audit(self, call: ToolAudit) -> None:
         """Keep a tool call of this run."""
         entry = ledger.AuditEntry(
-            call.tool, dict(call.arguments), call.granted, call.reason, call.ok, round(call.seconds, 3)
+            call.tool, dict(call.arguments), call.granted, call.reason, call.ok, round(call.seconds, 3), call.isolation
         )
         ledger.add_audit(self.factory.store, self.claim.run.id, entry)

@@ -7,8 +7,9 @@ from typing import Final
 
 from lao.cli.context import Session
 from lao.cli.doctor_cmd import Check, Level
-from lao.durable.containment import Containment, choose
+from lao.durable.containment import Containment
 from lao.durable.sandbox.launcher import landlock_abi
+from lao.durable.sandbox.policy import SPACES, Sandbox, sandbox_of
 
 _TOLD: Final = {
     Containment.BUBBLEWRAP: "bubblewrap: commands see the system and their workspace only, and end with their worker",
@@ -22,21 +23,24 @@ _TOLD: Final = {
 def examine(session: Session) -> list[Check]:
     """What ``sandbox.backend`` and ``sandbox.network`` come to here."""
     settings = session.settings().sandbox
-    how = choose(settings.backend)
-    found = [Check("sandbox", *_judged(settings.backend, how))]
-    if settings.network == "host":
+    sandbox = sandbox_of(settings)
+    return [Check("sandbox", *_judged(settings.backend, sandbox.how)), Check("network", *_reached(sandbox))]
+
+
+def _reached(sandbox: Sandbox) -> tuple[Level, str, str]:
+    """What commands reach, and whether that is what ``sandbox.network`` says."""
+    if sandbox.network:
         text = "commands have the machine's network (sandbox.network: host)"
-        found.append(Check("network", "warn", text, "set sandbox.network to none when no plan needs it"))
-    elif how is Containment.NONE:
-        found.append(Check("network", "warn", "sandbox.network: none has no effect without a sandbox", ""))
-    elif how is Containment.LANDLOCK:
-        text = (
-            "TCP is closed for commands, that of the machine itself too" if landlock_abi() >= 4 else "open: the kernel"
-        )
-        found.append(Check("network", "ok" if landlock_abi() >= 4 else "warn", f"{text}; UDP is open", ""))
-    else:
-        found.append(Check("network", "ok", "commands reach nothing but themselves"))
-    return found
+        return "warn", text, "name the hosts in sandbox.network, or set it to none when no plan needs it"
+    if not sandbox.isolates:
+        return "warn", "open: sandbox.network has no effect without a sandbox", "see sandbox"
+    if sandbox.hosts and not sandbox.by_list:
+        return "warn", f"{sandbox.how.value}: {sandbox.reach}", "install bubblewrap, or allow user namespaces"
+    if sandbox.weaker_than_asked:
+        return "warn", sandbox.reach, "install bubblewrap, or allow user namespaces"
+    if sandbox.by_list:
+        return "ok", f"commands reach these by HTTP and HTTPS: {', '.join(map(str, sandbox.hosts))}", ""
+    return "ok", sandbox.reach if sandbox.how not in SPACES else "commands reach nothing but themselves", ""
 
 
 def _judged(wanted: str, how: Containment) -> tuple[Level, str, str]:

@@ -45,13 +45,14 @@ def empty_view() -> dict[str, Any]:
         "approvals": [],
         "rejected": [],
         "dead_letters": 0,
+        "sandbox": None,
     }
 
 
 def collect(factory: Any) -> dict[str, Any]:
     """The view that ``--json`` prints; see docs/operating.md for its fields."""
     from lao.cli.questions import view
-    from lao.state import approvals, cache_share, energy, pauses, plans, queries
+    from lao.state import approvals, cache_share, energy, pauses, plans, queries, surroundings
     from workflows.queues import live_workers, sizes
 
     store = factory.store
@@ -78,6 +79,7 @@ def collect(factory: Any) -> dict[str, Any]:
         "approvals": [view(one) for one in approvals.waiting(store)],
         "rejected": rejected,
         "dead_letters": queries.counts(store)["dead_letters"],
+        "sandbox": surroundings.last(store),
     }
 
 
@@ -108,6 +110,8 @@ def _print(view: dict[str, Any]) -> None:
     queue, models, tokens, calls = view["queue"], view["models"], view["tokens"], view["calls"]
     workers = ", ".join(f"{w['queue']} (pid {w['pid']})" for w in view["workers"]) or "none"
     emit(f"workers: {workers}; queue: cpu {queue['cpu']}, gpu {queue['gpu']}, scheduled {queue['scheduled']}")
+    if view["sandbox"]:
+        emit(f"sandbox: {view['sandbox']['text']}{'' if view['sandbox']['holds'] else '; lao doctor says why'}")
     emit(
         f"models: {', '.join(models['resident']) or 'none'} loaded; "
         f"{models['loads']} loads, {models['unloads']} unloads, "

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lao.config.draft import Draft, lookup
+from lao.config.hosts import hosts_of
 from lao.config.overrides import expand_home
 from lao.config.rules import KINDS, parse_rules
 from lao.config.schema import Schema, dotted
@@ -106,7 +107,9 @@ def _attempts(filled: dict[str, Any]) -> AttemptSettings:
 def _sandbox(draft: Draft, given: dict[str, Any]) -> SandboxSettings:
     """With its paths whole. Those that are not there would be found out in the middle of the night."""
     paths = {name: tuple(_mounted(draft, name, text) for text in given[name]) for name in ("read_only", "writable")}
-    return SandboxSettings(**{**given, **paths, "environment": tuple(given["environment"])})
+    network, hosts = given["network"], hosts_of(given["network"])
+    more = {"environment": tuple(given["environment"]), "network": "list" if hosts else network, "hosts": hosts}
+    return SandboxSettings(**{**given, **paths, **more})
 
 
 def _mounted(draft: Draft, name: str, text: str) -> Path:

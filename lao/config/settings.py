@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lao.config.hosts import Host
 from lao.config.rules import Rule
 from lao.core.states import Role
 
@@ -181,10 +182,16 @@ class GitSettings:
 
 @dataclass(frozen=True)
 class SandboxSettings:
-    """What surrounds a command. Paths are absolute and exist; None is no limit; sizes in MB, times in seconds."""
+    """What surrounds a command. Paths are absolute and exist; None is no limit; sizes in MB, times in seconds.
+
+    Attributes:
+        network: "none", "host" or "list".
+        hosts: what is reached with "list".
+    """
 
     backend: str = "auto"
     network: str = "none"
+    hosts: tuple[Host, ...] = ()
     read_only: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
     environment: tuple[str, ...] = ()

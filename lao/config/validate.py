@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lao import __version__
 from lao.config.draft import Draft, lookup
+from lao.config.hosts import host_problems
 from lao.config.problems import Problems, did_you_mean, nearest
 from lao.config.redact import redact
 from lao.config.rules import rule_problems
@@ -117,7 +118,11 @@ def _unknown(name: str, path: KeyPath, node: Node, schema: Schema) -> str:
 
 def _meant(node: Node, value: Any) -> str:
     """The nearest of a list of words."""
-    match = nearest(value, [w for w in node.get("enum", ()) if isinstance(w, str)]) if isinstance(value, str) else None
+    match = (
+        nearest(value, [w for w in node.get("enum", node.get("x-words", ())) if isinstance(w, str)])
+        if isinstance(value, str)
+        else None
+    )
     return f'; did you mean "{match}"?' if match else ""
 
 
@@ -152,6 +157,10 @@ def _add_meaning_problems(draft: Draft, problems: Problems) -> None:
         problems.add(draft.where(path), dotted(path), f"no entry {chosen!r} in validation_profiles; {hint}")
     for kind, index, text in rule_problems(draft.data.get("permissions") or {}):
         path = ("permissions", kind, index)
+        problems.add(draft.where(path), dotted(path), text)
+    network = (draft.data.get("sandbox") or {}).get("network")
+    for index, text in host_problems(network) if isinstance(network, list) else ():
+        path = ("sandbox", "network", index)
         problems.add(draft.where(path), dotted(path), text)
     names: set[str] = set()
     for index, server in enumerate(draft.data.get("mcp_servers") or []):

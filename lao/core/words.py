@@ -130,6 +130,7 @@ class CommandResult:
         timed_out: ended by LAO because its time was over.
         truncated_bytes: bytes of output that were dropped from the middle.
         errors: stderr, where it was kept apart.
+        isolation: what surrounded it and which hosts it asked for, in one line; "" where that is not known.
     """
 
     command: str
@@ -139,6 +140,7 @@ class CommandResult:
     timed_out: bool = False
     truncated_bytes: int = 0
     errors: str = ""
+    isolation: str = ""
 
     @property
     def passed(self) -> bool:
@@ -146,8 +148,9 @@ class CommandResult:
 
     def to_json(self) -> dict[str, Json]:
         data = asdict(self)
-        if not self.errors:  # as it was recorded before there was such a thing
-            del data["errors"]
+        for name in ("errors", "isolation"):
+            if not data[name]:  # as it was recorded before there was such a thing
+                del data[name]
         return data
 
     @classmethod

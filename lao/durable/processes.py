@@ -110,6 +110,7 @@ def run_command(
         timed_out=ending == "timeout",
         truncated_bytes=output.dropped,
         errors=errors.text(),
+        isolation="" if isinstance(containment, Containment) else inside.isolation,
     )
 
 
@@ -136,7 +137,7 @@ def _run(
 ) -> tuple[int, str]:
     """The exit status, and how it ended: "ended", "timeout", "crowd" or "stopped"."""
     marker = inside.environment[MARKER]
-    with _started(inside.argv, cwd, inside.environment, given) as process:
+    with _started(inside, cwd, given) as process:
         pipes = (process.stdout, process.stderr)
         streams = [(pipe, kept) for pipe, kept in zip(pipes, outputs, strict=True) if pipe is not None]
         try:
@@ -151,16 +152,17 @@ def _run(
     return process.returncode, ending
 
 
-def _started(command: list[str], cwd: Path, env: dict[str, str], given: bytes | None) -> subprocess.Popen[bytes]:
+def _started(inside: Enclosed, cwd: Path, given: bytes | None) -> subprocess.Popen[bytes]:
     """The process. What it is given is a file that is in no folder any more, so that nobody waits to write it."""
     with tempfile.TemporaryFile() if given is not None else contextlib.nullcontext() as file:
         if file is not None:
             file.write(given or b"")
             file.seek(0)
         return subprocess.Popen(
-            command,
+            inside.argv,
             cwd=cwd,
-            env=env,
+            env=inside.environment,
+            pass_fds=inside.handles,
             stdin=subprocess.DEVNULL if file is None else file,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if file is None else subprocess.PIPE,

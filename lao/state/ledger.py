@@ -54,12 +54,14 @@ def add_validations(
             seconds=item.seconds,
             output=item.output,
             timed_out=item.timed_out,
+            isolation=item.isolation,
             at=store.now(),
         )
 
 
 def validations_of(store: Store, plan_id: str) -> tuple[dict[str, Json], ...]:
-    """Every recorded command of a plan: task, moment, commit, command, exit_code, seconds, output, timed_out."""
+    """Every recorded command of a plan: task, moment, commit, command, exit_code, seconds, output, timed_out,
+    isolation."""
     with store.reading():
         query = ValidationRow.select().where(ValidationRow.plan == plan_id).order_by(ValidationRow.id)
         return tuple(
@@ -72,6 +74,7 @@ def validations_of(store: Store, plan_id: str) -> tuple[dict[str, Json], ...]:
                 "seconds": r.seconds,
                 "output": r.output,
                 "timed_out": r.timed_out,
+                "isolation": r.isolation,
             }
             for r in query
         )
@@ -120,7 +123,8 @@ def open_todos(store: Store, task_id: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One tool call: ``granted`` False when it was refused; ``ok`` is None when it did not run."""
+    """One tool call: ``granted`` False when it was refused; ``ok`` is None when it did not run; ``isolation``: what
+    surrounded its command, "" for other tools."""
 
     tool: str
     arguments: Json
@@ -128,6 +132,7 @@ class AuditEntry:
     reason: str
     ok: bool | None
     seconds: float
+    isolation: str = ""
 
 
 def add_audit(store: Store, run_id: int | None, entry: AuditEntry) -> None:
@@ -141,7 +146,11 @@ def audited(store: Store, run_id: int, tool: str) -> AuditEntry | None:
     with store.reading():
         rows = AuditRow.select().where(AuditRow.run == run_id, AuditRow.tool == tool).order_by(AuditRow.id.desc())
         row = rows.first()
-        return AuditEntry(row.tool, row.arguments, row.granted, row.reason, row.ok, row.seconds) if row else None
+        return (
+            AuditEntry(row.tool, row.arguments, row.granted, row.reason, row.ok, row.seconds, row.isolation)
+            if row
+            else None
+        )
 
 
 def add_model_event(

@@ -9,6 +9,7 @@ from lao.core.errors import Refused
 from lao.state.tables import (
     TABLES,
     ApprovalRow,
+    AuditRow,
     EnergyRow,
     FactRow,
     InstanceRow,
@@ -16,6 +17,7 @@ from lao.state.tables import (
     MetaRow,
     ProfileRow,
     TaskRow,
+    ValidationRow,
 )
 
 Migration = Callable[[Any], None]
@@ -60,6 +62,13 @@ def _approvals(db: Any) -> None:
     db.create_tables([ApprovalRow], safe=True)
 
 
+def _isolation(db: Any) -> None:
+    """What surrounded each command."""
+    for table in (ValidationRow._meta.table_name, AuditRow._meta.table_name):
+        if "isolation" not in {column.name for column in db.get_columns(table)}:
+            db.execute_sql(f'ALTER TABLE "{table}" ADD COLUMN "isolation" TEXT NOT NULL DEFAULT \'\'')
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _create_tables,
     _profiles_and_ladder,
@@ -68,6 +77,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _loads,
     _facts,
     _approvals,
+    _isolation,
 )
 """Entry n brings a file of version n to version n + 1."""
 

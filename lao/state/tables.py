@@ -170,6 +170,7 @@ class ValidationRow(Row):
     seconds = pw.FloatField()
     output = pw.TextField()
     timed_out = pw.BooleanField(default=False)
+    isolation = pw.TextField(default="")  # what surrounded it; "" when it was not recorded
     at = pw.FloatField()
 
 
@@ -212,6 +213,7 @@ class AuditRow(Row):
     ok = pw.BooleanField(null=True)
     reason = pw.TextField(default="")
     seconds = pw.FloatField(default=0)
+    isolation = pw.TextField(default="")  # of a command: what surrounded it
     at = pw.FloatField()
 
 

@@ -53,6 +53,7 @@ class ToolAudit:
         reason: why it was refused or did not work, else "".
         ok: whether it did what was asked.
         seconds: time that the tool itself took.
+        isolation: what surrounded its command; "" for what ran none.
     """
 
     tool: str
@@ -61,6 +62,7 @@ class ToolAudit:
     reason: str
     ok: bool
     seconds: float
+    isolation: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,13 @@ class ToolResult:
     Attributes:
         ok: False when the text is an error that the model should act on.
         changed: workspace-relative paths whose content is now different.
+        isolation: for the audit: what surrounded the command that was run.
     """
 
     text: str
     ok: bool = True
     changed: tuple[str, ...] = ()
+    isolation: str = ""
 
     def to_json(self) -> dict[str, Json]:
         return {"text": self.text, "ok": self.ok, "changed": list(self.changed)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from types import MappingProxyType
 
@@ -44,6 +44,7 @@ class Tool:
         parameters: JSON Schema of an object; every property has one plain ``type`` (templates crash on more).
         run: does it; None for an EDIT.
         edit: builds the effect whose result is a ``ToolResult`` as JSON; only for an EDIT.
+        more: what the model should know besides, as things stand; "" for nothing.
     """
 
     name: str
@@ -52,6 +53,12 @@ class Tool:
     parameters: Mapping[str, Json]
     run: Callable[[ToolContext, Arguments], ToolResult] | None = None
     edit: Callable[[ToolContext, Arguments], Effect] | None = None
+    more: Callable[[ToolContext], str] | None = None
+
+    def said_in(self, context: ToolContext) -> Tool:
+        """The tool with its description as it is told there."""
+        told = self.more(context) if self.more is not None else ""
+        return replace(self, description=f"{self.description}\n{told}") if told else self
 
 
 @functools.cache
@@ -69,7 +76,7 @@ def all_tools() -> Mapping[str, Tool]:
         _tool("memory_append", StepKind.EDIT, edit=memory_append.edit),
         _tool("memory_forget", StepKind.EDIT, edit=memory_forget.edit),
         _tool("memory_read", StepKind.READ, run=memory_read.run),
-        _tool("shell_exec", StepKind.UNKNOWN, run=shell_exec.run),
+        _tool("shell_exec", StepKind.UNKNOWN, run=shell_exec.run, more=shell_exec.more),
         _tool("skill_clear", StepKind.READ, run=skill_clear.run),
         _tool("skill_list", StepKind.READ, run=skill_list.run),
         _tool("skill_run", StepKind.READ, run=skill_run.run),
@@ -86,8 +93,9 @@ def _tool(
     *,
     run: Callable[[ToolContext, Arguments], ToolResult] | None = None,
     edit: Callable[[ToolContext, Arguments], Effect] | None = None,
+    more: Callable[[ToolContext], str] | None = None,
 ) -> Tool:
     folder = resources.files("lao.tools")
     description = folder.joinpath(f"{name}.md").read_text(encoding="utf-8").strip()
     parameters = json.loads(folder.joinpath(f"{name}.json").read_text(encoding="utf-8"))
-    return Tool(name, kind, description, parameters, run, edit)
+    return Tool(name, kind, description, parameters, run, edit, more)

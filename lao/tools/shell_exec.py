@@ -23,7 +23,12 @@ def run(context: ToolContext, arguments: Mapping[str, Json]) -> ToolResult:
         output_limit=max(context.result_limit - 500, 1_000),
         stop=context.stop,
     )
-    return ToolResult(_told(result), result.passed)
+    return ToolResult(_told(result), result.passed, isolation=result.isolation)
+
+
+def more(context: ToolContext) -> str:
+    """What is closed for commands, so that none is tried in vain."""
+    return context.containment.for_the_model
 
 
 def _told(result: CommandResult) -> str:

@@ -57,7 +57,8 @@ class Toolbox:
         self._context = replace(context, hidden=hidden_by(judging.settings, context.root))
         self.gate = Gate(judging, asker or Nobody(), hooks, context.skills, PlanMode(planning))
         found = {tool.name: tool for tool in (*(all_tools()[name] for name in set(names)), *more)}
-        self._tools = {name: found[name] for name in sorted(found) if not judging.hides(name)}
+        shown = (found[name] for name in sorted(found) if not judging.hides(name))
+        self._tools = {tool.name: tool.said_in(context) for tool in shown}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -191,7 +192,7 @@ def _finish(
     seconds = round(time.monotonic() - started, 3)
     text = _bounded(context, result.text)
     reason = "" if result.ok else text[:500]
-    context.audit(ToolAudit(tool, arguments, True, reason, result.ok, seconds))
+    context.audit(ToolAudit(tool, arguments, True, reason, result.ok, seconds, result.isolation))
     return ToolResult(text, result.ok, result.changed).to_json()
 
 

@@ -268,3 +268,13 @@ def test_the_sandbox_and_its_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )  # fmt: skip
     assert (sandbox.environment, sandbox.cpu_s) == (("CI_NAME",), 60)
     assert None not in (sandbox.memory_mb, sandbox.file_mb, sandbox.processes, sandbox.tmp_mb)
+
+
+def test_a_list_of_hosts(load_text):
+    """Names, names below a name, ports and addresses; the rest of the program is told whether there is a list."""
+    hosts = "[pypi.org, '*.PythonHosted.org', 'registry.npmjs.org:443', '10.0.0.5:8080', '[::1]:80']"
+    sandbox = load_text(f"sandbox: {{network: {hosts}}}").sandbox
+    assert sandbox.network == "list"
+    shown = ["pypi.org", "*.pythonhosted.org", "registry.npmjs.org:443", "10.0.0.5:8080", "[::1]:80"]
+    assert [str(host) for host in sandbox.hosts] == shown
+    assert load_text("sandbox: {network: host}").sandbox.hosts == ()

@@ -52,7 +52,7 @@ class Attempt:
 
     Attributes:
         how: of the data: ``sh`` (a command; with ``then`` another one after it), or ``call`` and ``with`` (a tool),
-            with ``make``, ``file``, ``read`` or ``race`` before or beside it.
+            with ``make``, ``file``, ``read`` or ``race`` before or beside it; ``hosts``: commands have a list of hosts.
         proof: what is expected to show its success. All proofs are looked at in every attempt.
     """
 
@@ -82,11 +82,14 @@ class Prison:
 
     def __init__(self, made: World, backend: Containment) -> None:
         self.world = made
-        self.sandbox = Sandbox(backend, limits=LIMITS)
+        hosts, resolve = made.site.hosts(made.words["port"]), made.site.resolve
+        self.sandbox = self.closed = Sandbox(backend, limits=LIMITS)
+        self.listed = Sandbox(backend, limits=LIMITS, hosts=hosts, resolve=resolve)
 
     def run(self, attempt: Attempt) -> str:
         """Makes everything new, tries it, and says by what it succeeded; "" when it was stopped."""
         self.world.fresh()
+        self.sandbox = self.listed if attempt.how.get("hosts") else self.closed
         before, began = self.world.outside_state(), time.monotonic()
         result = self._try(attempt)
         took = time.monotonic() - began
@@ -103,7 +106,7 @@ class Prison:
             "word": "ESCAPED" in result.text.replace("echo ESCAPED", ""),
             "refused": attempt.proof == "refused" and result.ok,
             "outside": it.outside_state() != before,
-            "reached": it.reached(),
+            "reached": it.reached() or bool(it.site.looked_up),
             "alive": bool(left),
             "killed": stopped or it.victim.poll() is not None,
             "token": bool(left_tokens(it.words["token"])),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from lao.config.hosts import parse_host
 from lao.durable.containment import Containment, works
 from tests.security.corpus import FIGURES, MARKS, PAGE, Prison, attempts, table
 from tests.security.world import World, world
@@ -56,6 +58,18 @@ def test_an_escape_is_noticed(made: World, name: str) -> None:
     prison = Prison(made, Containment.NONE)
     attempt = next(a for a in attempts() if a.id == name)
     assert prison.run(attempt)
+
+
+@pytest.mark.parametrize("name", ["list-literal", "list-rebound", "list-dns-tunnel", "list-suffix"])
+def test_a_list_that_lets_too_much_through_is_noticed(made: World, name: str) -> None:
+    """With the doors, or the names of the attempts, in the list these do get out."""
+    if not works(Containment.BUBBLEWRAP):
+        pytest.skip("bubblewrap does not work here")
+    prison = Prison(made, Containment.BUBBLEWRAP)
+    door, site = made.words["port"], made.words["site"]
+    more = (f"127.0.0.1:{door}", "secret.evil.test", f"notsite.test:{site}")
+    prison.listed = replace(prison.listed, hosts=(*prison.listed.hosts, *map(parse_host, more)))
+    assert prison.run(next(a for a in attempts() if a.id == name))
 
 
 @pytest.mark.parametrize("how", [Containment.UNSHARE, Containment.LANDLOCK])

@@ -24,6 +24,7 @@ import lao
 from lao.durable.sandbox.folders import RIGHTS
 from lao.workspace.desks import Desk
 from lao.workspace.git_calls import Git
+from tests.security.site import Site, site
 
 CANARY = "CANARY"
 VICTIM = (
@@ -43,6 +44,7 @@ class World:
     Attributes:
         words: what ``@name@`` in an attempt stands for.
         doors: sockets and the terminal that nobody may reach.
+        site: what a list of hosts leads to.
     """
 
     root: Path
@@ -50,6 +52,7 @@ class World:
     canary: str
     words: dict[str, str]
     commit: str
+    site: Site
     victim: subprocess.Popen[bytes] | None = None
     doors: list[int | socket.socket] = field(default_factory=list)
     _pristine: dict[str, tuple[object, ...]] = field(default_factory=dict)
@@ -64,6 +67,7 @@ class World:
 
     def fresh(self) -> None:
         """The desk and everything around it as they were; a victim that lives."""
+        self.site.looked_up.clear()
         if not self._pristine or self.outside_state() != self._pristine:
             for name in FOLDERS:
                 shutil.rmtree(self.root / name, ignore_errors=True)
@@ -201,8 +205,10 @@ def world(root: Path) -> Iterator[World]:
         "lao": str(Path(lao.__file__).parent), "evil": str(root / "outside/evil"), "doors": str(root / "doors"),
         "uts": str(Path("/proc/self/ns/uts").readlink()),
     }  # fmt: skip
-    made = World(root, Desk(root / "project/.lao/desks", 1, "work"), canary, words, commit)
     with ExitStack() as stack:
+        the_site = stack.enter_context(site())
+        words["site"] = str(the_site.port)
+        made = World(root, Desk(root / "project/.lao/desks", 1, "work"), canary, words, commit, the_site)
         stack.enter_context(_environment(made))
         _open_doors(made, stack)
         made.fresh()

@@ -34,7 +34,7 @@ INSERT INTO "lao_task" VALUES (7, 'p1', 1, 'write', 'Write it.', '["a.py"]', '[]
 """
 """A file as LAO 4.0's first schema left it, as far as the later migrations touch it."""
 
-UNTOUCHED = ("chunk", "dependency", "finding", "modelevent", "step", "todo", "validation", "run")
+UNTOUCHED = ("audit", "chunk", "dependency", "finding", "modelevent", "step", "todo", "validation", "run")
 
 
 @pytest.fixture
@@ -89,6 +89,20 @@ def test_an_upgrade_that_was_broken_off_is_begun_again(old_file: Path) -> None:
     store = open_store(old_file)
     try:
         assert TaskRow.get_by_id(7).ladder == {}
+    finally:
+        store.close()
+
+
+def test_old_records_do_not_know_what_surrounded_a_command(old_file: Path) -> None:
+    """K: commands that an older LAO ran have no isolation, not a guessed one; new ones keep theirs."""
+    with sqlite3.connect(old_file) as db:
+        db.execute("INSERT INTO lao_validation (id) VALUES (3)")
+        db.execute("INSERT INTO lao_audit (id) VALUES (4)")
+    db.close()
+    store = open_store(old_file)
+    try:
+        for table in ("lao_validation", "lao_audit"):
+            assert store.db.execute_sql(f"SELECT isolation FROM {table}").fetchall() == [("",)]
     finally:
         store.close()
 

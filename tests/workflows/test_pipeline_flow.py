@@ -45,6 +45,7 @@ def test_a_plan_becomes_files_commits_and_evidence(plant: Open) -> None:
     assert sorted(e["moment"] for e in evidence) == ["before"] * 4 + ["close"] + ["task"] * 3
     assert [e["exit_code"] == 0 for e in evidence if e["moment"] != "before"] == [True] * 4
     assert [e["exit_code"] == 0 for e in evidence if e["moment"] == "before"] == [False, False, True, True]
+    assert {e["isolation"] for e in evidence} == {factory.factory.containment.told}
     commits = {t["commit"] for t in factory.tasks()}
     assert {e["commit"] for e in evidence if e["moment"] == "task"} == commits
 

@@ -53,6 +53,9 @@ def test_every_call_is_audited_and_refusals_change_nothing(plant: Open) -> None:
         ("shell_exec", True, True),
         ("file_patch", True, True),
     ]
+    ran = [row.isolation for row in AuditRow.select().order_by(AuditRow.id)]
+    assert [bool(text) for text in ran] == [False, False, True, False]
+    assert ran[2] == factory.factory.containment.told
 
 
 def test_open_todo_items_are_noted_and_begin_anew_with_an_attempt(plant: Open) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from lao.durable.containment import bubblewrap_flags
 from lao.durable.sandbox.folders import SECRETS, View, is_there
+from lao.durable.sandbox.identity import GIT_FILE
 from lao.durable.sandbox.policy import Sandbox
 
 _MB: Final = 1024 * 1024
@@ -16,8 +17,12 @@ _KERNEL: Final = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", 
 _BROKER: Final = "/run/systemd/resolve"
 
 
-def arguments(sandbox: Sandbox, view: View, cwd: Path) -> list[str]:
-    """Everything up to ``--``. What is deeper is put over what is higher, and what is frozen over all."""
+def arguments(sandbox: Sandbox, view: View, cwd: Path, identity: int | None = None) -> list[str]:
+    """Everything up to ``--``. What is deeper is put over what is higher, and what is frozen over all.
+
+    Args:
+        identity: an open file whose content becomes git's settings in the home folder.
+    """
     size = ("--size", str(sandbox.limits.tmp_mb * _MB)) if sandbox.limits.tmp_mb else ()
     argv = ["bwrap", *bubblewrap_flags(), *(() if sandbox.network else ("--unshare-net",))]
     argv += _system(view.system, sandbox.network)
@@ -26,6 +31,7 @@ def arguments(sandbox: Sandbox, view: View, cwd: Path) -> list[str]:
         argv += [*size, "--tmpfs", private]
     if view.home is not None:
         argv += [*size, "--tmpfs", str(view.home)]
+        argv += ["--file", str(identity), str(view.home / GIT_FILE)] if identity is not None else []
     binds = [(path, "--ro-bind") for path in view.tools] + [(path, "--bind") for path in view.writable]
     for path, how in sorted(binds, key=lambda bind: len(bind[0].parts)):
         argv += [how, str(path), str(path)]

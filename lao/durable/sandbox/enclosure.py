@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -9,17 +10,19 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from lao.durable.containment import Containment, unshare_prefix
 from lao.durable.files import pid_exists
-from lao.durable.sandbox import bubblewrap, launcher, rights, seatbelt
-from lao.durable.sandbox.environment import allowed, at_home
+from lao.durable.sandbox import bubblewrap, doorway, launcher, rights, seatbelt
+from lao.durable.sandbox.environment import allowed, at_home, by_proxy
 from lao.durable.sandbox.folders import SECRETS, View, view_of
+from lao.durable.sandbox.identity import GIT_FILE, git_identity
 from lao.durable.sandbox.policy import Limits, Sandbox
+from lao.durable.sandbox.proxy import Proxy, Record
 from lao.durable.sandbox.refusals import explained
 
 _PRIVATE: Final = re.compile(r"^lao-sandbox-(\d+)-")
@@ -28,6 +31,8 @@ _DEVICES: Final = (
 )  # fmt: skip
 _FREEZING: Final = (Containment.BUBBLEWRAP, Containment.UNSHARE, Containment.SEATBELT)
 _LIBRARY_FLAGS: Final = ("-I", "-S")
+PORT: Final = 30128
+"""Where a command finds its proxy, on its own loopback; below the ports that the system gives out."""
 
 
 @dataclass
@@ -37,17 +42,28 @@ class Enclosed:
     Attributes:
         argv: for ``Popen``.
         environment: all that it gets.
+        handles: open files that it is started with.
         restored: filled at the end of the block.
+        record: what it asked the proxy for; None where it has none.
     """
 
     argv: list[str]
     environment: dict[str, str]
     sandbox: Sandbox
     restored: rights.Restored
+    handles: tuple[int, ...] = ()
+    record: Record | None = None
+
+    @property
+    def isolation(self) -> str:
+        """What surrounded it and what it reached, in one line for the record; it may go on until it has ended."""
+        asked = self.record.text if self.record else ""
+        return f"{self.sandbox.told}{f' ({asked})' if asked else ''}"
 
     def note(self, output: str, exit_code: int) -> str:
         """Lines to be put after the output: what the sandbox has refused or taken back; "" for none."""
-        told = [self.restored.text, explained(self.sandbox, output, exit_code) if exit_code else ""]
+        refused = tuple(self.record.refused) if self.record else ()
+        told = [self.restored.text, explained(self.sandbox, output, exit_code, refused) if exit_code else ""]
         return "\n".join(line for line in told if line)
 
 
@@ -62,33 +78,68 @@ def enclosed(
         extra: variables from the caller, taken as they are.
     """
     environment = allowed(os.environ, sandbox.environment, network=sandbox.network or not sandbox.isolates)
-    with _private(sandbox.how) as private, rights.kept(cwd, frozen=sandbox.how in _FREEZING) as restored:
+    with ExitStack() as stack:
+        private = stack.enter_context(_private(sandbox.how))
+        restored = stack.enter_context(rights.kept(cwd, frozen=sandbox.how in _FREEZING))
+        record, channel, handles = None, None, []
+        if sandbox.by_list:
+            proxy = Proxy(sandbox.hosts, sandbox.resolve)
+            record, channel = proxy.record, stack.enter_context(proxy.serving())
+            handles.append(channel)
+            environment |= by_proxy(PORT)
         if private is not None:
             environment |= at_home(private)
+            (private / "home" / GIT_FILE).write_text(git_identity(), encoding="utf-8")
         elif sandbox.how is Containment.BUBBLEWRAP:
             environment.pop("TMPDIR", None)
         if sandbox.isolates:
             environment["LAO_SANDBOX"] = sandbox.how.value
             environment["GIT_OPTIONAL_LOCKS"] = "0"  # git status would like to write its index
-        argv = _argv(sandbox, cwd, private)
-        yield Enclosed(
-            [*argv, *_shell(command, sandbox)], {**environment, **(extra or {}), **always}, sandbox, restored
-        )
+        identity = stack.enter_context(_identity()) if sandbox.how is Containment.BUBBLEWRAP else None
+        handles += [identity] if identity is not None else []
+        argv = [*_argv(sandbox, cwd, private, identity), *_door(channel), *_shell(command, sandbox)]
+        given = {**environment, **(extra or {}), **always}
+        yield Enclosed(argv, given, sandbox, restored, tuple(handles), record)
 
 
-def _argv(sandbox: Sandbox, cwd: Path, private: Path | None) -> list[str]:
+def _argv(sandbox: Sandbox, cwd: Path, private: Path | None, identity: int | None) -> list[str]:
     if not sandbox.isolates:
         return []
     view = view_of(cwd, sandbox.read_only, sandbox.writable)
     if sandbox.how is Containment.BUBBLEWRAP:
-        return [*bubblewrap.arguments(sandbox, view, cwd), "--"]
+        return [*bubblewrap.arguments(sandbox, view, cwd, identity), "--"]
     assert private is not None
     if sandbox.how is Containment.SEATBELT:
         return ["sandbox-exec", "-p", seatbelt.profile(view, private, network=sandbox.network)]
     prefix = unshare_prefix(sandbox.network) if sandbox.how is Containment.UNSHARE else ()
     plan = landlock_plan(sandbox, view, private)
-    python = os.path.realpath(sys.executable)
-    return [*prefix, python, *_LIBRARY_FLAGS, launcher.__file__, json.dumps(plan)]
+    return [*prefix, *_python(), launcher.__file__, json.dumps(plan)]
+
+
+def _python() -> list[str]:
+    return [os.path.realpath(sys.executable), *_LIBRARY_FLAGS]
+
+
+def _door(channel: int | None) -> list[str]:
+    """Opens the way to the proxy before the command begins; as text, since LAO's own files may not be there to read."""
+    return [] if channel is None else [*_python(), "-c", _doorway(), str(channel), str(PORT)]
+
+
+@functools.cache
+def _doorway() -> str:
+    return Path(doorway.__file__).read_text(encoding="utf-8")
+
+
+@contextmanager
+def _identity() -> Iterator[int]:
+    """git's settings as a file to be read once by its number."""
+    reading, writing = os.pipe()
+    try:
+        with os.fdopen(writing, "w", encoding="utf-8") as file:
+            file.write(git_identity())
+        yield reading
+    finally:
+        os.close(reading)
 
 
 def landlock_plan(sandbox: Sandbox, view: View, private: Path) -> dict[str, Any]:
@@ -101,7 +152,7 @@ def landlock_plan(sandbox: Sandbox, view: View, private: Path) -> dict[str, Any]
         "write": [str(p) for p in (*view.writable, private)],
         "devices": list(_DEVICES),
         "network": sandbox.network or spaces,  # a network namespace has its own, with a loopback that may be used
-        "own_network": spaces and not sandbox.network,
+        "own_network": sandbox.own_network,
         "frozen": [str(p) for p in view.frozen] if spaces else [],
     }
 

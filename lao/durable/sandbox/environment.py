@@ -49,3 +49,11 @@ def at_home(private: Path) -> dict[str, str]:
         if name not in os.environ and (home / place).is_dir():
             found[name] = str(home / place)
     return found
+
+
+def by_proxy(port: int) -> dict[str, str]:
+    """What programs read to find a proxy on their own loopback."""
+    place, near = f"http://127.0.0.1:{port}", "localhost,127.0.0.1,::1"
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "PIP_PROXY", "npm_config_proxy", "npm_config_https_proxy")
+    found = {**dict.fromkeys(names, place), "NO_PROXY": near, "npm_config_noproxy": near, "NODE_USE_ENV_PROXY": "1"}
+    return {**found, **{name.lower(): found[name] for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")}}

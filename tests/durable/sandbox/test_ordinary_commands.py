@@ -165,3 +165,24 @@ def test_git_reads_in_a_linked_work_tree(desk: Path, tmp_path: Path, how: Contai
     assert "first words" in result.output, result.output
     assert not result.passed
     assert "evil" not in subprocess.run(["git", "branch"], cwd=plan, check=True, capture_output=True, text=True).stdout
+
+
+def test_git_commits_as_the_user(desk: Path, tmp_path: Path, how: Containment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repository that a command makes has an author; of the user's other settings nothing is there."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/.gitconfig").write_text(
+        '[user]\n\tname = "Ada \\"L\\" \\\\ Byron"\n\temail = ada@example.org\n[alias]\n\tx = !echo ran\n'
+        "[credential]\n\thelper = store\n[include]\n\tpath = /etc/hostname\n"
+    )
+    make = "git init -q r && cd r && git commit -q --allow-empty -m x"
+    result = run(f"{make} && git log --format='%an|%ae|%cn'; git config --global --list; git x", desk, how)
+    assert 'Ada "L" \\ Byron|ada@example.org|Ada "L" \\ Byron' in result.output, result.output
+    assert "ran" not in result.output
+    for gone in ("credential", "alias.", "include"):
+        assert gone not in result.output
+    own = run(f"{make} && git config --global user.name New && git config user.email r@r && {make}", desk, how)
+    assert own.passed, own.output
+    monkeypatch.setenv("HOME", str(tmp_path / "empty"))
+    (tmp_path / "empty").mkdir()
+    assert "LAO|lao@localhost" in run(f"rm -rf r; {make} && git log --format='%an|%ae'", desk, how).output

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lao.config.hosts import parse_host
 from lao.durable.containment import Containment
 from lao.durable.sandbox import folders, launcher, seatbelt
 from lao.durable.sandbox.enclosure import landlock_plan
@@ -49,6 +52,56 @@ def test_a_refusal_is_explained_in_one_line(output: str, code: int, told: str) -
     line = explained(CLOSED, output, code)
     assert told in line
     assert "\n" not in line
+
+
+def test_a_refused_host_is_explained_to_the_model() -> None:
+    """Why, and that a person could change it; with a list the way there is said."""
+    hosts = (parse_host("pypi.org"), parse_host("*.files.org"))
+    listed = replace(CLOSED, hosts=hosts)
+    said = explained(CLOSED, "curl: (6) Could not resolve host: x", 6)
+    assert said == (
+        "[sandbox: commands have no network; use what is there. "
+        "A person can change sandbox.network in factory.yaml, you cannot]"
+    )
+    assert "only pypi.org, *.files.org, by $HTTPS_PROXY" in explained(listed, "Could not resolve host: x", 6)
+    assert "refused x:443: not in the list" in explained(listed, "", 1, ("x:443: not in the list",))
+    assert explained(listed, "AssertionError", 1) == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "abi", "told", "weaker"),
+    [
+        ({}, 7, "bubblewrap, no network", False),
+        ({"network": True}, 7, "bubblewrap, the machine's network", False),
+        ({"hosts": True}, 7, "bubblewrap, network: only a.org", False),
+        ({"how": Containment.UNSHARE, "hosts": True}, 7, "unshare, network: only a.org", False),
+        ({"how": Containment.UNSHARE}, 0, "unshare, files are OPEN (no Landlock), no network", False),
+        ({"how": Containment.LANDLOCK}, 7, "landlock, no TCP (UDP is open)", False),
+        ({"how": Containment.LANDLOCK}, 3, "landlock, the network is OPEN", True),
+        ({"how": Containment.LANDLOCK, "hosts": True}, 7, "no TCP (UDP is open); sandbox.network: a list of", True),
+        ({"how": Containment.LANDLOCK, "hosts": True}, 3, "the network is OPEN", True),
+        ({"how": Containment.SEATBELT, "hosts": True}, 0, "loopback only; sandbox.network: a list of", True),
+        ({"how": Containment.NONE, "hosts": True}, 7, "NO SANDBOX", True),
+    ],
+)
+def test_what_is_said_to_surround_commands(given: dict[str, Any], abi: int, told: str, weaker: bool) -> None:
+    """Never more than holds with this backend and this kernel, and a list that is not kept is said to be none."""
+    hosts = (parse_host("a.org"),) if given.pop("hosts", False) else ()
+    sandbox = Sandbox(**{"how": Containment.BUBBLEWRAP, **given}, hosts=hosts, kernel=lambda: abi)
+    assert told in sandbox.told
+    assert sandbox.weaker_than_asked is weaker
+    assert sandbox.by_list is (bool(hosts) and "only" in told and "loopback" not in told)
+
+
+def test_what_a_model_is_told_costs_little() -> None:
+    """Some 40 tokens at most, with the longest list; nothing where nothing is held."""
+    hosts = tuple(parse_host(f"h{n}.example.org") for n in range(40))
+    limits = Limits(memory_mb=8192)
+    assert Sandbox(Containment.BUBBLEWRAP, limits=limits).for_the_model == (
+        "No network. Writable: the workspace and $TMPDIR. A process gets 8192 MB."
+    )
+    assert len(Sandbox(Containment.BUBBLEWRAP, limits=limits, hosts=hosts).for_the_model) < 200
+    assert Sandbox().for_the_model == ""
 
 
 @pytest.mark.parametrize("output", ["", "AssertionError: 1 != 2", "Permission denied", "FAILED tests/test_x.py"])
