@@ -90,7 +90,7 @@ def show(view: dict[str, Any]) -> None:
     if not view["manages_memory"]:
         emit("  chat only: models are not loaded and unloaded by LAO")
     for role in view["roles"]:
-        emit(f"  {role['role']:9} {role['key']}: {_state(role)}{_slots(role, view['wanted_parallel'])}")
+        emit(f"  {role['role']:9} {role['key'] or '(none)'}: {_state(role)}{_slots(role, view['wanted_parallel'])}")
     for row in view["mcp"]:
         emit(f"MCP {row['name']}: {_connection(row)}")
         if row["remedy"]:
@@ -111,6 +111,8 @@ def _connection(row: dict[str, Any]) -> str:
 def _state(role: dict[str, Any]) -> str:
     if role["problem"]:
         return f"{'WRONG' if role['found'] else 'MISSING'}: {role['problem']}"
+    if not role["key"]:
+        return "not configured"
     if not role["found"]:
         return "not there"
     slow = f" ({role['cpu_bytes'] / 1e9:.1f} GB of it on the CPU)" if role["cpu_bytes"] else ""
