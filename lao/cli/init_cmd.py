@@ -14,7 +14,8 @@ from typing import Any
 
 import click
 
-from lao.cli.context import Session, emit, pass_session, say
+from lao.cli.context import Session, emit, pass_session
+from lao.cli.place import check_folder, note_use
 from lao.core.errors import BadInput
 from lao.core.states import Role
 
@@ -33,13 +34,14 @@ def command(session: Session, no_interactive: bool, skip_readme: bool, preset: s
 
     models = {role: dict(entries) for role, entries in models_of(preset or _DEFAULT_PRESET).items()}
     file = _config_file(session)
-    _check_folder(file.parent)
+    check_folder(file.parent)
     url = session.text("lm_studio_url") or _DEFAULT_URL
     for role in Role:
         _set_key(models[role.value], session.text(f"{role.value}_model"))
     if not no_interactive and not os.path.lexists(file) and sys.stdin.isatty() and sys.stdout.isatty():
         url = _ask(url, models)
     _scaffold(session, file, _factory_yaml(url, models), skip_readme=skip_readme)
+    note_use(file.parent)
 
 
 def _config_file(session: Session) -> Path:
@@ -47,15 +49,6 @@ def _config_file(session: Session) -> Path:
     given = session.text("config")
     file = cwd / Path(given).expanduser() if given else cwd / "factory.yaml"
     return file.parent.resolve() / file.name
-
-
-def _check_folder(folder: Path) -> None:
-    if folder == Path(folder.anchor):
-        raise BadInput(
-            f"{str(folder)!r} is the root of the file system", "Change to a folder of its own for the project."
-        )
-    if folder == Path("~").expanduser():
-        say(f"lao: note: {str(folder)!r} is your home folder; a folder for the project alone is better")
 
 
 def _set_key(entries: dict[str, Any], key: str | None) -> None:

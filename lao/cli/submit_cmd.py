@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lao.cli.context import Session, emit, emit_json, pass_session, say
+from lao.cli.place import note_use
 from lao.cli.project import exit_code, open_project
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def command(session: Session, plan: Path, wait: bool, as_json: bool) -> None:
         submission = submit_file(factory, (session.cwd or Path.cwd()) / plan)
         if not as_json:
             emit(submission.plan.id)
+        note_use(factory.settings.paths.root)
         if not submission.created:
             say(f"this content is known already: plan {submission.plan.id} is {submission.plan.state.value}")
         elif submission.plan.supersedes:
