@@ -32,7 +32,6 @@ def command(session: Session, plan: Path, wait: bool, as_json: bool) -> None:
         submission = submit_file(factory, (session.cwd or Path.cwd()) / plan)
         if not as_json:
             emit(submission.plan.id)
-        note_use(factory.settings.paths.root)
         if not submission.created:
             say(f"this content is known already: plan {submission.plan.id} is {submission.plan.state.value}")
         elif submission.plan.supersedes:
@@ -40,7 +39,8 @@ def command(session: Session, plan: Path, wait: bool, as_json: bool) -> None:
         code = _follow(factory, submission.plan.id) if wait else 0
         if as_json:
             emit_json(_view(factory, submission))
-        sys.exit(code)
+    note_use(session.settings().paths.root)
+    sys.exit(code)
 
 
 def _follow(factory: Factory, plan_id: str) -> int:
