@@ -70,6 +70,8 @@ def glance(path: Path) -> Glance:
                 return found
     except (OSError, sqlite3.Error) as error:
         raise explain(error, path) from error
+    except (ValueError, TypeError) as error:  # text that is none, a number that is none: nobody but a disk writes those
+        raise StateDamaged(f"{str(path)!r} holds what LAO does not write ({error})", backups.advice(path)) from error
     raise Transient(f"state file {str(path)!r} changes all the time", "look again in a moment")
 
 
@@ -106,10 +108,7 @@ def _read(path: Path, *, alone: bool) -> Glance:
     with _opened(path, alone=alone) as db:
         db.execute("BEGIN")
         names = {str(row[0]) for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        try:
-            schema, found = backups.schema_of(db), backups.mark_of(db)
-        except ValueError as error:
-            raise StateDamaged(f"{str(path)!r} has no readable schema ({error})", backups.advice(path)) from error
+        schema, found = backups.schema_of(db), backups.mark_of(db)
         if not schema:
             guard.examine(path)  # says what it is instead; one that a first opening left half-made is none
             return Glance()
