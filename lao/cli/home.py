@@ -18,7 +18,7 @@ import click
 from lao.cli.commands import COMMANDS
 from lao.cli.context import Session, emit, say
 from lao.cli.home_view import View, lines, look
-from lao.cli.place import check_folder, printable, shown
+from lao.cli.place import check_folder, printable, session_in, shown
 from lao.core.errors import BadInput, LaoError
 
 if TYPE_CHECKING:
@@ -209,14 +209,13 @@ class Home:
 
     def _go(self, folder: Path) -> bool:
         """Work in that project from now on; flags that were given to ``lao`` belonged to the other folder."""
-        from lao.projects.needs import own_environment
         from lao.projects.registry import is_folder
 
         if not is_folder(folder):
             raise BadInput(f"the folder {str(folder)!r} is gone", "'lao projects remove --gone' takes it off the list")
         self._registry().used(folder, choose=True)
-        self._env = own_environment(self._env)
-        self._session, self._folder = Session(cwd=folder, env=self._env), folder
+        self._session, self._folder = session_in(folder, self._session), folder
+        self._env = self._session.env or {}
         return True
 
     def _unknown(self, line: str) -> str:

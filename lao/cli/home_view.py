@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -69,10 +70,12 @@ def look(session: Session, folder: Path, known: Callable[[], Project | None]) ->
     import lao.servers.memory.probes
     import lao.servers.rest  # noqa: F401  # here, so that a slow disk does not look like a silent server
 
+    until = time.monotonic() + LOOK_S
     server = _started(lambda: server_line(settings), "lao-home-server")
     memory = _started(lambda: memory_line(settings), "lao-home-memory")
     view = _with_state(view, settings.paths.database)
-    return replace(view, server=_got(server, f"{settings.server.base_url} does not answer"), memory=_got(memory, ""))
+    late = f"{settings.server.base_url} does not answer"
+    return replace(view, server=_got(server, until, late), memory=_got(memory, until, ""))
 
 
 def _with_state(view: View, database: Path) -> View:
@@ -162,8 +165,8 @@ def _started(job: Callable[[], str], name: str) -> queue.SimpleQueue[str]:
     return answer
 
 
-def _got(answer: queue.SimpleQueue[str], late: str) -> str:
+def _got(answer: queue.SimpleQueue[str], until: float, late: str) -> str:
     try:
-        return answer.get(timeout=LOOK_S)
+        return answer.get(timeout=max(0.01, until - time.monotonic()))
     except queue.Empty:
         return late

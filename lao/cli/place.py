@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lao.cli.context import say
+from lao.cli.context import Session, say
 from lao.core.errors import BadInput, LaoError
 from lao.core.folders import user_home
 
@@ -36,6 +36,31 @@ def note_use(folder: Path) -> None:
         _note(f"this project is not in 'lao projects list': {error.message}")
     except OSError as error:
         _note(f"this project is not in 'lao projects list': {error.strerror or error}")
+
+
+def session_in(folder: Path, session: Session) -> Session:
+    """A call in another project: flags, and variables such as DB_PATH, belonged to the folder that is left."""
+    from lao.projects.needs import own_environment
+
+    return Session(cwd=folder, env=own_environment(os.environ if session.env is None else session.env))
+
+
+def session_somewhere(session: Session) -> Session:
+    """The call as it is where a project is, else in the current project; for commands that are a place to be in.
+
+    Raises:
+        ConfigError: the configuration is wrong. BadInput, Refused: the list of projects cannot be read.
+    """
+    from lao.projects.registry import Registry, is_folder, is_project
+
+    paths = session.settings().paths
+    if paths.config_file is not None or is_project(paths.root):
+        return session
+    current = Registry(report=_note).current()
+    if current is None or not is_folder(current.path):
+        return session
+    _note(f"no project in {shown(paths.root)}; in the current one, {current.name} ({shown(current.path)})")
+    return session_in(current.path, session)
 
 
 def printable(text: str) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from lao.cli.context import Session
 from lao.cli.main import main
-from lao.cli.place import note_use
+from lao.cli.place import note_use, session_somewhere
 from lao.config.overrides import CONFIG_VARIABLES, FLAGS_VARIABLE, VARIABLES
 
 Capture = pytest.CaptureFixture[str]
@@ -211,3 +212,25 @@ def test_the_home_folder_is_warned_of(capsys: Capture, home: Path, monkeypatch: 
     monkeypatch.chdir(home)
     assert main(["run", "--single-run", "--lm-studio-url", "http://127.0.0.1:9"]) == 1
     assert "is your home folder" in capsys.readouterr().err
+
+
+def test_the_current_project_is_where_no_project_is(capsys: Capture, home: Path) -> None:
+    """L3: a command that is a place to be in opens the project here, else the current one with its own settings."""
+    outside = home / "code" / "deep"
+    env = {"DB_PATH": str(home / "x.db")}
+    nowhere = Session(cwd=outside, env=env, flags={"seed": 3})
+    assert session_somewhere(nowhere) is nowhere
+    assert main(["projects", "use", "shop"]) == 0
+    capsys.readouterr()
+    opened = session_somewhere(nowhere)
+    assert opened.settings().paths.root == home / "code" / "shop"
+    assert opened.settings().paths.database == home / "code" / "shop" / ".lao" / "state.db"
+    assert opened.flags == {}
+    assert "in the current one, shop (~/code/shop)" in capsys.readouterr().err
+    here = Session(cwd=home / "code" / "blog", env=env)
+    assert session_somewhere(here) is here
+    named = Session(cwd=outside, env={}, flags={"config": str(home / "code" / "blog" / "factory.yaml")})
+    assert session_somewhere(named) is named
+    (home / "code/shop/factory.yaml").unlink()
+    (home / "code/shop").rmdir()
+    assert session_somewhere(nowhere) is nowhere
