@@ -25,10 +25,16 @@ def check_folder(folder: Path) -> None:
 
 
 def note_use(folder: Path) -> None:
-    """Put the project into the user's list of projects. What stands against that is a note and never an error."""
-    from lao.projects.registry import Registry, is_project
+    """Put the project into the user's list of projects. What stands against that is a note and never an error.
 
-    if not user_home().is_absolute() or not is_project(folder):
+    One in the system's folder for temporary files is soon thrown away, and is left out.
+    """
+    import tempfile
+
+    from lao.projects.registry import Registry, is_project, resolved
+
+    temporary = resolved(folder).is_relative_to(resolved(Path(tempfile.gettempdir())))
+    if temporary or not user_home().is_absolute() or not is_project(folder):
         return
     try:
         Registry(report=_note).used(folder)

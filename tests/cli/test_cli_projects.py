@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("shop", "blog", "deep/er/api", "other/api"):
         (home / "code" / name).mkdir(parents=True)
         (home / "code" / name / "factory.yaml").write_text("{}\n")
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(home / "code")
     return home
@@ -162,6 +165,15 @@ def test_submit_lists_the_project_and_needs_no_list(capsys: Capture, home: Path)
     streams = capsys.readouterr()
     assert json.loads(streams.out)["created"] is True
     assert "lao: note: this project is not in 'lao projects list'" in streams.err
+
+
+def test_temporary_projects_are_left_out(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """L3: what lies in the system's folder for temporary files is not noted; `add` takes it all the same."""
+    monkeypatch.chdir(tmp_path / "tmp")
+    assert main(["init", "--no-interactive"]) == 0
+    capsys.readouterr()
+    assert told(capsys, "projects", "list")["projects"] == []
+    assert told(capsys, "projects", "add", ".")["new"] is True
 
 
 def test_a_damaged_list_is_named_once(capsys: Capture, home: Path) -> None:
