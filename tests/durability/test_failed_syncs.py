@@ -31,8 +31,7 @@ def submit(project: Path, *inject: str) -> tuple[int, str, list[tuple[str, str, 
     (project / "factory.yaml").write_text("lm_studio_base_url: http://127.0.0.1:9\n")
     log = project / "strace.log"
     argv = [*TRACED, "-o", str(log), *inject, *LAO, "submit", "plans/x.md"]
-    home = {"HOME": str(project / "home")}  # a new one each time: the list of projects is synced, too
-    done = subprocess.run(argv, cwd=project, env={**os.environ, **home}, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, cwd=project, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr, SYNC.findall(log.read_text())
 
 
