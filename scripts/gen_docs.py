@@ -106,6 +106,7 @@ def _document(schema: Schema) -> str:
         "| `LAO_CONFIG`, `FACTORY_CONFIG` | the configuration file |",
         "| `LAO_FLAGS` | a JSON object of flags, handed by `lao run` to its workers |",
         "| `LAO_DEBUG` | tracebacks of unexpected errors |",
+        "| `LAO_INTERACTIVE_MENU` | `0`: `lao` alone in a project is `lao run` (docs/projects.md) |",
     ]
     parts += ["\n## Global flags\n", "Before or after the command.\n", "| Flag | Sets | |", "|---|---|---|"]
     for option in GLOBAL_OPTIONS:

@@ -50,6 +50,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "deny": Entry("lao.cli.approvals_cmd:deny", "Say no to a question."),
         "status": Entry("lao.cli.status_cmd:command", "Show plans, tasks, queue and tokens."),
         "doctor": Entry("lao.cli.doctor_cmd:command", "Look over the project; --durability tries this disk."),
+        "projects": Entry("lao.cli.projects_cmd:command", "List your projects, find more, see what they need."),
         "skills": Entry("lao.cli.skills_cmd:command", "List, show and validate skills."),
         "memory": Entry("lao.cli.memory_cmd:command", "Show and change what LAO remembers."),
         "restore": Entry("lao.cli.restore_cmd:command", "Put a backup of the state in its place."),

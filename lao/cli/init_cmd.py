@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lao.cli.context import Session, emit, pass_session, say
+from lao.cli.context import Session, emit, pass_session
 from lao.cli.menus import on_a_terminal
-from lao.core.errors import BadInput, LaoError
+from lao.cli.place import check_folder, note_use
+from lao.core.errors import LaoError
 from lao.core.states import Role
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def command(
 
     models = _models_of(preset or _DEFAULT_PRESET)
     file = _config_file(session)
-    _check_folder(file.parent)
+    check_folder(file.parent)
     answers = Answers(session.text("lm_studio_url") or _DEFAULT_URL, models)
     asks = not no_interactive and not os.path.lexists(file) and on_a_terminal()
     if asks:
@@ -53,6 +54,7 @@ def command(
     for role in Role:
         set_key(answers.models[role.value], session.text(f"{role.value}_model"))
     _scaffold(session, file, answers, skip_readme=skip_readme)
+    note_use(file.parent)
     if asks:
         _show_health(session, file)
 
@@ -96,15 +98,6 @@ def _config_file(session: Session) -> Path:
     given = session.text("config")
     file = cwd / Path(given).expanduser() if given else cwd / "factory.yaml"
     return file.parent.resolve() / file.name
-
-
-def _check_folder(folder: Path) -> None:
-    if folder == Path(folder.anchor):
-        raise BadInput(
-            f"{str(folder)!r} is the root of the file system", "Change to a folder of its own for the project."
-        )
-    if folder == Path("~").expanduser():
-        say(f"lao: note: {str(folder)!r} is your home folder; a folder for the project alone is better")
 
 
 def _factory_yaml(answers: Answers) -> str:

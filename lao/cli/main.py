@@ -66,9 +66,16 @@ def _run(arguments: list[str], table: Mapping[str, Entry]) -> int:
 
 
 @click.pass_context
-def _home(ctx: click.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+def _home(ctx: click.Context) -> int | None:
+    """What ``lao`` without a command does: on a terminal the home, elsewhere the help."""
+    if ctx.invoked_subcommand is not None:
+        return None
+    if all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
+        from lao.cli.home import home
+
+        return home(ctx)
+    click.echo(ctx.get_help())
+    return None
 
 
 def _version_option() -> click.Option:

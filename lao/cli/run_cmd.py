@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lao.cli.context import Session, emit, pass_session, say
+from lao.cli.place import check_folder, note_use
 from lao.cli.project import exit_code, open_project, since
 from lao.core.errors import BadInput, LaoError, NotAServer, Transient
 
@@ -29,7 +30,10 @@ INTERRUPTED = 130
 def command(session: Session) -> None:
     if session.flag("pilot_only"):
         raise BadInput("there is no Pilot in this version", "use 'lao run' and 'lao status'")
+    root = session.settings().paths.root
+    check_folder(root)
     with open_project(session) as factory:
+        note_use(root)
         sys.exit(run(session, factory))
 
 

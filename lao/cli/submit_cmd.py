@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lao.cli.context import Session, emit, emit_json, pass_session, say
+from lao.cli.place import note_use
 from lao.cli.project import exit_code, open_project
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def command(session: Session, plan: Path, wait: bool, as_json: bool) -> None:
         code = _follow(factory, submission.plan.id) if wait else 0
         if as_json:
             emit_json(_view(factory, submission))
-        sys.exit(code)
+    note_use(session.settings().paths.root)
+    sys.exit(code)
 
 
 def _follow(factory: Factory, plan_id: str) -> int:
