@@ -15,7 +15,7 @@ import click
 from lao.cli.context import Session, emit, pass_session
 from lao.cli.menus import on_a_terminal
 from lao.cli.place import check_folder, note_use
-from lao.core.errors import LaoError
+from lao.core.errors import BadInput, LaoError
 from lao.core.states import Role
 
 if TYPE_CHECKING:
