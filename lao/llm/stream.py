@@ -24,7 +24,8 @@ class _Call:
 
 @dataclass
 class Answer:
-    """The answer so far. ``started`` turns true with the first token, ``runaway`` names endless repetition."""
+    """The answer so far. ``started`` turns true with the first token, ``runaway`` names endless repetition; ``pieces``
+    counts the chunks that brought something, with most servers one a token."""
 
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
@@ -34,6 +35,7 @@ class Answer:
     usage: dict[str, Json] = field(default_factory=dict)
     timings: dict[str, Json] = field(default_factory=dict)
     started: bool = False
+    pieces: int = 0
     runaway: Failure | None = None
     _text_guard: Guard = field(default_factory=Guard)
     _thought_guard: Guard = field(default_factory=lambda: Guard(prose=True))
@@ -59,7 +61,8 @@ class Answer:
             self.runaway = self.runaway or self._thought_guard.feed(thought)
         for call in calls if isinstance(calls, list) else ():
             self._take_call(_object(call))
-        self.started = self.started or bool(text or thought or calls)
+        self.pieces += int(bool(text or thought or calls))
+        self.started = self.pieces > 0
 
     def _take_call(self, delta: dict[str, Json]) -> None:
         function = _object(delta.get("function"))
