@@ -75,8 +75,8 @@ def _rows(profile: Profile) -> list[tuple[str, str]]:
         ("speed", f"{_figure(profile.prefill_tokens_s)} read, {_figure(profile.decode_tokens_s)} written, tokens/s"),
         ("prompt cache", _yes(profile.cache_reuse)),
         ("limits", f"first token {_figure(limits['first_token_s'], 's')}, silence {_figure(limits['idle_s'], 's')}"),
-        ("→ begins with", profile.start_rung or "?"),
-        ("→ edit format", profile.edit_format or "?"),
+        (f"{arrow} begins with", profile.start_rung or "?"),
+        (f"{arrow} edit format", profile.edit_format or "?"),
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from lao.cli.context import Session, emit, emit_json, pass_session
+from lao.cli.look import here
 
 UNHEALTHY = 1
 
@@ -64,11 +65,19 @@ def _print(view: dict[str, Any]) -> None:
     emit(f"server {view['server']}: {len(view['models'])} models")
     if not view["manages_memory"]:
         emit("  chat only: models are not loaded and unloaded by LAO")
+    look = here()
     for role in view["roles"]:
-        emit(f"  {role['role']:9} {role['key']}: {_state(role)}{_slots(role, view['wanted_parallel'])}")
+        state = look.word(_level(role), _state(role))
+        emit(look.plain(f"  {role['role']:9} {role['key']}: {state}{_slots(role, view['wanted_parallel'])}"))
     if not view["ok"]:
         emit("models of the server: " + (", ".join(view["models"]) or "none"))
-        emit("→ change models in factory.yaml")
+        emit(f"{look.mark('remedy')} change models in factory.yaml")
+
+
+def _level(role: dict[str, Any]) -> str:
+    if role["problem"]:
+        return "fail"
+    return "ok" if role["found"] else "info"
 
 
 def _state(role: dict[str, Any]) -> str:

@@ -42,7 +42,7 @@ class Mark:
 
 MARKS: Final[Mapping[str, Mark]] = MappingProxyType(
     {
-        # plans, tasks and runs (lao.core.states)
+        # the words of lao.core.states
         "completed": Mark("✓", "+", "good"),
         "done": Mark("✓", "+", "good"),
         "failed": Mark("✗", "x", "bad"),

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from lao.cli.context import say
+from lao.cli.view.region import in_foreground
 from lao.core.errors import LaoError
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class Questions(AbstractContextManager["Questions"]):
 
     def _is_ours(self) -> bool:
         """Whether what is typed is meant for this process: one in the background would be stopped by reading it."""
-        return not os.isatty(self._source) or os.tcgetpgrp(self._source) == os.getpgrp()
+        return not os.isatty(self._source) or in_foreground(self._source)
 
     def _typed(self) -> list[str]:
         """The whole lines that were typed since the last look."""

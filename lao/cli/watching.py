@@ -45,8 +45,8 @@ class Eyes:
 
 
 def wants_view(session: Session, env: Mapping[str, str]) -> bool:
-    """Whether the run is shown by the live view: on a terminal that can move its cursor, unless somebody wants plain lines
-    (``--plain``, ``LAO_NO_TUI``, ``LAO_UI_MODE=plain``)."""
+    """Whether the run is shown by the live view: on a terminal that can move its cursor, unless somebody wants plain
+    lines (``--plain``, ``LAO_NO_TUI``, ``LAO_UI_MODE=plain``)."""
     if session.flag("plain") or env.get("LAO_NO_TUI", "").lower() not in _NO:
         return False
     if env.get("LAO_UI_MODE", "").strip().lower() in _PLAIN or env.get("TERM", "dumb") == "dumb":

@@ -1,7 +1,7 @@
 """Model calls in flight, for who looks on: what is generated at this moment is in no journal.
 
-Written only while somebody looks (``Onlooker``), when a call begins or ends and twice a second, without syncing: nothing but a screen depends
-on it. Each process has a file of its own in ``.lao/live/calls/``; one that is no longer true is known by its owner.
+Written only while somebody looks (``Onlooker``), when a call begins or ends and twice a second, without syncing: only a
+screen depends on it. Each process has a file of its own in ``.lao/live/calls/``; an outdated one is known by its owner.
 """
 
 from __future__ import annotations

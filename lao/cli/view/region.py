@@ -1,7 +1,7 @@
 """A few rows at the end of the scrollback that are drawn again and again, and permanent lines that go up above them.
 
 Not Rich's Live: that moves the cursor up by the rows that it has drawn, and after the window was made narrower they are
-more, so each change of the size leaves debris. Everything is sent in one write, over what was there, so nothing flickers.
+more, so each change of the size leaves debris. All is sent in one write, over what was there, so nothing flickers.
 """
 
 from __future__ import annotations
@@ -32,6 +32,15 @@ def reflows(env: Mapping[str, str]) -> bool:
     """Whether the terminal wraps its lines anew when it gets narrower; xterm and the consoles cut them off."""
     inside = bool(env.get("TMUX") or env.get("STY"))
     return inside or not (env.get("XTERM_VERSION") or env.get("TERM") in ("linux", "vt100", "vt220", "cons25"))
+
+
+def in_foreground(terminal: int) -> bool:
+    """Whether this process may read from and set the terminal, which would stop one in the background. One that is not
+    the controlling terminal of anybody (some containers) knows no background."""
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return True
 
 
 class Region:
@@ -84,7 +93,7 @@ class Region:
 
 
 class Keys:
-    """What is typed is not shown while rows are drawn, and is shown again whenever somebody is asked, and at the end."""
+    """Shows nothing of what is typed while rows are drawn; shows it when somebody is asked, and at the end."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         stream = sys.stdin if stream is None else stream
@@ -94,7 +103,7 @@ class Keys:
     @property
     def ours(self) -> bool:
         """Whether this process is the one that the terminal belongs to now, and not one in the background."""
-        return self._fd is None or os.tcgetpgrp(self._fd) == os.getpgrp()
+        return self._fd is None or in_foreground(self._fd)
 
     def hide(self) -> None:
         """Echo nothing; also after a shell has set the terminal anew (Ctrl-Z and ``fg``)."""

@@ -29,11 +29,12 @@ def rows(snapshot: Snapshot, look: Look, width: int, height: int) -> list[str]:
     waits = [_wait(wait, standing.at, look, room) for wait in standing.waits]
     if standing.gate:
         waits.insert(0, [look.piece("wait"), (f" memory gate: {standing.gate}", "warn")])
-    shown = _chosen([plans, phases, waits], min(MOST, height - _SIDE) - 1)
+    more = "+{} more  " if room >= _NARROW else "+{} "
+    shown = _chosen([plans, phases, waits], min(MOST, height - _SIDE) - 1, more)
     return [*(look.line(row, room) for row in shown), look.line(_status(snapshot, look, room), room)]
 
 
-def _chosen(groups: Sequence[list[list[Piece]]], room: int) -> list[list[Piece]]:
+def _chosen(groups: Sequence[list[list[Piece]]], room: int, more: str) -> list[list[Piece]]:
     """The first row of each group, then of what is left; a group that is cut short says by how much."""
     taken = [0] * len(groups)
     order = [1, 0, 2]  # what is at work matters most
@@ -47,7 +48,7 @@ def _chosen(groups: Sequence[list[list[Piece]]], room: int) -> list[list[Piece]]
     for group, number in zip(groups, taken, strict=True):
         part = [list(row) for row in group[:number]]
         if part and number < len(group):
-            part[-1].insert(0, (f"+{len(group) - number} more  ", "quiet"))
+            part[-1].insert(0, (more.format(len(group) - number), "quiet"))
         shown += part
     return shown
 
@@ -55,7 +56,7 @@ def _chosen(groups: Sequence[list[list[Piece]]], room: int) -> list[list[Piece]]
 def _plan(plan: PlanProgress, look: Look, room: int) -> list[Piece]:
     name = _fitted(look.clean(plan.name), min(24, max(6, room // 4)))
     row: list[Piece] = [(f"{name} ", "strong")]
-    if room >= _NARROW:
+    if room >= _NARROW and plan.total:
         row.append((f"{bar(plan.completed, plan.total, min(32, room // 4))} ", "good"))
     row.append((f"{plan.completed}/{plan.total}" if plan.total else plan.state, ""))
     if plan.parked:
@@ -115,7 +116,7 @@ def _status(snapshot: Snapshot, look: Look, room: int) -> list[Piece]:
     state, text = _state(snapshot)
     parts: list[Piece] = [(text, "warn" if state in ("paused", "wait") else "")]
     if standing.questions:
-        parts.append((f"{standing.questions} questions", "person"))
+        parts.append((_many(standing.questions, "question"), "person"))
     if snapshot.rate is not None:
         parts.append((f"{snapshot.rate:.0f} tok/s", "busy"))
     if snapshot.model:
@@ -125,11 +126,11 @@ def _status(snapshot: Snapshot, look: Look, room: int) -> list[Piece]:
         later = f" later {standing.later}" if standing.later else ""
         parts.append(("queue " + " ".join(f"{name} {number}" for name, number in sorted(queue.items())) + later, ""))
     if totals.loads:
-        parts.append((f"{totals.swaps} swaps", ""))
+        parts.append((_many(totals.swaps, "swap"), ""))
     if totals.calls:
         parts.append((f"{count(totals.prompt)} in {count(totals.completion)} out", ""))
     if totals.faults:
-        parts.append((f"{totals.faults} faults", "warn"))
+        parts.append((_many(totals.faults, "fault"), "warn"))
     parts.append(("Ctrl-C stops", "quiet"))
     row = [look.piece(state), (" ", "")]
     used = 2
@@ -153,6 +154,10 @@ def _state(snapshot: Snapshot) -> tuple[str, str]:
     if not standing.idle:
         return "running", "starting"
     return "idle", "idle, drop a plan into the plans folder"
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _fitted(text: str, width: int) -> str:

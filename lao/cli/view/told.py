@@ -31,12 +31,12 @@ def _pieces(item: Happening) -> list[Piece]:
         commit = f", commit {item.commit[:10]}" if item.commit else ""
         why = f": {_first(item.text)}" if item.text and item.state not in ("proved", "checked", "none") else ""
         word = _WORDS.get(item.state, item.state)
-        return [("task   ", "strong"), (f"{_subject(item)} ", "strong"), (word, style), (commit, ""), (why, "")]
+        return [("TASK   ", "strong"), (f"{_subject(item)} ", "strong"), (word, style), (commit, ""), (why, "")]
     if item.kind == "plan":
         why = f": {_first(item.text)}" if item.text else ""
         took = f" in {duration(item.seconds)}" if item.seconds is not None else ""
         word = _WORDS.get(item.state, item.state)
-        return [("plan   ", "strong"), (f"{item.plan} ", "strong"), (word, style), (took, ""), (why, "")]
+        return [("PLAN   ", "strong"), (f"{item.plan} ", "strong"), (word, style), (took, ""), (why, "")]
     if item.kind == "finding":
         return [("finds  ", ""), (f"{_subject(item)}  ", ""), (item.state, style), (f": {_first(item.text)}", "")]
     return _other(item)
@@ -49,7 +49,7 @@ def _other(item: Happening) -> list[Piece]:
         word = "paused" if item.state == "paused" else "goes on"
         return [("pause  ", ""), (f"{item.plan or 'everything'} ", ""), (word, MARKS[item.state].style)]
     if item.kind == "taken":
-        return [("plan   ", "strong"), (f"{item.plan} ", "strong"), ("taken in", "")]
+        return [("PLAN   ", "strong"), (f"{item.plan} ", "strong"), ("taken in", "")]
     word = {"gate": "gate   ", "rejected": "refused"}.get(item.kind, f"{item.kind:<7}")
     return [(f"{word} " if item.kind == "rejected" else word, "warn"), (_first(item.text), "")]
 
