@@ -110,7 +110,7 @@ class Watch:
         self._totals = Totals()
         self._model = progress.last_model(self._store)
         self._said = ""
-        self._version = -1
+        self._version = (-1, -1)
         self._standing = Standing(at=0.0)
 
     def __enter__(self) -> Watch:
@@ -128,7 +128,7 @@ class Watch:
             LaoError: the state cannot be read (``lao.state.store``).
         """
         found: tuple[Happening, ...] = ()
-        version = self._store.version_of_data()
+        version = (self._store.version_of_data(), self._store.own_changes())
         if version != self._version:
             self._version = version
             found = tuple(sorted(self._news(), key=lambda item: item.at))

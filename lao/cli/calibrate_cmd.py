@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lao.cli.context import Session, emit, emit_json, pass_session, say
+from lao.cli.look import here
 from lao.cli.project import open_project
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _print(profile: Profile) -> None:
     emit(f"{profile.model} on {profile.server}")
     emit(f"  measured {when} by LAO {profile.version}: {profile.calls} calls, {profile.seconds:.0f} s")
     for name, text in _rows(profile):
-        emit(f"  {name:18} {text}")
+        emit(here().plain(f"  {name:18} {text}"))
 
 
 def _rows(profile: Profile) -> list[tuple[str, str]]:
@@ -75,8 +76,8 @@ def _rows(profile: Profile) -> list[tuple[str, str]]:
         ("speed", f"{_figure(profile.prefill_tokens_s)} read, {_figure(profile.decode_tokens_s)} written, tokens/s"),
         ("prompt cache", _yes(profile.cache_reuse)),
         ("limits", f"first token {_figure(limits['first_token_s'], 's')}, silence {_figure(limits['idle_s'], 's')}"),
-        (f"{arrow} begins with", profile.start_rung or "?"),
-        (f"{arrow} edit format", profile.edit_format or "?"),
+        ("→ begins with", profile.start_rung or "?"),
+        ("→ edit format", profile.edit_format or "?"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""When nothing is left to do, the terminal may be handed to somebody else, and comes back. Knows nothing of the Pilot."""
+"""When nothing is left to do, the terminal is handed to the Pilot, and comes back. Knows only where the Pilot is."""
 
 from __future__ import annotations
 

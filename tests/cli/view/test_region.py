@@ -60,7 +60,7 @@ def test_terminals_that_cut_their_lines_are_known() -> None:
     assert reflows({"TERM": "xterm-256color"})
     assert not reflows({"TERM": "xterm-256color", "XTERM_VERSION": "XTerm(390)"})
     assert not reflows({"TERM": "linux"})
-    assert reflows({"TERM": "screen", "XTERM_VERSION": "XTerm(390)", "TMUX": "/tmp/x"})  # noqa: S108 - a name
+    assert reflows({"TERM": "screen", "XTERM_VERSION": "XTerm(390)", "TMUX": "/tmp/x"})
 
 
 def test_keys_of_what_is_no_terminal_are_nobodys() -> None:
