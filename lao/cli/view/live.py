@@ -62,6 +62,7 @@ class RunView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.close()
+        self._read_log()  # why a worker could not start
         self.rest()
 
     def asks_by(self, questions: Questions) -> None:
@@ -125,6 +126,9 @@ class RunView:
     def _gather(self) -> None:
         self._snapshot, found = self._watch.look()
         self._lines += [told(item, self._look) for item in found]
+        self._read_log()
+
+    def _read_log(self) -> None:
         self._lines += [self._look.line([self._look.piece("warn"), (" ", ""), (line, "")]) for line in self._log.news()]
 
     def _draw(self) -> None:
