@@ -40,46 +40,50 @@ _PARTS: Final = (
     ("Print the table", "table.py", "test -f table.py"),
     ("Command line", "cli.py", "test -f cli.py"),
 )
+_GIT: Final = " ".join(f"GIT_{who}_NAME=LAO GIT_{who}_EMAIL=lao@example.org" for who in ("AUTHOR", "COMMITTER"))
 _CONTENT: Final = " ⏎ ".join(f"LINE_{n} = {n}" for n in range(60))
 
 
 @dataclass(frozen=True)
-class Screen:
-    """One picture.
-
-    Attributes:
-        lao: the arguments of the command that is run.
-        until: words that are in the window when it is taken.
-        resize: the size that the window is given first, once work has begun; None: it stays.
-    """
+class Take:
+    """One picture: the window's size, and what (a regular expression) is in it then."""
 
     name: str
-    lao: str
     until: str
     size: tuple[int, int] = (100, 26)
-    resize: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Story:
+    """One command and the pictures that are taken of it, in their order."""
+
+    lao: str
+    takes: tuple[Take, ...]
     env: str = ""
 
 
-SCREENS: Final = (
-    Screen("run", "run --single-run", r"left\n(.*\n)*.*tok/s"),
-    Screen("run-narrow", "run --single-run", r"working(.*\n)*", (100, 26), (48, 14)),
-    Screen("run-ascii", "run --single-run", r"left\n(.*\n)*.*tok/s", env="LAO_ASCII=1 LAO_COLOR=never"),
-    Screen("run-end", "run --single-run", r"\$ $", (110, 40)),
-    Screen("doctor", "doctor", r"\$ $", (110, 24)),
-)
+_AT_WORK: Final = r"left\n(.*\n)*.*tok/s"
+STORIES: Final = (
+    Story("run --single-run", (
+        Take("run", _AT_WORK),
+        Take("run-narrow", r"left\n(.*\n)*. working.*\n*$", (48, 14)),
+        Take("run-end", r"\$\s*$", (110, 40)),
+    )),
+    Story("run --single-run", (Take("run-ascii", _AT_WORK),), "LAO_ASCII=1 LAO_COLOR=never"),
+    Story("doctor", (Take("doctor", r"\$\s*$", (110, 24)),)),
+)  # fmt: skip
 
 
 class Terminal:
     """A tmux server with one window, in which a shell has run one command."""
 
-    def __init__(self, folder: Path, screen: Screen) -> None:
+    def __init__(self, folder: Path, story: Story) -> None:
         self._socket = str(folder / "tmux")
-        who = " ".join(f"GIT_{role}_NAME=LAO GIT_{role}_EMAIL=lao@example.org" for role in ("AUTHOR", "COMMITTER"))
-        command = f"trap : INT; {sys.executable} -m lao {screen.lao}; printf '$ '; exec cat"
+        columns, rows = story.takes[0].size
+        command = f'trap : INT; {sys.executable} -m lao {story.lao}; printf "$ "; exec cat'
         self._tmux(
-            "new-session", "-d", "-s", "lao", "-x", str(screen.size[0]), "-y", str(screen.size[1]), "-c",
-            str(folder / "shop"), f"PYTHONPATH={ROOT} LC_ALL=C.UTF-8 {who} {screen.env} sh -c '{command}'",
+            "new-session", "-d", "-s", "lao", "-x", str(columns), "-y", str(rows), "-c", str(folder / "shop"),
+            f"PYTHONPATH={ROOT} LC_ALL=C.UTF-8 {_GIT} {story.env} sh -c '{command}'",
         )  # fmt: skip
 
     def _tmux(self, *arguments: str) -> str:
@@ -101,35 +105,36 @@ class Terminal:
 
     def end(self) -> None:
         self._tmux("send-keys", "-t", "lao", "C-c")
-        self.until(r"\$ ")
+        self.until(r"\$\s*$")
         self._tmux("kill-server")
 
 
 def main() -> int:
-    """Take the screens that are named, or all."""
+    """Take the pictures that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(screen.name for screen in SCREENS))
+    known = ", ".join(take.name for story in STORIES for take in story.takes)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=known)
     names = parser.parse_args().names
     ASSETS.mkdir(parents=True, exist_ok=True)
-    for screen in SCREENS:
-        if not names or screen.name in names:
-            text, size = taken(screen)
-            (ASSETS / f"{screen.name}.svg").write_text(svg(text, f"lao {screen.lao}", size[0]), encoding="utf-8")
-            sys.stdout.write(f"docs/assets/{screen.name}.svg\n")
+    for story in STORIES:
+        if names and not {take.name for take in story.takes} & set(names):
+            continue
+        for take, text in taken(story):
+            path = ASSETS / f"{take.name}.svg"
+            path.write_text(svg(text, f"lao {story.lao}", take.size[0]), encoding="utf-8")
+            sys.stdout.write(f"{path.relative_to(ROOT)}\n")
     return 0
 
 
-def taken(screen: Screen) -> tuple[str, tuple[int, int]]:
-    """What the window had, with its colours, and its size."""
+def taken(story: Story) -> Iterator[tuple[Take, str]]:
+    """What the window had at each take, with its colours."""
     with tempfile.TemporaryDirectory(prefix="lao-screen-") as name, project(Path(name) / "shop"):
-        terminal = Terminal(Path(name), screen)
-        if screen.resize is not None:
-            terminal.until(r"tok/s")
-            terminal.resize(*screen.resize)
-        terminal.until(screen.until)
-        text = terminal.window("-e")
+        terminal = Terminal(Path(name), story)
+        for take in story.takes:
+            terminal.resize(*take.size)
+            terminal.until(take.until)
+            yield take, terminal.window("-e").rstrip()
         terminal.end()
-    return text.rstrip(), screen.resize or screen.size
 
 
 @contextmanager
@@ -154,8 +159,20 @@ def project(folder: Path) -> Iterator[None]:
         (folder / "plans").mkdir(parents=True)
         (folder / "factory.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
         lines = (f"- task: {title} | file: {file} | content: {_CONTENT} | test: {test}" for title, file, test in _PARTS)
+        begin_a_history(folder)
         (folder / "plans" / "price-list.md").write_text("# Price list\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
         yield
+
+
+def begin_a_history(folder: Path) -> None:
+    """Three tasks that are done, so that there is something to tell the time left by."""
+    plan = folder / "plans" / "suppliers.md"
+    lines = (f"- task: {file} | file: {file}.py | content: {_CONTENT} | test: test -f {file}.py" for file in "abc")
+    plan.write_text("# Suppliers\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **dict(pair.split("=") for pair in _GIT.split())}
+    command = [sys.executable, "-m", "lao", "run", "--single-run", "--plain"]
+    subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
+    plan.unlink()
 
 
 def svg(text: str, title: str, columns: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, TextIO
 
-from lao.cli.look import Look, look_of
+from lao.cli.look import Look, look_of, printable
 from lao.cli.view.region import Keys, Region, reflows, size_of
 from lao.cli.view.rows import rows
 from lao.cli.view.told import told
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
 
 EVERY_S: Final = 0.25
 """Between two looks at a project; the window's size is looked at whenever ``look`` is called."""
+
+
+class _Told(logging.Handler):
+    """Warnings of this very process, which would be printed into the rows."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._say(printable(record.getMessage()))
 
 
 class RunView:
@@ -56,6 +68,9 @@ class RunView:
         self._open.enter_context(self._watch)
         before = signal.signal(signal.SIGCONT, self._continue)
         self._open.callback(signal.signal, signal.SIGCONT, before)
+        logger, handler = logging.getLogger("lao"), _Told(self.say)
+        logger.addHandler(handler)
+        self._open.callback(logger.removeHandler, handler)
         return self
 
     def __exit__(
