@@ -62,15 +62,16 @@ class Story:
     env: str = ""
 
 
+_PROMPT: Final = r"\$\s*$"
 _AT_WORK: Final = r"left\n(.*\n)*.*tok/s"
 STORIES: Final = (
     Story("run --single-run", (
         Take("run", _AT_WORK),
         Take("run-narrow", r"left\n(.*\n)*. working.*\n*$", (48, 14)),
-        Take("run-end", r"\$\s*$", (110, 40)),
+        Take("run-end", _PROMPT, (110, 40)),
     )),
     Story("run --single-run", (Take("run-ascii", _AT_WORK),), "LAO_ASCII=1 LAO_COLOR=never"),
-    Story("doctor", (Take("doctor", r"\$\s*$", (110, 24)),)),
+    Story("doctor", (Take("doctor", _PROMPT, (110, 24)),)),
 )  # fmt: skip
 
 
@@ -104,8 +105,9 @@ class Terminal:
         self._tmux("resize-window", "-t", "lao", "-x", str(columns), "-y", str(rows))
 
     def end(self) -> None:
-        self._tmux("send-keys", "-t", "lao", "C-c")
-        self.until(r"\$\s*$")
+        if not re.search(_PROMPT, self.window()):
+            self._tmux("send-keys", "-t", "lao", "C-c")
+            self.until(_PROMPT)
         self._tmux("kill-server")
 
 
