@@ -66,7 +66,7 @@ _PROMPT: Final = r"\$\s*$"
 _AT_WORK: Final = r"left\n(.*\n)*.*tok/s"
 STORIES: Final = (
     Story("run --single-run", (
-        Take("run", _AT_WORK),
+        Take("run", rf"proved(.*\n)*.*{_AT_WORK}"),
         Take("run-narrow", r"left\n(.*\n)*. working.*\n*$", (48, 14)),
         Take("run-end", _PROMPT, (110, 40)),
     )),

@@ -241,7 +241,7 @@ class OpenAIModel:
             raise faults.classify(faults.error_text(item), None, model=request.model, url=self._url)
         answer.feed(item)
         if answer.pieces:
-            self._heard(answer.pieces)
+            self._heard(answer.heard)
         if not faults.same_model(request.model, answer.model):
             raise AttemptFailed(
                 f"model {answer.model!r} answered instead of {request.model!r} at {self._url}",
