@@ -82,7 +82,7 @@ class Region:
         """Moves the cursor to where the rows begin, wherever a change of the window's size has put that."""
         columns, height = size
         taken = len(self._drawn)
-        if self._reflowing and 0 < columns < self._at[0]:
+        if self._reflowing and columns > 0:  # whatever size they were made for: the window may have changed meanwhile
             taken = sum(max(1, -(-cells(_SGR.sub("", row)) // columns)) for row in self._drawn)
         up = min(max(0, taken - 1), max(0, height - 1))
         return f"\r\x1b[{up}A" if up else "\r"

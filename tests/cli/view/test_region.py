@@ -44,6 +44,16 @@ def test_every_change_of_the_width_is_survived() -> None:
             assert screen.lines() == [*told, *rows]
 
 
+def test_rows_that_were_made_for_another_size_leave_nothing() -> None:
+    """The window changes between the making of the rows and their drawing: they wrap, and go away all the same."""
+    screen = Screen(30, 24)
+    region = region_on(screen)
+    for number in range(3):
+        region.draw([f"line {number}"], [f"row {number} ".ljust(79, "."), "status".ljust(79, ".")])
+    region.draw([], ["row", "status"])
+    assert screen.lines() == ["line 0", "line 1", "line 2", "row", "status"]
+
+
 def test_nothing_is_sent_when_nothing_is_new() -> None:
     """An idle project costs the terminal nothing."""
     screen = Screen(40, 10)
