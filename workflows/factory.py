@@ -19,6 +19,7 @@ from lao.core.profile import Profile
 from lao.core.states import PHASE_ROLE, Phase, Role
 from lao.core.words import Event, Json
 from lao.durable.holding import Heartbeat
+from lao.durable.live import LiveCalls
 from lao.durable.owners import Owner, current_owner
 from lao.durable.sandbox.policy import Sandbox, sandbox_of
 from lao.hooks.project import Once, ProjectHooks, load_hooks
@@ -55,6 +56,7 @@ class Factory:
         self.store: Store = open_store(settings.paths.database, self.clock, whole=whole)
         self.owner: Owner = current_owner()
         self.heartbeat = Heartbeat(self.store)
+        self.live_calls = LiveCalls(settings.paths.state_dir, self.owner.to_text(), self.clock.now)
         self.stop = threading.Event()
         self._warned: set[str] = set()
         self.damaged: StateDamaged | None = None
@@ -168,6 +170,7 @@ class Factory:
             clock=self.clock,
             report=self.report,
             stopping=self.stop.is_set,
+            heard=self.live_calls.heard,
             served=self.has_served(serving.MODEL),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -116,6 +116,10 @@ class Seat:
         finally:
             self.leave()
 
+    def telling(self) -> AbstractContextManager[None]:
+        """Who looks on is told that the block asks the model."""
+        return self._factory.live_calls.call(self._run_id, self._role.value, self._key)
+
     def named(self, request: ChatRequest) -> ChatRequest:
         """The request under the name that the instance has now."""
         if self._name != self._first and request.model == self._first:
@@ -133,7 +137,8 @@ class SeatedModel:
         for left in reversed(range(_TRIES)):
             self._seat.take()
             try:
-                answer = self._model.complete(self._seat.named(request))
+                with self._seat.telling():
+                    answer = self._model.complete(self._seat.named(request))
             except Lasting as error:
                 if error.failure is not Failure.UNKNOWN_MODEL or not left or not self._seat.lost():
                     raise

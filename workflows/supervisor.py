@@ -18,6 +18,7 @@ from lao.config.settings import Settings
 from lao.core.errors import BadInput, LaoError
 from lao.core.states import Queue
 from lao.durable.owners import FileLock
+from lao.durable.threads import Thread
 
 CPU_WORKERS = 2
 RESTARTS_A_MINUTE = 5
@@ -27,6 +28,7 @@ STARTING_S = 10.0
 GRACE_S = 10.0
 """How long a phase at work may go on to its next step after the first request to stop."""
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 _POLLING = ("-d", "0.05", "-m", "0.1", "-g", "TERM")
 
 
@@ -65,11 +67,15 @@ class Supervisor:
 
     Attributes:
         quiet: drop the workers' own log lines.
+        log: the file to which they go instead of our own stderr; begun anew.
+        tell: told when a worker has died and is started again.
     """
 
     settings: Settings
     extra_env: Mapping[str, str] = field(default_factory=dict)
     quiet: bool = False
+    log: Path | None = None
+    tell: Callable[[str], None] | None = None
     queues: tuple[Queue, ...] = tuple(Queue)
     interrupted: bool = False
     _children: dict[Queue, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -89,6 +95,8 @@ class Supervisor:
         wake_up = threading.Event()
         with _signals(self._interrupt, wake_up):
             try:
+                if self.log is not None:
+                    self.log.unlink(missing_ok=True)
                 for queue in self.queues:
                     self._start(queue)
                 while not self.interrupted and not over():
@@ -98,20 +106,63 @@ class Supervisor:
                 self._stop()
                 run_lock.release()
 
+    @contextmanager
+    def tended(self, poll_s: float = 0.2) -> Iterator[None]:
+        """Keep the workers running from another thread while ``over`` lets somebody else have the terminal.
+
+        Until then SIGINT and SIGTERM raise KeyboardInterrupt in the block, as without a supervisor.
+
+        Raises:
+            LaoError: after the block, what ``run`` would have raised meanwhile.
+        """
+        ended, failed = threading.Event(), []
+
+        def tend() -> None:
+            while not ended.wait(poll_s):
+                try:
+                    self._tend()
+                except LaoError as error:
+                    failed.append(error)
+                    return
+
+        before = {number: signal.signal(number, signal.default_int_handler) for number in _ENDING}
+        thread = Thread(tend, name="tend")
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if failed:
+            raise failed[0]
+
     def _interrupt(self) -> None:
         self.interrupted = True
 
     def _start(self, queue: Queue) -> None:
-        out = subprocess.DEVNULL if self.quiet else None
         self._started[queue] = time.monotonic()
-        self._children[queue] = subprocess.Popen(
-            [*worker_command(queue), "-q"],
-            cwd=self.settings.paths.root,
-            env=worker_environment(self.extra_env),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        )
+        with self._output() as out:
+            self._children[queue] = subprocess.Popen(
+                [*worker_command(queue), "-q"],
+                cwd=self.settings.paths.root,
+                env=worker_environment(self.extra_env),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
+
+    @contextmanager
+    def _output(self) -> Iterator[int | None]:
+        if self.quiet or self.log is None:
+            yield subprocess.DEVNULL if self.quiet else None
+            return
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def _tend(self) -> None:
         for queue, child in self._children.items():
@@ -120,7 +171,8 @@ class Supervisor:
                 continue
             if code in (1, 42) and time.monotonic() - self._started[queue] < STARTING_S:
                 kind = BadInput if code == BadInput.exit_code else LaoError
-                raise kind(f"the {queue.value} worker ended with exit code {code}", "its message is above")
+                where = "its message is above" if self.log is None else f"its message is in {str(self.log)!r}"
+                raise kind(f"the {queue.value} worker ended with exit code {code}", where)
             now = time.monotonic()
             self._restarts = [at for at in self._restarts if now - at < 60] + [now]
             if len(self._restarts) > RESTARTS_A_MINUTE:
@@ -128,6 +180,8 @@ class Supervisor:
                     f"workers died {len(self._restarts)} times in a minute (last: {queue.value}, exit code {code})",
                     "look at the log above; 'lao run' goes on where they stopped",
                 )
+            if self.tell is not None:
+                self.tell(f"the {queue.value} worker died ({_how(code)}) and is started again")
             self._start(queue)
 
     def _stop(self) -> None:
@@ -139,6 +193,10 @@ class Supervisor:
             deadline = time.monotonic() + grace
             for child in alive:
                 _wait(child, deadline)
+
+
+def _how(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def _wait(child: subprocess.Popen[bytes], deadline: float) -> None:
@@ -156,7 +214,7 @@ def _signals(interrupt: Callable[[], None], wake_up: threading.Event) -> Iterato
         interrupt()
         wake_up.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in _ENDING}
     try:
         yield
     finally:

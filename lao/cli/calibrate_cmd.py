@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lao.cli.context import Session, emit, emit_json, pass_session, say
+from lao.cli.look import here
 from lao.cli.project import open_project
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _print(profile: Profile) -> None:
     emit(f"{profile.model} on {profile.server}")
     emit(f"  measured {when} by LAO {profile.version}: {profile.calls} calls, {profile.seconds:.0f} s")
     for name, text in _rows(profile):
-        emit(f"  {name:18} {text}")
+        emit(here().plain(f"  {name:18} {text}"))
 
 
 def _rows(profile: Profile) -> list[tuple[str, str]]:

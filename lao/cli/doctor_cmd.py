@@ -11,10 +11,10 @@ from typing import Any, Final, Literal
 import click
 
 from lao.cli.context import Session, emit, emit_json, pass_session
+from lao.cli.look import here
 
 Level = Literal["ok", "warn", "fail"]
 UNHEALTHY = 1
-_MARKS: Final = {"ok": "✓", "warn": "!", "fail": "✗"}
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,10 @@ def _view(title: str, checks: Sequence[Check]) -> dict[str, Any]:
 
 
 def _print(title: str, checks: Sequence[Check]) -> None:
-    emit(f"{title}: {_worst(check.level for check in checks)}")
+    look = here()
+    worst = _worst(check.level for check in checks)
+    emit(f"{look.paint(title, 'strong')}: {look.word(worst)}")
     for check in checks:
-        emit(f"  {_MARKS[check.level]} {check.name}: {check.text}")
+        emit(look.plain(f"  {look.mark(check.level)} {check.name}: {check.text}"))
         if check.remedy:
-            emit(f"      → {check.remedy}")
+            emit(look.plain(f"      {look.mark('remedy')} {check.remedy}"))

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from lao.cli.context import Session, emit, emit_json, pass_session
+from lao.cli.look import here
 from lao.cli.mcp_look import HEALTH_S, has_servers, remedy
-from lao.cli.mcp_look import examine as look
+from lao.cli.mcp_look import examine as look_at_servers
 
 UNHEALTHY = 1
 
@@ -67,7 +68,7 @@ def mcp_rows(session: Session) -> list[dict[str, Any]]:
     without those, so they are no fault of the factory. Takes some fifteen seconds at most."""
     if not has_servers(session):
         return []
-    view = look(session, HEALTH_S)
+    view = look_at_servers(session, HEALTH_S)
     rows: list[dict[str, Any]] = [
         {
             "name": server["name"],
@@ -89,15 +90,25 @@ def show(view: dict[str, Any]) -> None:
     emit(f"server {view['server']}: {len(view['models'])} models")
     if not view["manages_memory"]:
         emit("  chat only: models are not loaded and unloaded by LAO")
+    look = here()
     for role in view["roles"]:
-        emit(f"  {role['role']:9} {role['key'] or '(none)'}: {_state(role)}{_slots(role, view['wanted_parallel'])}")
+        state = look.word(_level(role), _state(role))
+        emit(
+            look.plain(f"  {role['role']:9} {role['key'] or '(none)'}: {state}{_slots(role, view['wanted_parallel'])}")
+        )
     for row in view["mcp"]:
         emit(f"MCP {row['name']}: {_connection(row)}")
         if row["remedy"]:
-            emit(f"  → {row['remedy']}")
+            emit(f"  {look.mark('remedy')} {row['remedy']}")
     if not view["ok"]:
         emit("models of the server: " + (", ".join(view["models"]) or "none"))
-        emit("→ change models in factory.yaml")
+        emit(f"{look.mark('remedy')} change models in factory.yaml")
+
+
+def _level(role: dict[str, Any]) -> str:
+    if role["problem"]:
+        return "fail"
+    return "ok" if role["found"] else "info"
 
 
 def _connection(row: dict[str, Any]) -> str:

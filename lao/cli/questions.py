@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from lao.cli.context import say
+from lao.cli.view.region import in_foreground
 from lao.core.errors import LaoError
 
 if TYPE_CHECKING:
@@ -95,9 +96,13 @@ class Questions(AbstractContextManager["Questions"]):
     Args:
         source: the descriptor that answers are read from, line by line.
         clock: seconds that never go back.
+        tell: shows a text to the person.
     """
 
-    def __init__(self, factory: Factory, source: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, factory: Factory, source: int, clock: Callable[[], float], tell: Callable[[str], None] = say
+    ) -> None:
+        self._tell = tell
         self._factory, self._source, self._clock = factory, source, clock
         self._shown: Approval | None = None
         self._line = b""
@@ -117,6 +122,11 @@ class Questions(AbstractContextManager["Questions"]):
 
         approvals.leave(self._factory.store, self._factory.owner.to_text())
 
+    @property
+    def asking(self) -> bool:
+        """Whether a question is shown that nobody has answered yet."""
+        return self._shown is not None
+
     def look(self) -> None:
         """Show what is new and take what was typed; returns at once."""
         for line in self._typed():
@@ -133,12 +143,12 @@ class Questions(AbstractContextManager["Questions"]):
             if now is not None and not now.answer:
                 return
             if now is not None:
-                say(f"question {now.id} is answered: {now.answer}")
+                self._tell(f"question {now.id} is answered: {now.answer}")
             self._shown = None
         waiting = approvals.waiting(self._factory.store)
         if waiting:
             self._shown = waiting[0]
-            say("\a" + shown(self._shown) + "\n" + self._choices())
+            self._tell("\a" + shown(self._shown) + "\n" + self._choices())
 
     def _choices(self) -> str:
         return "  y(es), n(o)" + (" or always?" if self._shown and self._shown.remember else "?")
@@ -148,7 +158,7 @@ class Questions(AbstractContextManager["Questions"]):
             return
         answer = _WORDS.get(word)
         if answer is None or (answer == "always" and not self._shown.remember):
-            say(self._choices())
+            self._tell(self._choices())
             return
         from workflows.approvals import decide
 
@@ -157,13 +167,13 @@ class Questions(AbstractContextManager["Questions"]):
         try:
             done = decide(self._factory, number, answer)
         except LaoError as error:  # answered elsewhere at this moment, or the file of rules cannot be written
-            say(f"lao: {error}")
+            self._tell(f"lao: {error}")
             return
-        say(f"question {number}: {done.answer}")
+        self._tell(f"question {number}: {done.answer}")
 
     def _is_ours(self) -> bool:
         """Whether what is typed is meant for this process: one in the background would be stopped by reading it."""
-        return not os.isatty(self._source) or os.tcgetpgrp(self._source) == os.getpgrp()
+        return not os.isatty(self._source) or in_foreground(self._source)
 
     def _typed(self) -> list[str]:
         """The whole lines that were typed since the last look."""

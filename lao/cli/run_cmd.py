@@ -1,11 +1,8 @@
-"""``lao run``: supervises the workers and shows plain log lines; ends when the queue is idle on request."""
+"""``lao run``: supervises the workers and shows what they do; ends when the queue is idle on request."""
 
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +11,7 @@ import click
 from lao.cli.context import Session, emit, pass_session, say
 from lao.cli.place import check_folder, note_use
 from lao.cli.project import exit_code, open_project, since
+from lao.cli.watching import watching
 from lao.core.errors import BadInput, LaoError, NotAServer, Transient
 
 if TYPE_CHECKING:
@@ -57,17 +55,13 @@ def run(session: Session, factory: Factory, *, quiet: bool = False) -> int:
             )
         return single and queries.is_idle(store)
 
-    supervisor = Supervisor(factory.settings, session.worker_env(), quiet=quiet)
     if not single:
         say("watching the plans folder; Ctrl-C stops, the next 'lao run' goes on from there")
     _say_pauses(factory)
-    with _questions(factory, quiet=quiet) as look:
-
-        def over() -> bool:
-            look()
-            return is_over()
-
-        supervisor.run(over)
+    with watching(session, factory, quiet=quiet) as eyes:
+        supervisor = Supervisor(factory.settings, session.worker_env(), quiet=quiet, log=eyes.log, tell=eyes.tell)
+        supervisor.run(lambda: eyes.look(supervisor) or is_over())
+        eyes.finish()
     outcome = queries.outcome(store, None if not single else [*known, *taken])
     if not quiet:
         _summary(factory, outcome)
@@ -77,18 +71,6 @@ def run(session: Session, factory: Factory, *, quiet: bool = False) -> int:
     if paused:
         say(f"{paused} of these plans paused: 'lao resume' goes on")
     return exit_code(outcome, paused=paused) or rejected
-
-
-@contextmanager
-def _questions(factory: Factory, *, quiet: bool) -> Iterator[Callable[[], None]]:
-    """On a terminal, what shows the questions of models and takes the answers; elsewhere nothing."""
-    from lao.cli.questions import Questions, on_a_terminal
-
-    if quiet or not on_a_terminal():
-        yield lambda: None
-        return
-    with Questions(factory, sys.stdin.fileno(), time.monotonic) as questions:
-        yield questions.look
 
 
 def _say_pauses(factory: Factory) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 import click
 
 from lao.cli.context import Session, emit, emit_json, pass_session
+from lao.cli.look import Look, here
 from lao.cli.project import open_project, since
-
-_MARKS = {"completed": "✓", "failed": "✗", "needs_human": "!", "cancelled": "-"}
 
 
 @click.command(help="Show plans, tasks, queue, workers, models and tokens.")
@@ -84,27 +83,34 @@ def collect(factory: Any) -> dict[str, Any]:
 
 
 def _print(view: dict[str, Any]) -> None:
+    look = here()
     if view["paused"] is not None:
-        emit(f"PAUSED since {since(view['paused'])}: nothing new is begun; 'lao resume' goes on")
+        word = look.word("paused", "PAUSED")
+        emit(f"{word} since {since(view['paused'])}: nothing new is begun; 'lao resume' goes on")
     if not view["plans"]:
         emit("no plans yet: drop a Markdown file into the plans folder, or 'lao submit PLAN'")
     for plan in view["plans"]:
         counts = plan["tasks"]
         done = f"{counts['completed']} of {counts['total']} tasks completed"
-        emit(f"{plan['id']}  {plan['name']}: {plan['state']}, {done}{_cache(plan['cache'])}{_energy(plan['energy'])}")
+        state = look.word(plan["state"])
+        emit(
+            look.plain(f"{plan['id']}  {plan['name']}: {state}, {done}{_cache(plan['cache'])}{_energy(plan['energy'])}")
+        )
         if plan["paused"] is not None:
-            emit(f"    PAUSED since {since(plan['paused'])}; 'lao resume {plan['id']}' goes on")
+            emit(
+                f"    {look.word('paused', 'PAUSED')} since {since(plan['paused'])}; 'lao resume {plan['id']}' goes on"
+            )
         if plan["reason"]:
-            emit(f"    {plan['reason']}")
+            emit(look.plain(f"    {plan['reason']}"))
         for task in (t for t in view["tasks"] if t["plan"] == plan["id"]):
-            _print_task(task)
+            _print_task(task, look)
     for run in view["running"]:
         wait = f", waits {run['wait_s']} s: {run['reason']}" if run["wait_s"] else ""
         emit(f"{run['phase']} of {run['plan']}{f' task {run_task}' if (run_task := run['task']) else ''}{wait}")
     _print_questions(view["approvals"])
     if view["gate"] and view["gate"]["shut"]:
         hint = f" ({view['gate']['hint']})" if view["gate"]["hint"] else ""
-        emit(f"memory gate: {view['gate']['text']}{hint}")
+        emit(f"{look.word('wait', 'memory gate')}: {view['gate']['text']}{hint}")
     for item in view["rejected"]:
         emit(f"not taken: {item['file']}: {item['reason']}")
     queue, models, tokens, calls = view["queue"], view["models"], view["tokens"], view["calls"]
@@ -150,11 +156,11 @@ def _print_questions(questions: list[dict[str, Any]]) -> None:
             emit(in_short(question))
 
 
-def _print_task(task: dict[str, Any]) -> None:
-    mark = _MARKS.get(task["state"], "·")
+def _print_task(task: dict[str, Any], look: Look) -> None:
     commit = f" {task['commit'][:10]}" if task["commit"] else ""
     unproved = ", no check" if task["state"] == "completed" and task["evidence"] == "none" else ""
     how = f", solved by {task['rung']} in round {len(task['rounds'])}" if task["rung"] else ""
-    emit(f"  {mark} {task['id']} {task['title']}: {task['state']} (attempt {task['attempts']}{how}{unproved}){commit}")
+    head = f"  {look.mark(task['state'])} {task['id']} {task['title']}: {look.word(task['state'])}"
+    emit(look.plain(f"{head} (attempt {task['attempts']}{how}{unproved}){commit}"))
     if task["reason"]:
-        emit(f"      {task['reason'].splitlines()[0]}")
+        emit(look.plain(f"      {task['reason'].splitlines()[0]}"))

@@ -44,6 +44,7 @@ class OpenAIModel:
         retry_backoff_base_s: wait before the second try; it doubles, with jitter, up to two minutes.
         report: gets a ``model.fault`` event for each fault and a ``model.retry`` event before each wait.
         stopping: asked several times a second; when true the request is hung up and Interrupted raised.
+        heard: told how many tokens have come, about, with every one, on the thread that asks.
         served: whether a model has answered at this address before, so that it is no wrong one.
     """
 
@@ -60,6 +61,7 @@ class OpenAIModel:
         clock: Clock,
         report: Callable[[Event], None],
         stopping: Callable[[], bool] = lambda: False,
+        heard: Callable[[int], None] = lambda _tokens: None,
         served: bool = False,
     ) -> None:
         self._url = base_url.rstrip("/")
@@ -69,7 +71,7 @@ class OpenAIModel:
         self._backoff_s = retry_backoff_base_s
         self._clock = clock
         self.report = report
-        self._stopping = stopping
+        self._stopping, self._heard = stopping, heard
         self._random = random.Random()  # noqa: S311 - jitter
         self._forms: dict[str, Adaptation] = {}
         self._sizes = Sizes()
@@ -238,6 +240,8 @@ class OpenAIModel:
         if item.get("error"):
             raise faults.classify(faults.error_text(item), None, model=request.model, url=self._url)
         answer.feed(item)
+        if answer.pieces:
+            self._heard(answer.heard)
         if not faults.same_model(request.model, answer.model):
             raise AttemptFailed(
                 f"model {answer.model!r} answered instead of {request.model!r} at {self._url}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Final
 
 from lao.core.chat import ChatAnswer, ChatRequest, ToolCall, Usage
 from lao.core.words import Json
@@ -11,6 +12,9 @@ from lao.llm.failures import Failure
 from lao.llm.guards import Guard
 from lao.llm.offered import decode_arguments
 from lao.llm.tokens import estimate, estimate_messages
+
+_CHARACTERS: Final = 4
+"""Of a token, about."""
 
 
 @dataclass
@@ -24,7 +28,8 @@ class _Call:
 
 @dataclass
 class Answer:
-    """The answer so far. ``started`` turns true with the first token, ``runaway`` names endless repetition."""
+    """The answer so far. ``started`` turns true with the first token, ``runaway`` names endless repetition; ``pieces``
+    counts the chunks that brought something, ``size`` the characters."""
 
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
@@ -34,9 +39,16 @@ class Answer:
     usage: dict[str, Json] = field(default_factory=dict)
     timings: dict[str, Json] = field(default_factory=dict)
     started: bool = False
+    pieces: int = 0
+    size: int = 0
     runaway: Failure | None = None
     _text_guard: Guard = field(default_factory=Guard)
     _thought_guard: Guard = field(default_factory=lambda: Guard(prose=True))
+
+    @property
+    def heard(self) -> int:
+        """About how many tokens have come: most servers send one in a chunk, some a whole call at once."""
+        return max(self.pieces, self.size // _CHARACTERS)
 
     def feed(self, chunk: dict[str, Json]) -> None:
         """Take one ``chat.completion.chunk`` (or a whole ``chat.completion``, from servers that do not stream)."""
@@ -53,13 +65,16 @@ class Answer:
         calls = delta.get("tool_calls")
         if isinstance(text, str) and text:
             self.text.append(text)
+            self.size += len(text)
             self.runaway = self.runaway or self._text_guard.feed(text)
         if isinstance(thought, str) and thought:
             self.reasoning.append(thought)
+            self.size += len(thought)
             self.runaway = self.runaway or self._thought_guard.feed(thought)
         for call in calls if isinstance(calls, list) else ():
             self._take_call(_object(call))
-        self.started = self.started or bool(text or thought or calls)
+        self.pieces += int(bool(text or thought or calls))
+        self.started = self.pieces > 0
 
     def _take_call(self, delta: dict[str, Json]) -> None:
         function = _object(delta.get("function"))
@@ -69,6 +84,7 @@ class Answer:
         call = self._open_call(index if isinstance(index, int) else None, str(delta.get("id") or ""), name)
         call.name = call.name or name
         call.arguments += arguments
+        self.size += len(arguments)
         if arguments:
             self.runaway = self.runaway or call.guard.feed(arguments)
 

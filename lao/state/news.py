@@ -10,11 +10,13 @@ import json
 from dataclasses import dataclass, field
 from typing import Final
 
+import peewee as pw
+
 from lao.core.states import TERMINAL_PLANS, TERMINAL_TASKS, PlanState, RunState, TaskState
 from lao.core.words import Json
 from lao.state.records import Run, run_record
 from lao.state.store import Store
-from lao.state.tables import AuditRow, MetaRow, ModelEventRow, PlanRow, RunRow, TaskRow
+from lao.state.tables import AuditRow, MetaRow, ModelEventRow, PlanRow, Row, RunRow, TaskRow
 
 LIMIT: Final = 500
 """Model events, and tool calls, of one look; what is left comes with the next one."""
@@ -118,10 +120,25 @@ def begin(store: Store, name: str) -> None:
     """Let ``name`` read from now on, unless it has a place already: what was before is old."""
     if known(store, name):
         return
-    place = Place()
-    while look(store, place):
-        pass
-    keep(store, name, place)
+    keep(store, name, now(store))
+
+
+def now(store: Store) -> Place:
+    """The place behind all that has happened."""
+    with store.reading():
+        place = Place(event=_newest(ModelEventRow), call=_newest(AuditRow), run=_newest(RunRow))
+        open_runs = RunRow.select(RunRow.id, RunRow.started_at).where(RunRow.state.not_in(_OVER))
+        place.runs = {str(run): started is not None for run, started in open_runs.tuples()}
+        for plan, state in PlanRow.select(PlanRow.id, PlanRow.state).tuples():
+            place.plans[plan] = state if state in _PLANS_OVER else ""
+            if not place.plans[plan]:
+                over = TaskRow.select(TaskRow.id).where(TaskRow.plan == plan, TaskRow.state.in_(_TASKS_OVER))
+                place.tasks[plan] = sorted(task for (task,) in over.tuples())
+    return place
+
+
+def _newest(table: type[Row]) -> int:
+    return int(table.select(pw.fn.MAX(table.id)).scalar() or 0)
 
 
 def known(store: Store, name: str) -> bool:
@@ -207,11 +224,13 @@ def _runs(place: Place) -> list[Item]:
 
 def _plans_and_tasks(place: Place) -> list[Item]:
     found: list[Item] = []
-    for row in PlanRow.select():
+    columns = (PlanRow.id, PlanRow.name, PlanRow.state, PlanRow.reason, PlanRow.created_at, PlanRow.updated_at)
+    for row in PlanRow.select(*columns):  # not their texts
         before, now = place.plans.get(row.id, ""), row.state if row.state in _PLANS_OVER else ""
         if before and before == now:
             continue
-        over = list(TaskRow.select().where(TaskRow.plan == row.id, TaskRow.state.in_(_TASKS_OVER)))
+        told = (TaskRow.id, TaskRow.title, TaskRow.state, TaskRow.reason, TaskRow.updated_at)
+        over = list(TaskRow.select(*told).where(TaskRow.plan == row.id, TaskRow.state.in_(_TASKS_OVER)))
         # in a plan that was taken up again what is over is old
         known = {t.id for t in over} if before else set(place.tasks.get(row.id, ()))
         new = (t for t in over if t.id not in known)

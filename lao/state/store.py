@@ -102,6 +102,11 @@ class Store:
         with self.reading():
             return int(self.db.execute_sql("PRAGMA data_version").fetchone()[0])
 
+    def own_changes(self) -> int:
+        """How many rows this thread's connection has changed since it was opened."""
+        with self.reading():
+            return int(self.db.connection().total_changes)
+
     def back_up(self) -> backups.Backup:
         """Write a backup of what is committed.
 

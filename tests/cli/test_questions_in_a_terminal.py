@@ -2,68 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from lao.core.clock import SystemClock
 from lao.servers.simulated.scenario import parse_scenario
 from lao.servers.simulated.server import SimulatedServer
+from tests.cli.terminal import NEEDS_TMUX, Tmux, tmux  # noqa: F401 - a fixture
 from tests.workflows.conftest import MODELS
 from tests.workflows.test_tools_in_flow import PLAN, call, scripted
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 90.0
-
 pytestmark = [
-    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed (scripts/python.sh does)"),
+    NEEDS_TMUX,
     pytest.mark.durability,  # real workers, as those tests have
 ]
-
-
-class Tmux:
-    """One tmux server of its own with one window."""
-
-    def __init__(self, folder: Path) -> None:
-        self._socket = str(folder / "tmux")
-        self._clock = SystemClock()
-
-    def run(self, *arguments: str) -> str:
-        command = ["tmux", "-S", self._socket, "-f", "/dev/null", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
-
-    def screen(self) -> str:
-        return self.run("capture-pane", "-p", "-J", "-S", "-200", "-t", "lao")
-
-    def until(self, words: str) -> str:
-        def there() -> bool:
-            return words in self.screen()
-
-        self._wait(there)
-        assert there(), f"{words!r} is not on the screen:\n{self.screen()}"
-        return self.screen()
-
-    def type(self, text: str) -> None:
-        self.run("send-keys", "-t", "lao", text, "Enter")
-
-    def _wait(self, true: Callable[[], bool]) -> None:
-        deadline = self._clock.monotonic() + PATIENCE_S
-        while not true() and self._clock.monotonic() < deadline:
-            self._clock.wait(0.2)
-
-
-@pytest.fixture
-def tmux(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tmux]:
-    terminal = Tmux(tmp_path_factory.mktemp("t"))
-    yield terminal
-    subprocess.run(
-        ["tmux", "-S", terminal._socket, "kill-server"], capture_output=True, timeout=20, check=False
-    )  # it may be gone
 
 
 def project(folder: Path, url: str) -> None:
@@ -80,7 +33,7 @@ def project(folder: Path, url: str) -> None:
     (folder / "factory.yaml").write_text(yaml.safe_dump(document))
 
 
-def test_confirm_asks_remembers_and_goes_on(tmp_path: Path, tmux: Tmux) -> None:
+def test_confirm_asks_remembers_and_goes_on(tmp_path: Path, tmux: Tmux) -> None:  # noqa: F811
     """G1: n refuses and the model goes on, always makes a rule that is obeyed at once, y runs once; the plan ends."""
     turns = scripted(
         [call("shell_exec", command="touch refused")],
@@ -90,12 +43,7 @@ def test_confirm_asks_remembers_and_goes_on(tmp_path: Path, tmux: Tmux) -> None:
     )
     with SimulatedServer(parse_scenario(turns)) as server:
         project(tmp_path, server.url)
-        shell = f"{sys.executable} -m lao run --plan plans/parts.md; echo ended with $?"
-        tmux.run(
-            "new-session", "-d", "-s", "lao", "-x", "160", "-y", "50", "-c", str(tmp_path),
-            f"PYTHONPATH={ROOT} GIT_AUTHOR_NAME=T GIT_AUTHOR_EMAIL=t@e.x GIT_COMMITTER_NAME=T "
-            f"GIT_COMMITTER_EMAIL=t@e.x sh -c '{shell}; exec cat'",
-        )  # fmt: skip
+        tmux.start(tmp_path, "run --plan plans/parts.md")
         assert "touch refused" in tmux.until("question 1 (")
         tmux.type("n")
         tmux.until("question 1: no")
