@@ -12,7 +12,7 @@ import pytest
 
 from lao.servers.simulated.scenario import parse_scenario
 from lao.servers.simulated.server import SimulatedServer
-from tests.cli.test_questions_in_a_terminal import ROOT, Tmux
+from tests.cli.terminal import ROOT, Tmux
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed (scripts/python.sh does)")
 

@@ -13,7 +13,7 @@ from lao.config.load import load
 from lao.core.states import Role
 from lao.servers.simulated.scenario import Scenario, SimModel
 from lao.servers.simulated.server import SimulatedServer
-from tests.cli.test_questions_in_a_terminal import ROOT, Tmux
+from tests.cli.terminal import ROOT, Tmux
 
 CODER = "qwen/qwen3-coder-30b"
 NOMIC = "text-embedding-nomic-embed-text-v1.5"

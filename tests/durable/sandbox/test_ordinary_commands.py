@@ -70,7 +70,7 @@ def test_venv_and_pip_without_a_network(desk: Path, how: Containment) -> None:
         f"{PYTHON} -m pip install --disable-pip-version-check --retries 0 --target lib six-of-nowhere", desk, how
     )
     assert not result.passed
-    assert "sandbox.network: host in factory.yaml" in result.output
+    assert "A person can change sandbox.network in factory.yaml" in result.output
 
 
 def test_npm(desk: Path, how: Containment) -> None:
