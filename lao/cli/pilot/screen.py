@@ -1,0 +1,85 @@
+"""Prints into the terminal's own scrollback: Markdown, lines, diffs. All text is made harmless on its way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, TextIO
+
+from lao.cli.pilot.clean import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+NARROWEST: Final = 10
+STYLES: Final = {"note": "dim", "error": "bold red", "tool": "cyan", "you": "bold", "warn": "yellow", "text": ""}
+"""What a kind of line looks like; a terminal without colours shows the same words."""
+
+
+class Screen:
+    """What is above the input line. Takes the width anew for each print, so a resize shows at once.
+
+    Args:
+        file: the terminal, or a file in tests.
+        width: columns; None is the terminal's own.
+    """
+
+    def __init__(self, file: TextIO, *, width: int | None = None, colour: bool = True) -> None:
+        self._file, self._width, self._colour = file, width, colour
+
+    def markdown(self, block: str) -> None:
+        """One block of Markdown. Links show their address; nothing is sent that a terminal would act upon."""
+        from rich.markdown import Markdown
+
+        self._print(Markdown(clean(block), hyperlinks=False, code_theme="ansi_dark"))
+
+    def line(self, text: str, kind: str = "text") -> None:
+        """Text as it is, over as many lines as it has."""
+        from rich.text import Text
+
+        self._print(Text(clean(text), style=STYLES[kind]))
+
+    def diff(self, text: str) -> None:
+        """A patch with its signs in colours."""
+        from rich.text import Text
+
+        shown = Text()
+        for line in clean(text).splitlines(keepends=True):
+            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+            shown.append(line, style="bold" if line.startswith(("+++", "---", "diff ")) else style)
+        shown.rstrip()
+        self._print(shown)
+
+    def blank(self) -> None:
+        """An empty line."""
+        self._file.write("\n")
+        self._file.flush()
+
+    def _print(self, what: RenderableType) -> None:
+        from rich.segment import Segment, Segments
+
+        console = self._console()
+        made: Iterable[Segment] = console.render(what)
+        # Markdown's entities (&#27;) are characters only now, so this is the place where nothing can pass
+        safe = [Segment(clean(part.text), part.style) for part in made if not part.control]
+        console.print(Segments(safe), end="", soft_wrap=True)
+        if not safe or not safe[-1].text.endswith("\n"):
+            console.file.write("\n")
+        self._file.flush()
+
+    def _console(self) -> Console:
+        import os
+        import shutil
+
+        from rich.console import Console
+
+        width = self._width or shutil.get_terminal_size().columns
+        plain = not self._colour or "NO_COLOR" in os.environ
+        return Console(
+            file=self._file,
+            width=max(NARROWEST, width),
+            force_terminal=True,
+            no_color=plain,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )

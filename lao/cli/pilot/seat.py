@@ -1,0 +1,96 @@
+"""The person's seat: what the commands work on and what they answer. Shows nothing itself."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from lao.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from lao.cli.context import Session
+    from workflows.factory import Factory
+
+KEPT_RESULTS: Final = 200
+"""Results of tools that ``/expand`` can still show; older ones are forgotten, so that memory stays flat."""
+
+LARGEST_KEPT: Final = 20_000
+"""Characters of one kept result."""
+
+TALK: Final = "chat"
+IDEATE: Final = "ideate"
+SPEC: Final = "spec"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question for the model. ``kind``: how it is asked: ``TALK``, ``IDEATE`` or ``SPEC``."""
+
+    text: str
+    kind: str = TALK
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a command answers.
+
+    Attributes:
+        text: shown as it is; "" shows nothing.
+        form: ``text``, ``markdown`` or ``diff``.
+        code: 0, or the exit code that the same command has on the command line.
+        ask: a question that follows from it.
+        leave: the Pilot ends with this exit code.
+        chat: the conversation that is gone on with from now.
+        watched: id of a plan whose gate is shown live until it is closed.
+    """
+
+    text: str = ""
+    form: str = "text"
+    code: int = 0
+    ask: Question | None = None
+    leave: int | None = None
+    chat: int | None = None
+    watched: str = ""
+
+
+@dataclass
+class Seat:
+    """One person at one terminal.
+
+    Attributes:
+        chat: number of the conversation.
+        kind: how the next question is asked.
+        from_run: the Pilot was opened by ``lao run``, and ``/resume`` gives the terminal back to it.
+        results: number and text of the last results of tools.
+    """
+
+    session: Session
+    factory: Factory
+    chat: int
+    kind: str = TALK
+    from_run: bool = False
+    results: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT_RESULTS))
+    _numbered: int = 0
+
+    def keep(self, text: str) -> int:
+        """Keep a tool's result for ``/expand``. Returns its number."""
+        self._numbered += 1
+        self.results.append((self._numbered, text[:LARGEST_KEPT]))
+        return self._numbered
+
+    def result(self, number: int | None) -> tuple[int, str]:
+        """A kept result, with None the last one.
+
+        Raises:
+            BadInput: there is none, or no longer.
+        """
+        if not self.results:
+            raise BadInput("no tool has run here yet", "results are numbered as they come, for example [3]")
+        if number is None:
+            return self.results[-1]
+        found = next((result for result in self.results if result[0] == number), None)
+        if found is None:
+            first, last = self.results[0][0], self.results[-1][0]
+            raise BadInput(f"no result {number}", f"kept are {first} to {last}")
+        return found
