@@ -9,7 +9,7 @@ from lao.core.errors import LaoError, Transient
 from lao.core.states import PHASE_QUEUE, PHASE_ROLE, Phase, Role
 from lao.state import runs
 from lao.state.runs import NotClaimed
-from workflows import close, code, ingest, plan, review, verify, whole
+from workflows import close, code, ingest, pilot_turn, plan, review, verify, whole
 from workflows.factory import Factory, active
 from workflows.frame import Body, perform
 from workflows.queues import gpu, huey_for
@@ -49,6 +49,7 @@ TASKS: Final = {
     Phase.REVIEW: _task(Phase.REVIEW, review.body),
     Phase.WHOLE: _task(Phase.WHOLE, whole.body),
     Phase.CLOSE: _task(Phase.CLOSE, close.body),
+    Phase.PILOT: _task(Phase.PILOT, pilot_turn.body),
 }
 
 

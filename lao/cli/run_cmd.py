@@ -110,10 +110,10 @@ def _check_server(factory: Factory, *, strict: bool) -> None:
 
 def _check_models(factory: Factory, models: Sequence[ModelInfo]) -> None:
     """Refuse to start with a model that cannot do its role here: every plan of the night would fail on it."""
-    from lao.core.states import PHASE_ROLE
+    from lao.core.states import PIPELINE_ROLES
     from lao.servers.gate.fitness import problem_of
 
-    for role in PHASE_ROLE.values():
+    for role in PIPELINE_ROLES:
         problem = problem_of(factory.settings, models, role, loads=True)
         if problem is not None:
             key = f"models.{role.value}."

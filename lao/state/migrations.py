@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lao.core.errors import Refused
+from lao.state.chat_tables import CHAT_TABLES
 from lao.state.tables import (
     TABLES,
     ApprovalRow,
@@ -60,6 +61,11 @@ def _approvals(db: Any) -> None:
     db.create_tables([ApprovalRow], safe=True)
 
 
+def _chats(db: Any) -> None:
+    """Conversations with the Pilot."""
+    db.create_tables(CHAT_TABLES, safe=True)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _create_tables,
     _profiles_and_ladder,
@@ -68,6 +74,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _loads,
     _facts,
     _approvals,
+    _chats,
 )
 """Entry n brings a file of version n to version n + 1."""
 

@@ -207,7 +207,7 @@ def _runs(place: Place) -> list[Item]:
 
 def _plans_and_tasks(place: Place) -> list[Item]:
     found: list[Item] = []
-    for row in PlanRow.select():
+    for row in PlanRow.shown():
         before, now = place.plans.get(row.id, ""), row.state if row.state in _PLANS_OVER else ""
         if before and before == now:
             continue
