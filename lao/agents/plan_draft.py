@@ -1,4 +1,4 @@
-"""Looks at the draft of a plan before GPU hours are spent: title, numbered criteria, a check for each. Asks no model."""
+"""Looks at the draft of a plan before GPU hours are spent: title, numbered criteria, a check for each. No model."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from typing import Final
 from lao.agents.plan_text import body, is_command, plan_commands, sections
 
 _ACCEPTANCE: Final = re.compile(r"\b(acceptance|criteria|criterion|done when|definition of done)\b", re.IGNORECASE)
-_NUMBERED: Final = re.compile(r"^ {0,3}(?:[-*+]\s+)?(?:\*\*)?(?:AC[- ]?)?(\d{1,3})(?:\*\*)?[.):](?:\*\*)?\s+(.*)$", re.IGNORECASE)
+_NUMBERED: Final = re.compile(
+    r"^ {0,3}(?:[-*+]\s+)?(?:\*\*)?(?:AC[- ]?)?(\d{1,3})(?:\*\*)?[.):](?:\*\*)?\s+(.*)$", re.IGNORECASE
+)
 _TICKED: Final = re.compile(r"`([^`\n]+)`")
 _FILE: Final = re.compile(r"^(?!-)[\w@+~.-]*(?:/[\w@+~.-]+)*(?:\.\w{1,8}|/[\w@+~.-]+|/)$")
 _FENCED: Final = re.compile(r"^\s*(`{3,})(?:markdown|md)?[ \t]*\n(.*?)^\s*\1[ \t]*$", re.DOTALL | re.MULTILINE)
 VAGUE: Final = (
-    "appropriate", "as needed", "as required", "and so on", "adequate", "beautiful", "clean code", "easy to use", "easily",
+    "appropriate", "as needed", "as required", "and so on", "adequate", "beautiful", "clean code", "easy to use",
+    "easily",
     "efficient", "elegant", "etc", "fast", "flexible", "good", "high quality", "if possible", "improve", "intuitive",
     "maintainable", "modern", "nice", "optimal", "optimize", "performant", "production-ready", "properly", "quickly",
-    "reasonable", "robust", "scalable", "seamless", "simple", "smooth", "some", "sufficient", "user-friendly", "various",
-    "well-tested", "works correctly", "works well",
+    "reasonable", "robust", "scalable", "seamless", "simple", "smooth", "some", "sufficient", "user-friendly",
+    "various", "well-tested", "works correctly", "works well",
 )  # fmt: skip
 """Words that nobody can check."""
 
@@ -61,7 +64,7 @@ class Draft:
 
 
 def of_answer(answer: str) -> str:
-    """The draft in a model's answer: a fenced Markdown block with a heading, else from its first heading on, else all."""
+    """The draft in a model's answer: a fenced block with a heading, else from its first heading on, else all."""
     fenced = next((found[2] for found in _FENCED.finditer(answer) if re.search(r"^#\s", found[2], re.MULTILINE)), None)
     text = fenced if fenced is not None else answer
     heading = re.search(r"^#{1,2}\s+\S", text, re.MULTILINE)
@@ -120,7 +123,9 @@ def _criterion(number: int, text: str) -> Criterion:
     ticked = [word.strip() for word in _TICKED.findall(text)]
     labelled = [command for _, command in plan_commands(text)]
     commands = tuple(dict.fromkeys([*labelled, *(word for word in ticked if " " in word and is_command(word))]))
-    return Criterion(number, text, commands, tuple(word for word in ticked if _FILE.match(word) and word not in commands))
+    return Criterion(
+        number, text, commands, tuple(word for word in ticked if _FILE.match(word) and word not in commands)
+    )
 
 
 def _numbering(criteria: tuple[Criterion, ...]) -> list[str]:
@@ -136,7 +141,9 @@ def _notes(text: str, criteria: tuple[Criterion, ...]) -> list[str]:
     for item in criteria:
         words = sorted({word.lower() for word in _VAGUE.findall(_TICKED.sub("", item.text))})
         if words:
-            notes.append(f"criterion {item.number} is vague: {', '.join(map(repr, words))}; say how much, or how it shows")
+            notes.append(
+                f"criterion {item.number} is vague: {', '.join(map(repr, words))}; say how much, or how it shows"
+            )
         if item.commands and not run & set(item.commands):
             notes.append(f"criterion {item.number}: LAO runs commands of lines such as 'Check: `command`' only")
     return notes

@@ -34,7 +34,7 @@ class Whole:
 
 
 def findings(store: Store, plan_id: str) -> tuple[tuple[int | None, Finding], ...]:
-    """(task, finding) of each task's present attempt and of the plan's last close (task None); earlier ones are over."""
+    """(task, finding) of each task's present attempt and of the plan's last close (task None)."""
     with store.reading():
         query = (
             FindingRow.select(FindingRow, RunRow.attempt)
@@ -42,7 +42,7 @@ def findings(store: Store, plan_id: str) -> tuple[tuple[int | None, Finding], ..
             .where(FindingRow.plan == plan_id)
             .order_by(FindingRow.id)
         )
-        now = {task: attempts for task, attempts in _attempts(plan_id)}
+        now = dict(_attempts(plan_id))
         rows = list(query)
         last = max((row.run_id for row in rows if row.task_id is None), default=None)
         return tuple(

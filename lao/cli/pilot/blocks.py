@@ -16,9 +16,9 @@ LONGEST_TEXT: Final = 8_000
 class Blocks:
     """Takes pieces of a text and gives its finished blocks, each Markdown of its own.
 
-    A block ends at an empty line that is followed by a line that is not indented, so that lists stay together. A fenced
-    block ends with its fence; a long one comes in parts, each with its own fence. The blocks together have every line of
-    the text, in order.
+    A block ends at an empty line that is followed by a line that is not indented, so that an item keeps what belongs to
+    it. A fenced block ends with its fence; a long one comes in parts, each with its own fence. The blocks together have
+    every line of the text, in order.
     """
 
     def __init__(self) -> None:

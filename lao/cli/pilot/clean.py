@@ -13,8 +13,8 @@ _DELETE: Final = 0x7F
 
 
 def clean(text: str) -> str:
-    """The text with line ends as ``\\n`` and every other control character, marks of writing direction, invisible
-    characters and lone surrogates shown instead of sent: an escape is ``␛``, a carriage return ``␍``, others ``<202e>``.
+    """The text with line ends as ``\\n`` and every other control character, marks of writing direction, invisible ones
+    and lone surrogates shown instead of sent: an escape is ``␛``, a carriage return ``␍``, others ``<202e>``.
 
     Tabs and line feeds stay.
     """

@@ -1,4 +1,4 @@
-"""What was typed into the Pilot, kept across sessions in ``.lao/chat_history`` for its owner only. Never stops input."""
+"""What was typed into the Pilot, kept across sessions in ``.lao/chat_history``, for its owner only."""
 
 from __future__ import annotations
 

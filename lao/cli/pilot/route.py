@@ -49,7 +49,9 @@ def read(text: str, names: Collection[str]) -> Line:
     if not word or "/" in word or _exists(f"/{word}"):
         return Line(Kind.QUESTION, rest=stripped) if word else Line(Kind.COMMAND, "help")
     near = difflib.get_close_matches(word.lower(), sorted(names), n=1, cutoff=0.5)
-    raise BadInput(f"no command '/{word}'", f"did you mean /{near[0]}? /help lists them" if near else "/help lists them")
+    raise BadInput(
+        f"no command '/{word}'", f"did you mean /{near[0]}? /help lists them" if near else "/help lists them"
+    )
 
 
 def arguments(rest: str) -> list[str]:

@@ -54,8 +54,9 @@ def commands() -> Mapping[str, Command]:
     """Every command by its own name, in the order of the help."""
     from lao.cli.pilot.commands import by_cli, chats, ideas, projects, reports
 
-    rows = (*chats.COMMANDS, *reports.COMMANDS, *by_cli.COMMANDS, *projects.COMMANDS, *ideas.COMMANDS, *chats.LEAVING)
-    return MappingProxyType({command.name: command for command in rows})
+    rows = (*chats.COMMANDS, *reports.COMMANDS, *by_cli.COMMANDS, *projects.COMMANDS, *ideas.COMMANDS)
+    groups = list(dict.fromkeys(command.group for command in rows))
+    return MappingProxyType({c.name: c for c in sorted(rows, key=lambda command: groups.index(command.group))})
 
 
 @lru_cache(maxsize=1)
@@ -75,6 +76,8 @@ def run(seat: Seat, line: route.Line) -> Reply:
     command = by_any_name()[line.name]
     given = ([line.rest] if line.rest else []) if command.whole else route.arguments(line.rest)
     if len(given) > command.most or len(given) < command.least:
-        many = "takes no argument" if not command.most else "has too few" if len(given) < command.least else "has too many"
+        many = (
+            "takes no argument" if not command.most else "has too few" if len(given) < command.least else "has too many"
+        )
         raise BadInput(f"/{line.name} {many}", f"write {command.usage}")
     return command.run(seat, given)

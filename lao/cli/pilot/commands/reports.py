@@ -79,7 +79,13 @@ def _show(seat: Seat, given: Sequence[str]) -> Reply:
     task = references.find_task(store, given[0])
     view = next(view for view in queries.tasks_view(store, task.plan_id) if view["id"] == task.id)
     plan = plans.get(store, task.plan_id)
-    lines = [_line(view), f"plan {plan.name} ({plan.id}), folder {plan.workspace}", "", task.spec.description.strip(), ""]
+    lines = [
+        _line(view),
+        f"plan {plan.name} ({plan.id}), folder {plan.workspace}",
+        "",
+        task.spec.description.strip(),
+        "",
+    ]
     for name, words in (
         ("files", task.spec.file_paths),
         ("needs", task.spec.dependencies),
@@ -161,13 +167,35 @@ _PLAN: Final = ("plan",)
 COMMANDS = (
     Command("plans", "", "Every plan and how it stands.", _plans, "Looking"),
     Command("tasks", "[PLAN]", "The tasks of a plan, with reasons and commits.", _tasks, "Looking", 1, completes=_PLAN),
-    Command("show", "TASK", "All about a task: what it is, what ran, why it stands so.", _show, "Looking", 1, 1,
-            completes=("task",)),
+    Command(
+        "show",
+        "TASK",
+        "All about a task: what it is, what ran, why it stands so.",
+        _show,
+        "Looking",
+        1,
+        1,
+        completes=("task",),
+    ),
     Command("diff", "TASK", "What a task's commit changed.", _diff, "Looking", 1, 1, completes=("task",)),
-    Command("findings", "[PLAN]", "What checks and reviews hold against the present work.", _findings, "Looking", 1,
-            completes=_PLAN),
-    Command("gates", "[PLAN]", "What still keeps plans from being done, and the memory gate.", _gates, "Looking", 1,
-            completes=_PLAN),
+    Command(
+        "findings",
+        "[PLAN]",
+        "What checks and reviews hold against the present work.",
+        _findings,
+        "Looking",
+        1,
+        completes=_PLAN,
+    ),
+    Command(
+        "gates",
+        "[PLAN]",
+        "What still keeps plans from being done, and the memory gate.",
+        _gates,
+        "Looking",
+        1,
+        completes=_PLAN,
+    ),
     Command("done", "[PLAN]", "The gate of a plan, live while it is at work.", _done, "Looking", 1, completes=_PLAN),
     Command("model", "", "Which model each role has, and what is loaded.", _model, "Looking"),
-)  # fmt: skip
+)
