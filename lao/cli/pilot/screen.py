@@ -49,6 +49,12 @@ class Screen:
         shown.rstrip()
         self._print(shown)
 
+    def warm(self) -> None:
+        """Import what rendering needs, which takes a third of a second; for another thread while nobody waits."""
+        import io
+
+        Screen(io.StringIO(), width=80).markdown("# a\n\n`b`\n\n```python\nc\n```\n")
+
     def blank(self) -> None:
         """An empty line."""
         self._file.write("\n")

@@ -79,6 +79,7 @@ class Terminal:
 
     async def _main(self) -> int:
         self._session = self._prompt()
+        self._look.submit(self.screen.warm)
         store, owner = self.seat.factory.store, self.seat.factory.owner.to_text()
         await self._at_work(lambda: approvals.attend(store, owner))
         try:
@@ -213,13 +214,14 @@ class Terminal:
             if time.monotonic() >= next_glance:
                 next_glance = time.monotonic() + EVERY_S
                 await self._guarded(self._glanced(looker))
-            await asyncio.sleep(LOOK_S if self.talk.turn is not None else EVERY_S / 2)
+            await asyncio.sleep(LOOK_S)
 
     async def _follow(self) -> None:
         events, over = await self._at_look(self.talk.fetch)
         if not events and over is None:
             return
         self._print(self.talk.take(events, over))
+        self._session.app.invalidate()
         if over is not None:
             await self._ended(over)
 
