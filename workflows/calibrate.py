@@ -143,8 +143,9 @@ def profile_of_run(
     if recorded and recorded[0].label != _STEP:
         return None
     if not recorded:
-        with factory.calibrating:
-            at_first_use(factory, role, model_name, seated)
+        if role is not Role.PILOT:  # for which a person waits: its model is measured for other roles, or by hand
+            with factory.calibrating:
+                at_first_use(factory, role, model_name, seated)
         if factory.profile(role) is None:
             return None
     return Profile.from_json(steps.run(StepKind.READ, _STEP, lambda: _profile_json(factory, role)))

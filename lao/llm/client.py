@@ -45,6 +45,8 @@ class OpenAIModel:
         report: gets a ``model.fault`` event for each fault and a ``model.retry`` event before each wait.
         stopping: asked several times a second; when true the request is hung up and Interrupted raised.
         served: whether a model has answered at this address before, so that it is no wrong one.
+        heard: given the answer as it is, whenever something of it has come; each try has an answer of its own. What it
+            raises hangs up.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class OpenAIModel:
         report: Callable[[Event], None],
         stopping: Callable[[], bool] = lambda: False,
         served: bool = False,
+        heard: Callable[[Answer], None] = lambda _answer: None,
     ) -> None:
         self._url = base_url.rstrip("/")
         self._first_s = first_token_timeout_s
@@ -76,6 +79,7 @@ class OpenAIModel:
         backstop_s = max(first_token_timeout_s, idle_timeout_s) + 30.0  # the exchange's own deadlines come first
         self._connection = Connection(self._url, api_key, connect_s=connect_timeout_s, backstop_s=backstop_s)
         self._served = served
+        self._heard = heard
 
     def complete(self, request: ChatRequest) -> ChatAnswer:
         """Answer the request (see ``lao.core.chat.Model``).
@@ -238,6 +242,8 @@ class OpenAIModel:
         if item.get("error"):
             raise faults.classify(faults.error_text(item), None, model=request.model, url=self._url)
         answer.feed(item)
+        if answer.started:
+            self._heard(answer)
         if not faults.same_model(request.model, answer.model):
             raise AttemptFailed(
                 f"model {answer.model!r} answered instead of {request.model!r} at {self._url}",

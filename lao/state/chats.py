@@ -19,7 +19,7 @@ from lao.state import runs
 from lao.state.chat_tables import ChatRow, ChatTurnRow, TurnEventRow
 from lao.state.records import Claim
 from lao.state.store import Store
-from lao.state.tables import PlanRow, RunRow
+from lao.state.tables import ModelEventRow, PlanRow, RunRow
 from lao.state.transitions import move_run
 
 WAITING, TEXT, TOOL_CALL, TOOL_RESULT = "waiting", "text", "tool_call", "tool_result"
@@ -144,10 +144,11 @@ def turn(store: Store, turn_id: int) -> Turn:
         return _turn(_turn_row(turn_id))
 
 
-def turn_of_run(store: Store, run_id: int) -> Turn:
-    """The turn that a run works on."""
+def turn_of_run(store: Store, run_id: int) -> Turn | None:
+    """The turn that a run works on, None for a run of another phase."""
     with store.reading():
-        return _turn(ChatTurnRow.get(ChatTurnRow.run == run_id))
+        row = ChatTurnRow.get_or_none(ChatTurnRow.run == run_id)
+        return None if row is None else _turn(row)
 
 
 def turns(store: Store, chat_id: int) -> tuple[Turn, ...]:
@@ -211,17 +212,17 @@ def end(
     *,
     answer: str,
     error: str = "",
-    tokens: int = 0,
     tools: Iterable[str] = (),
-    data: Mapping[str, Json] | None = None,
 ) -> None:
     """Inside a transaction: the turn is over, and its last event says so."""
+    row = _turn_row(turn_id)
+    tokens = _tokens(row.run_id)
     ChatTurnRow.update(
         state=state.value, answer=answer, error=error, ended_at=now, tokens=tokens, tools=list(tools)
     ).where(ChatTurnRow.id == turn_id, ChatTurnRow.state.not_in(_OVER)).execute()
-    ChatRow.update(updated_at=now).where(ChatRow.id == ChatTurnRow.get_by_id(turn_id).chat_id).execute()
+    ChatRow.update(updated_at=now).where(ChatRow.id == row.chat_id).execute()
     kind = {TurnState.DONE: DONE, TurnState.FAILED: ERROR}.get(state, INTERRUPTED)
-    _tell(turn_id, kind, error, data or {}, now)
+    _tell(turn_id, kind, error, {"tokens": tokens, "answer": answer}, now)
 
 
 def interrupt(store: Store, turn_id: int) -> int | None:
@@ -286,6 +287,20 @@ def clear(store: Store, chat_id: int) -> None:
 def _tell(turn_id: int, kind: str, text: str, data: Mapping[str, Json], now: float) -> None:
     last = TurnEventRow.select(pw.fn.MAX(TurnEventRow.seq)).where(TurnEventRow.turn == turn_id).scalar() or 0
     TurnEventRow.create(turn=turn_id, seq=last + 1, kind=kind, text=text, data=dict(data), at=now)
+
+
+def _tokens(run_id: int | None) -> int:
+    """Of all model calls of a run."""
+    total = pw.fn.SUM(ModelEventRow.prompt_tokens + ModelEventRow.completion_tokens)
+    return int(
+        ModelEventRow.select(total).where(ModelEventRow.run == run_id, ModelEventRow.kind == "call").scalar() or 0
+    )
+
+
+def strikes(store: Store, run_id: int) -> int:
+    """How badly the run has crashed its worker without progress (``lao.state.recovery``)."""
+    with store.reading():
+        return int(RunRow.get_by_id(run_id).strikes)
 
 
 def _forget_old_events(turn_id: int) -> None:
