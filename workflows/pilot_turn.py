@@ -15,6 +15,7 @@ from typing import Final
 from lao.agents.ask import prompt_limit
 from lao.agents.pilot import PilotBrief, PilotTurn
 from lao.agents.pilot_history import Shown, shown
+from lao.agents.pilot_kinds import framed, is_guided
 from lao.agents.toolset import fitting
 from lao.core.chat import ChatAnswer, ChatRequest, Model
 from lao.core.errors import ForeignModel, OutOfMemory, ServerAway, Terminal
@@ -63,7 +64,7 @@ def body(work: Work) -> Outcome:
     voice = TurnVoice(work.factory, work.claim, turn.id)
     start = work.steps.run(StepKind.READ, "pilot-context", lambda: _context(work, turn))
     pairs = tuple((asked, answered) for asked, answered in start["pairs"])
-    brief = PilotBrief(turn.question, start["record"], Shown(start["digest"], pairs), start["memory"])
+    brief = PilotBrief(framed(turn.question), start["record"], Shown(start["digest"], pairs), start["memory"])
     with _model(work, voice) as model:
         try:
             reply = PilotTurn(
@@ -93,7 +94,7 @@ def _context(work: Work, turn: Turn) -> dict[str, Json]:
     before = shown(summary, earlier, limit // _HISTORY_SHARE)
     used = [line.split(" ")[0] for line in (earlier[-1].tools if earlier else ())]
     known = {tool.name: tool for tool in (*all_tools().values(), *pilot_hands.tools(factory))}
-    wanted = [known[name] for name in wanted_by(turn.question, used)]
+    wanted = [] if is_guided(turn.question) else [known[name] for name in wanted_by(turn.question, used)]
     return {
         "record": pilot_record.record(factory, limit // _RECORD_SHARE),
         "digest": before.digest,

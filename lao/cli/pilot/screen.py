@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, TextIO
 
 from lao.cli.pilot.clean import clean
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.segment import Segment
 
 NARROWEST: Final = 10
 STYLES: Final = {"note": "dim", "error": "bold red", "tool": "cyan", "you": "bold", "warn": "yellow", "text": ""}
@@ -30,7 +30,7 @@ class Screen:
         """One block of Markdown. Links show their address; nothing is sent that a terminal would act upon."""
         from rich.markdown import Markdown
 
-        self._print(Markdown(clean(block), hyperlinks=False, code_theme="ansi_dark"))
+        self._print(Markdown(clean(block), hyperlinks=False, code_theme="ansi_dark", justify="left"))
 
     def line(self, text: str, kind: str = "text") -> None:
         """Text as it is, over as many lines as it has."""
@@ -64,12 +64,12 @@ class Screen:
         from rich.segment import Segment, Segments
 
         console = self._console()
-        made: Iterable[Segment] = console.render(what)
         # Markdown's entities (&#27;) are characters only now, so this is the place where nothing can pass
-        safe = [Segment(clean(part.text), part.style) for part in made if not part.control]
-        console.print(Segments(safe), end="", soft_wrap=True)
-        if not safe or not safe[-1].text.endswith("\n"):
-            console.file.write("\n")
+        safe = [Segment(clean(part.text), part.style) for part in console.render(what) if not part.control]
+        lines: list[Segment] = []
+        for line in Segment.split_lines(safe):
+            lines += [*_without_padding(line), Segment.line()]
+        console.print(Segments(lines), end="", soft_wrap=True)
         self._file.flush()
 
     def _console(self) -> Console:
@@ -89,3 +89,19 @@ class Screen:
             markup=False,
             emoji=False,
         )
+
+
+def _without_padding(line: list[Segment]) -> list[Segment]:
+    """Without the blanks that fill the line to the terminal's width: they would wrap when it is made narrower."""
+    from rich.segment import Segment
+
+    kept = list(line)
+    while kept and not kept[-1].text.rstrip(" ") and not _painted(kept[-1]):
+        kept.pop()
+    if kept and not _painted(kept[-1]):
+        kept[-1] = Segment(kept[-1].text.rstrip(" "), kept[-1].style)
+    return kept
+
+
+def _painted(part: Segment) -> bool:
+    return part.style is not None and (part.style.bgcolor is not None or bool(part.style.reverse))

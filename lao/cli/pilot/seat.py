@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 KEPT_RESULTS: Final = 200
 """Results of tools that ``/expand`` can still show; older ones are forgotten, so that memory stays flat."""
 
-LARGEST_KEPT: Final = 20_000
-"""Characters of one kept result."""
-
 TALK: Final = "chat"
 IDEATE: Final = "ideate"
 SPEC: Final = "spec"
@@ -29,6 +26,15 @@ class Question:
 
     text: str
     kind: str = TALK
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a tool gave. ``text`` is its beginning, ``length`` that of all; ``place``: run and label of its step."""
+
+    text: str
+    length: int
+    place: tuple[int | None, str]
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Seat:
         chat: number of the conversation.
         kind: how the next question is asked.
         from_run: the Pilot was opened by ``lao run``, and ``/resume`` gives the terminal back to it.
-        results: number and text of the last results of tools.
+        results: the last results of tools with their numbers.
     """
 
     session: Session
@@ -70,16 +76,16 @@ class Seat:
     chat: int
     kind: str = TALK
     from_run: bool = False
-    results: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT_RESULTS))
+    results: deque[tuple[int, Result]] = field(default_factory=lambda: deque(maxlen=KEPT_RESULTS))
     _numbered: int = 0
 
-    def keep(self, text: str) -> int:
+    def keep(self, result: Result) -> int:
         """Keep a tool's result for ``/expand``. Returns its number."""
         self._numbered += 1
-        self.results.append((self._numbered, text[:LARGEST_KEPT]))
+        self.results.append((self._numbered, result))
         return self._numbered
 
-    def result(self, number: int | None) -> tuple[int, str]:
+    def result(self, number: int | None) -> tuple[int, Result]:
         """A kept result, with None the last one.
 
         Raises:

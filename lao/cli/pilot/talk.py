@@ -10,7 +10,7 @@ from lao.cli.pilot import following
 from lao.cli.pilot.blocks import Blocks
 from lao.cli.pilot.clean import one_line
 from lao.cli.pilot.commands import ideas
-from lao.cli.pilot.seat import Question, Reply, Seat
+from lao.cli.pilot.seat import Question, Reply, Result, Seat
 from lao.core.errors import LaoError
 from lao.core.states import TurnState
 from lao.state import chats
@@ -120,18 +120,14 @@ class Talk:
             self.doing = one_line(event.text)
             return []
         if event.kind == chats.TOOL_CALL:
-            self.doing = one_line(event.text)
-            return [*self._finished(), Item("tool", f"⚙ {one_line(event.text, 160)}")]
+            called = _called(event)
+            self.doing = one_line(called, 80)
+            return [*self._finished(), Item("tool", f"⚙ {called}")]
         if event.kind == chats.TOOL_RESULT:
             self.doing = "thinks"
-            return [*self._finished(), Item("tool", self._result(event))]
+            return [*self._finished(), Item("tool" if event.data.get("ok", True) else "warn", self._result(event))]
         if event.kind == chats.NOTE:
-            again = bool(event.data.get("again"))
-            return (
-                [*self._finished(), Item("note", event.text or "the answer begins again")]
-                if event.text or again
-                else []
-            )
+            return self._note(event)
         return []  # the end is told by the turn itself
 
     def _text(self, event: TurnEvent) -> list[Item]:
@@ -141,15 +137,28 @@ class Talk:
         self._said += event.text
         return before + [Item("markdown", block) for block in self._blocks.add(event.text)]
 
+    def _note(self, event: TurnEvent) -> list[Item]:
+        if event.data.get("thinking"):
+            self.doing = "thinks"
+            return []
+        if not event.data.get("again"):
+            return [*self._finished(), Item("note", event.text)] if event.text else []
+        seen = bool(self._said.strip())  # what was printed stays above; what was not comes again
+        self._blocks, self._said = Blocks(), ""
+        return [Item("note", event.text or "the answer begins again")] if seen else []
+
     def _finished(self) -> list[Item]:
         return [Item("markdown", block) for block in self._blocks.finish()]
 
     def _result(self, event: TurnEvent) -> str:
-        whole = str(event.data.get("result") or event.text)
-        number = self.seat.keep(whole)
-        lines = whole.count("\n") + 1
-        more = f"  (+{lines - 1} lines, /expand {number})" if lines > 1 else ""
-        return f"  ↳ [{number}] {one_line(whole.lstrip().partition(chr(10))[0], 120)}{more}"
+        run = self.turn.run if self.turn is not None else None
+        length = int(event.data.get("length", len(event.text)))
+        place = (run, f"tool:{event.data.get('name')}-{event.data.get('n')}")
+        number = self.seat.keep(Result(event.text, length, place))
+        first = one_line(event.text.strip().partition("\n")[0], 120)
+        more = length > len(first)
+        mark, hint = "↳" if event.data.get("ok", True) else "✗", f"  (/expand {number})" if more else ""
+        return f"  {mark} [{number}] {first}{hint}"
 
     def _end(self, turn: Turn) -> list[Item]:
         items = self._finished()
@@ -166,6 +175,13 @@ class Talk:
         except OSError as error:
             items.append(Item("warn", f"the note of this turn stays: {error}"))
         return items
+
+
+def _called(event: TurnEvent) -> str:
+    """A call on one line: the tool, and the beginning of what it was given."""
+    given = event.data.get("arguments")
+    values = [value if isinstance(value, str) else repr(value) for value in (given or {}).values()]
+    return one_line(" ".join([str(event.data.get("name") or event.text), *values]), 160)
 
 
 def past(turns: Iterable[Turn], most: int = 5) -> list[Item]:

@@ -290,14 +290,16 @@ class Terminal:
     def _message(self) -> StyleAndTextTuples:
         size = shutil.get_terminal_size()
         room = min(LIVE_LINES, size.lines - 4)
+        width = max(size.columns - 1, 1)
         lines: list[str] = []
         if self._watched and self._glance.gate:
             lines += clean(self._glance.gate).splitlines()
         if self.talk.turn is not None:
             lines += [line for line in clean(self.talk.open_text[-2_000:]).splitlines() if line.strip()]
             lines.append(f"… {self.talk.doing}")
-        shown = lines[-room:] if room > 0 else []
-        return [*(("class:live", f"{line[: size.columns - 1]}\n") for line in shown), ("class:you", "› ")]
+        folded = [line[at : at + width] for line in lines for at in range(0, len(line), width)]
+        shown = folded[-room:] if room > 0 else []
+        return [*(("class:live", f"{line}\n") for line in shown), ("class:you", "› ")]
 
     def _toolbar(self) -> str:
         kind = "" if self.seat.kind == "chat" else f"{self.seat.kind} · "

@@ -9,6 +9,7 @@ from lao.cli.pilot.commands.registry import Command, commands
 from lao.cli.pilot.seat import TALK, Reply, Seat
 from lao.cli.project import since
 from lao.core.errors import BadInput
+from lao.state import journal
 from workflows import pilot
 
 
@@ -68,8 +69,13 @@ def _resume_session(seat: Seat, given: Sequence[str]) -> Reply:
 def _expand(seat: Seat, given: Sequence[str]) -> Reply:
     if given and not given[0].isdigit():
         raise BadInput(f"{given[0]!r} is no number of a result", "they are in brackets, for example [3]")
-    number, text = seat.result(int(given[0]) if given else None)
-    return Reply(f"[{number}]\n{text}")
+    number, result = seat.result(int(given[0]) if given else None)
+    run, label = result.place
+    kept = journal.result_of(seat.factory.store, run, label) if run is not None else None
+    whole = kept.get("text") if isinstance(kept, dict) else None
+    text = whole if isinstance(whole, str) and len(whole) >= len(result.text) else result.text
+    cut = f"\n… {result.length - len(text)} more characters were not kept" if result.length > len(text) else ""
+    return Reply(f"[{number}]\n{text}{cut}")
 
 
 def _exit(_seat: Seat, _given: Sequence[str]) -> Reply:
