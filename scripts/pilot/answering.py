@@ -55,7 +55,7 @@ class Answering:
     def _run(self) -> None:
         store = self._factory.store  # this thread gets a connection of its own
         done = 0
-        while not self._over.wait(0.01):
+        while not self._over.wait(0.03):
             for turn in self._queued(store, done):
                 self._answer(store, turn)
                 done = turn.id
@@ -78,4 +78,4 @@ class Answering:
             answer += told.text if told.kind == chats.TEXT else ""
         with store.write():
             if not chats._turn(chats._turn_row(turn.id)).over:
-                chats.end(turn.id, store.now(), TurnState.DONE, answer=answer, tokens=len(answer.split()))
+                chats.end(turn.id, store.now(), TurnState.DONE, answer=answer)

@@ -19,10 +19,9 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.shortcuts import PromptSession
-from prompt_toolkit.styles import Style
 
-from lao.cli.pilot import following, keys, route
-from lao.cli.pilot.clean import clean, one_line
+from lao.cli.pilot import face, following, keys, route
+from lao.cli.pilot.clean import one_line
 from lao.cli.pilot.commands import registry
 from lao.cli.pilot.completion import Completions
 from lao.cli.pilot.history import FILE_NAME, KeptHistory
@@ -40,11 +39,7 @@ LOOK_S: Final = 0.06
 TWICE_S: Final = 3.0
 """Two Ctrl-C within this time leave."""
 
-LIVE_LINES: Final = 8
 MENU_LINES: Final = 6
-_STYLE: Final = Style.from_dict(
-    {"bottom-toolbar": "noreverse fg:ansibrightblack", "live": "fg:ansibrightblack", "you": "bold"}
-)
 _ANSWERS: Final = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "a": "always", "always": "always"}
 
 Got = TypeVar("Got")
@@ -108,7 +103,7 @@ class Terminal:
             reserve_space_for_menu=MENU_LINES if shutil.get_terminal_size().lines >= 2 * MENU_LINES else 1,
             bottom_toolbar=self._toolbar,
             prompt_continuation="  ",
-            style=_STYLE,
+            style=face.STYLE,
             color_depth=ColorDepth.DEPTH_1_BIT if "NO_COLOR" in os.environ else None,
             include_default_pygments_style=False,
         )
@@ -164,7 +159,7 @@ class Terminal:
             self._print([Item("error", "what was typed is not UTF-8 text; it was not sent")])
             return
         if text.strip():
-            self._print([Item("you", f"› {_head(text)}")])
+            self._print([Item("you", f"› {face.head(text)}")])
         if self._asked is not None and text.strip().lower() in _ANSWERS:
             await self._answer(self._asked, _ANSWERS[text.strip().lower()])
             return
@@ -288,18 +283,8 @@ class Terminal:
     # what is shown
 
     def _message(self) -> StyleAndTextTuples:
-        size = shutil.get_terminal_size()
-        room = min(LIVE_LINES, size.lines - 4)
-        width = max(size.columns - 1, 1)
-        lines: list[str] = []
-        if self._watched and self._glance.gate:
-            lines += clean(self._glance.gate).splitlines()
-        if self.talk.turn is not None:
-            lines += [line for line in clean(self.talk.open_text[-2_000:]).splitlines() if line.strip()]
-            lines.append(f"… {self.talk.doing}")
-        folded = [line[at : at + width] for line in lines for at in range(0, len(line), width)]
-        shown = folded[-room:] if room > 0 else []
-        return [*(("class:live", f"{line}\n") for line in shown), ("class:you", "› ")]
+        gate = self._glance.gate if self._watched else ""
+        return face.above_the_line(gate, self.talk.open_text, self.talk.doing if self.talk.turn is not None else None)
 
     def _toolbar(self) -> str:
         kind = "" if self.seat.kind == "chat" else f"{self.seat.kind} · "
@@ -318,7 +303,7 @@ class Terminal:
         if running:
             app.renderer.erase()
         for item in items:
-            _onto(self.screen, item)
+            face.onto(self.screen, item)
         if running:
             app.renderer.request_absolute_cursor_position()
             app.invalidate()
@@ -353,19 +338,3 @@ class Terminal:
     def _exit(self, code: int) -> None:
         if self._session.app.is_running and not self._session.app.is_done:
             self._session.app.exit(result=code)
-
-
-def _onto(screen: Screen, item: Item) -> None:
-    if item.kind == "markdown":
-        screen.markdown(item.text)
-        screen.blank()
-    elif item.kind == "diff":
-        screen.diff(item.text)
-    else:
-        screen.line(item.text, item.kind)
-
-
-def _head(text: str, most: int = 20) -> str:
-    lines = text.strip().splitlines()
-    more = [f"… {len(lines) - most} more lines"] if len(lines) > most else []
-    return "\n".join(lines[:most] + more)
