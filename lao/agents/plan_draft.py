@@ -85,7 +85,7 @@ def check(text: str) -> Draft:
         errors.append("its acceptance section has no numbered criteria ('1. …')")
     errors += _numbering(criteria)
     errors += [
-        f"criterion {item.number} has no check: give it 'Check: `command`', or name the file to look at in backticks"
+        f"criterion {item.number} has no check: add a line 'Check: `command`', or name the file to look at in backticks"
         for item in criteria
         if not item.checkable
     ]
@@ -145,5 +145,5 @@ def _notes(text: str, criteria: tuple[Criterion, ...]) -> list[str]:
                 f"criterion {item.number} is vague: {', '.join(map(repr, words))}; say how much, or how it shows"
             )
         if item.commands and not run & set(item.commands):
-            notes.append(f"criterion {item.number}: LAO runs commands of lines such as 'Check: `command`' only")
+            notes.append(f"criterion {item.number}: LAO runs only commands on lines of their own, 'Check: `command`'")
     return notes
