@@ -201,7 +201,7 @@ def test_a_model_that_writes_broken_calls_is_asked_otherwise(plant: Open) -> Non
     forced = {"tool": "finish", "arguments": {"summary": "By force."}}
     scenario = answers(spoken, "By text.", *([one] for one in broken))
     scenario["responses"].append({"match": {"role": "pilot", "schema": True}, "answer": {"json": forced}})  # type: ignore[attr-defined]
-    factory = plant(scenario)
+    factory = plant(scenario, models={"pilot": {"key": "sim-planner", "supports_json_schema": True}})
     turn = asked(factory, "status?")
     assert (turn.answer, turn.tools) == ("By text.", ("pipeline_status",))
     shown = "".join(e.text for e in pilot.events(factory.factory, turn.id) if e.kind == "text")
