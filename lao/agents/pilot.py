@@ -259,8 +259,8 @@ class PilotTurn:
             self.talk.assistant(clean(answer.text))
         used = False
         for n, call in enumerate(found.calls):
-            text, ok = self._call(call)
-            used = used or ok
+            text, ran = self._call(call)
+            used = used or ran
             text = clip(text, max(_LEAST_RESULT, self.limit // 4))
             if native:
                 self.talk.result(ids[n], text)
@@ -269,20 +269,20 @@ class PilotTurn:
             if self.errors >= ERRORS or self.loops_over:
                 return self._reply(self._stopped(call, text), asks=True)
         self.strikes = 0 if used else self.strikes + 1
-        if self.strikes > _STRIKES:
-            self._down()
+        if self.strikes >= _STRIKES and not self._down():
+            said = f"model {self.settings.key!r} gives no call that could be run"
+            raise AttemptFailed(said, "ask in other words", kind="bad_arguments")
         return None
 
     def _call(self, call: ToolCall) -> tuple[str, bool]:
-        """One call: what the model is told, whether the tool did what was asked."""
+        """One call: what the model is told, whether it was run (or need not be)."""
         loop = self.loops.take(call.name, call.arguments, call.raw)
         if loop is not None:
             self._model.fault(loop.failure, f"model {self.settings.key!r}: {call.name} {loop.count} times in a row")
             self.loops_over = loop.over
             if loop.failure is Failure.LOOP_SAME:
-                return load("coder_tools_repeat", count=str(loop.count)), False
+                return load("coder_tools_repeat", count=str(loop.count)), True
         if call.arguments is None:
-            self.errors += 1
             return load("pilot_broken", problem=f"the arguments of {call.name} were no complete JSON object"), False
         self.made += 1
         self.voice.calls(self.made, call.name, call.arguments)
@@ -294,7 +294,7 @@ class PilotTurn:
         self.voice.result(self.made, call.name, text, ok=ok)
         self.errors = 0 if ok else self.errors + 1
         self.done.append(_line(call, ok=ok))
-        return text, ok
+        return text, True
 
     def _stopped(self, call: ToolCall, text: str) -> str:
         first = text.strip().splitlines()[0][:300] if text.strip() else "no output"
