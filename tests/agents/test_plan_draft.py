@@ -72,9 +72,7 @@ def test_a_command_that_lao_would_not_run_is_told() -> None:
     assert draft.notes == ("criterion 1: LAO runs only commands on lines of their own, 'Check: `command`'",)
 
 
-@pytest.mark.parametrize(
-    "answer", [GOOD, f"Here it is:\n\n{GOOD}", f"Sure.\n\n```markdown\n{GOOD}```\nAnything else?"]
-)
+@pytest.mark.parametrize("answer", [GOOD, f"Here it is:\n\n{GOOD}", f"Sure.\n\n```markdown\n{GOOD}```\nAnything else?"])
 def test_the_draft_is_found_in_an_answer(answer: str) -> None:
     """L1: small models wrap a plan in words and fences."""
     assert plan_draft.of_answer(answer) == GOOD
