@@ -75,6 +75,7 @@ def generated() -> dict[str, str]:
         "lao/config/factory.example.yaml": example,
         "factory.example.yaml": example,
         "docs/architecture.md": _architecture(),
+        "docs/pilot.md": _pilot(),
     }
 
 
@@ -85,6 +86,25 @@ def _architecture() -> str:
     head, rest = page.split(start, 1)
     tables = [*_moves("plan", PLAN_MOVES), *_moves("task", TASK_MOVES), *_moves("run of a phase", RUN_MOVES)]
     return head + start + "\n".join(tables) + "\n" + end + rest.split(end, 1)[1]
+
+
+def _pilot() -> str:
+    """The page with its tables of commands and keys made new between their marks."""
+    from lao.cli.pilot.commands.chats import table
+    from lao.cli.pilot.keys import KEYS
+
+    rows, heading = ["| Command | |", "|---|---|"], ""
+    for group, usage, text in table():
+        rows += [f"| **{group}** | |"] if group != heading else []
+        heading = group
+        rows.append(f"| `{usage.replace('|', chr(92) + '|')}` | {text} |")
+    keys = ["| Key | |", "|---|---|", *(f"| {key.replace(chr(92), '`' + chr(92) + '`')} | {what} |" for key, what in KEYS)]
+    page = (ROOT / "docs/pilot.md").read_text(encoding="utf-8")
+    for name, lines in (("commands", rows), ("keys", keys)):
+        start, end = f"<!-- {name}: scripts/gen_docs.py -->\n", f"<!-- /{name} -->"
+        head, rest = page.split(start, 1)
+        page = head + start + "\n".join(["", *lines, "", ""]) + end + rest.split(end, 1)[1]
+    return page
 
 
 def _moves(what: str, moves: Mapping[Any, frozenset[Any]]) -> list[str]:

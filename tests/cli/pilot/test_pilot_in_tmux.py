@@ -135,7 +135,7 @@ def terminal_of(tmux: Session) -> int:
 
 
 def test_keys_sizes_and_bad_input(project: Path, tmux: Session) -> None:
-    """L1: completion, several lines, a paste of 1 MB, bytes that are no text, 20 by 5, Ctrl-C twice is 130; no model."""
+    """L1: completion, lines, a paste of 1 MB, bytes that are no text, 20 by 5, Ctrl-C twice is 130; no model."""
     tmux.start(project)
     tmux.keys("/sta")
     tmux.until("Plans, tasks, queue, workers, models and tokens.")
