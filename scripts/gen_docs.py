@@ -98,7 +98,8 @@ def _pilot() -> str:
         rows += [f"| **{group}** | |"] if group != heading else []
         heading = group
         rows.append(f"| `{usage.replace('|', chr(92) + '|')}` | {text} |")
-    keys = ["| Key | |", "|---|---|", *(f"| {key.replace(chr(92), '`' + chr(92) + '`')} | {what} |" for key, what in KEYS)]
+    named = [(key.replace("\\", "`\\`"), what) for key, what in KEYS]
+    keys = ["| Key | |", "|---|---|", *(f"| {key} | {what} |" for key, what in named)]
     page = (ROOT / "docs/pilot.md").read_text(encoding="utf-8")
     for name, lines in (("commands", rows), ("keys", keys)):
         start, end = f"<!-- {name}: scripts/gen_docs.py -->\n", f"<!-- /{name} -->"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lao.cli.pilot.seat import Seat
     from workflows.factory import Factory
 
+INTERRUPTED = 130
+
 
 @click.command(help="Talk with the factory: ask how it stands, steer it, turn ideas into plans. /help lists commands.")
 @click.option("-m", "--message", metavar="TEXT", help="Ask one question, or run one /command, and end.")
@@ -40,7 +42,7 @@ def run(
     """Be the Pilot until the person leaves; returns the exit code.
 
     Args:
-        from_run: ``lao run`` has opened it, and ``/resume`` ends it with 0.
+        from_run: ``lao run`` has opened it, and ``/resume`` ends it with ``seat.HANDED_BACK``.
 
     Raises:
         BadInput: there is no such conversation.

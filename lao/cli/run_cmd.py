@@ -28,7 +28,10 @@ INTERRUPTED = 130
 @pass_session
 def command(session: Session) -> None:
     if session.flag("pilot_only"):
-        raise BadInput("there is no Pilot in this version", "use 'lao run' and 'lao status'")
+        from lao.cli.pilot_cmd import run as pilot
+
+        with open_project(session) as factory:
+            sys.exit(pilot(session, factory))
     with open_project(session) as factory:
         sys.exit(run(session, factory))
 

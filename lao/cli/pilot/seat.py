@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from lao.core.errors import BadInput
 
@@ -18,6 +20,10 @@ KEPT_RESULTS: Final = 200
 TALK: Final = "chat"
 IDEATE: Final = "ideate"
 SPEC: Final = "spec"
+
+
+HANDED_BACK: Final = -1
+"""``Reply.leave`` where the person gives the terminal back to ``lao run``, which is no exit code."""
 
 
 @dataclass(frozen=True)
@@ -100,3 +106,24 @@ class Seat:
             first, last = self.results[0][0], self.results[-1][0]
             raise BadInput(f"no result {number}", f"kept are {first} to {last}")
         return found
+
+
+def on_idle(session: Session, factory: Factory) -> Callable[[], Any]:
+    """What ``lao run`` calls when nothing is left to do (``lao.cli.handover``): the Pilot, in one conversation for as
+    long as the run lasts. It returns whether the view goes on (``/resume``) or the run ends; KeyboardInterrupt after
+    Ctrl-C twice."""
+    chats: list[int] = []
+
+    def take() -> Any:
+        from lao.cli.pilot_cmd import INTERRUPTED, run
+        from workflows import pilot
+
+        if not chats:
+            chats.append(pilot.open_chat(factory).id)
+        code = run(session, factory, chat=chats[0], from_run=True)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        then = import_module("lao.cli.handover").Then
+        return then.RESUME if code == HANDED_BACK else then.LEAVE
+
+    return take

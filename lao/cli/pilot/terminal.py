@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -40,6 +41,7 @@ TWICE_S: Final = 3.0
 """Two Ctrl-C within this time leave."""
 
 MENU_LINES: Final = 6
+_ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
 _ANSWERS: Final = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "a": "always", "always": "always"}
 
 Got = TypeVar("Got")
@@ -69,8 +71,14 @@ class Terminal:
 
     def run(self) -> int:
         """Until the person leaves. Returns the exit code: 0, or 130 after Ctrl-C."""
-        with create_app_session(input=self._source, output=self._sink):
-            return asyncio.run(self._main())
+        before = {number: signal.getsignal(number) for number in _ENDING}
+        try:
+            with create_app_session(input=self._source, output=self._sink):
+                return asyncio.run(self._main())
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                for number, handler in before.items():  # the loop has put the system's own in their place
+                    signal.signal(number, handler)
 
     async def _main(self) -> int:
         self._session = self._prompt()
@@ -113,7 +121,7 @@ class Terminal:
     def _begin(self) -> None:
         app = self._session.app
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in _ENDING:
             try:
                 loop.add_signal_handler(number, lambda: self._exit(INTERRUPTED))
             except (ValueError, RuntimeError, NotImplementedError):  # not the main thread: a test

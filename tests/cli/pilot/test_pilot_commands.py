@@ -14,7 +14,7 @@ from lao.cli.context import Session
 from lao.cli.pilot import route
 from lao.cli.pilot.commands import registry
 from lao.cli.pilot.plain import Plain
-from lao.cli.pilot.seat import IDEATE, SPEC, TALK, Reply, Seat
+from lao.cli.pilot.seat import HANDED_BACK, IDEATE, SPEC, TALK, Reply, Seat
 from lao.core.errors import BadInput, LaoError, Refused
 from lao.core.states import Phase, PlanState, Queue, RunState, TurnState
 from lao.core.words import CommandResult, Finding, Severity, TaskSpec
@@ -186,7 +186,7 @@ def test_resume_gives_the_terminal_back_to_run(desk: Desk) -> None:
     """L5: /resume leaves a Pilot that lao run has opened, and not one that was started by itself."""
     assert desk("/resume").leave is None
     desk.seat.from_run = True
-    assert (desk("/resume").leave, desk("/resume a").leave) == (0, None)
+    assert (desk("/resume").leave, desk("/resume a").leave) == (HANDED_BACK, None)
 
 
 def test_an_idea_becomes_a_plan(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import click
 
 from lao.cli.pilot.commands.registry import Command
-from lao.cli.pilot.seat import Reply, Seat
+from lao.cli.pilot.seat import HANDED_BACK, Reply, Seat
 from lao.core.errors import BadInput
 
 
@@ -56,7 +56,7 @@ def _pause(seat: Seat, given: Sequence[str]) -> Reply:
 
 def _resume(seat: Seat, given: Sequence[str]) -> Reply:
     reply = call(seat, "resume", *(["--", *given] if given else []))
-    return replace(reply, leave=0) if seat.from_run and not given else reply
+    return replace(reply, leave=HANDED_BACK) if seat.from_run and not given else reply
 
 
 def _cancel(seat: Seat, given: Sequence[str]) -> Reply:

@@ -10,7 +10,7 @@ from lao.cli.pilot.commands.registry import Command
 from lao.cli.pilot.seat import Reply, Seat
 from lao.core.errors import BadInput
 
-WORDS: Final = ("list", "scan", "use", "status")
+WORDS: Final = ("list", "scan", "use", "needs-action", "status")
 
 
 def _project(seat: Seat, given: Sequence[str]) -> Reply:
@@ -26,11 +26,21 @@ def _project(seat: Seat, given: Sequence[str]) -> Reply:
         raise BadInput(
             "there is no list of projects in this version", "start 'lao pilot' in the other project's folder"
         )
-    return call(seat, "projects", word, *(["--", *given[1:]] if given[1:] else []))
+    rest = ["--", *given[1:]] if given[1:] else []
+    reply = call(seat, "projects", word, *(["--root", *given[1:]] if word == "scan" and rest else rest))
+    if word != "use":
+        return reply
+    return Reply(f"{reply.text}\nthis Pilot stays where it is; start 'lao pilot' there", code=reply.code)
 
 
 COMMANDS = (
     Command(
-        "project", "[list|scan|use|status]", "This project, or the others.", _project, "Looking", 3, completes=WORDS
+        "project",
+        "[list|scan|use|needs-action|status]",
+        "This project, or the others.",
+        _project,
+        "Looking",
+        3,
+        completes=WORDS,
     ),
 )
