@@ -59,7 +59,7 @@ def ask(factory: Factory, chat_id: int, text: str) -> Turn:
         BadInput: no such conversation; the question is empty or too long.
     """
     question = _cleaned(text)
-    turn = rows.ask(factory.store, chat_id, question)
+    turn = rows.ask(factory.store, chat_id, question, factory.settings.paths.root)
     told, data = _waits_for(factory)
     rows.tell(factory.store, turn.id, rows.WAITING, told, data)
     wake_all(factory.store, [turn.run] if turn.run is not None else [])

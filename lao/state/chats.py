@@ -115,15 +115,15 @@ def chats(store: Store) -> tuple[Chat, ...]:
         return tuple(_chat(row) for row in ChatRow.select().where(ChatRow.id.in_(asked)).order_by(_newest()))
 
 
-def ask(store: Store, chat_id: int, question: str) -> Turn:
-    """Put a question: a turn and the run that will answer it, which is to be woken.
+def ask(store: Store, chat_id: int, question: str, project: Path) -> Turn:
+    """Put a question: a turn and the run that will answer it in the project's folder, which is to be woken.
 
     Raises:
         BadInput: there is no such chat.
     """
     with store.write():
         chat, now = _row(chat_id), store.now()
-        _require_plan(Path(chat.project), now)
+        _require_plan(project, now)
         last = ChatTurnRow.select(pw.fn.MAX(ChatTurnRow.seq)).where(ChatTurnRow.chat == chat).scalar() or 0
         row = ChatTurnRow.create(
             chat=chat, seq=last + 1, question=question, state=TurnState.QUEUED.value, created_at=now
@@ -312,7 +312,9 @@ def _forget_old_events(turn_id: int) -> None:
 
 
 def _require_plan(project: Path, now: float) -> None:
-    """Inside a transaction: make the plan that the runs of turns belong to, where there is none yet."""
+    """Inside a transaction: make the plan that the runs of turns belong to, where there is none yet; a project may have
+    been moved since."""
+    PlanRow.update(workspace=str(project)).where(PlanRow.id == PILOT_PLAN, PlanRow.workspace != str(project)).execute()
     if PlanRow.get_or_none(PlanRow.id == PILOT_PLAN) is None:
         PlanRow.create(
             id=PILOT_PLAN,
