@@ -60,7 +60,13 @@ def run(
     from lao.cli.pilot.screen import Screen
     from lao.cli.pilot.terminal import Terminal
 
-    return Terminal(seat, Screen(sys.stdout)).run()
+    code = Terminal(seat, Screen(sys.stdout)).run()
+    if seat.moved is not None:
+        from lao.cli.pilot.moving import start_there
+
+        factory.close()
+        start_there(seat.moved)
+    return code
 
 
 def on_a_terminal() -> bool:

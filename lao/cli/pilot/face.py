@@ -1,18 +1,28 @@
-"""How the Pilot looks: items printed, and the lines above the input that change while an answer comes."""
+"""How the Pilot looks: items printed, the input line, and what is above it while an answer comes."""
 
 from __future__ import annotations
 
+import os
 import shutil
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import Completer
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import History
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.shortcuts import PromptSession
 from prompt_toolkit.styles import Style
 
+from lao.cli.pilot import keys
 from lao.cli.pilot.clean import clean
 from lao.cli.pilot.screen import Screen
 from lao.cli.pilot.talk import Item
 
 LIVE_LINES: Final = 8
+MENU_LINES: Final = 6
 _OTHERS: Final = 4
 """Rows that the input line, the status line and a little of what was said before need."""
 
@@ -22,6 +32,48 @@ _OPEN: Final = 2_000
 STYLE: Final = Style.from_dict(
     {"bottom-toolbar": "noreverse fg:ansibrightblack", "live": "fg:ansibrightblack", "you": "bold"}
 )
+
+
+class Line(keys.Desk, Protocol):
+    """Whoever has the input line."""
+
+    def message(self) -> StyleAndTextTuples:
+        """What stands before the cursor, and above it."""
+
+    def toolbar(self) -> str:
+        """The status line."""
+
+
+def input_line(
+    line: Line, *, history: History, completer: Completer, accept: Callable[[Buffer], bool]
+) -> PromptSession[int]:
+    """The input line, of one or more lines, with completion of commands while they are typed."""
+
+    def names_a_command() -> bool:
+        text = session.default_buffer.text
+        return text.startswith("/") and " " not in text and "\n" not in text and _rows() >= 2 * MENU_LINES
+
+    session: PromptSession[int] = PromptSession(
+        message=line.message,
+        history=history,
+        multiline=True,
+        key_bindings=keys.bindings(line),
+        completer=completer,
+        complete_in_thread=True,
+        complete_while_typing=Condition(names_a_command),
+        reserve_space_for_menu=MENU_LINES if _rows() >= 2 * MENU_LINES else 1,
+        bottom_toolbar=line.toolbar,
+        prompt_continuation="  ",
+        style=STYLE,
+        color_depth=ColorDepth.DEPTH_1_BIT if "NO_COLOR" in os.environ else None,
+        include_default_pygments_style=False,
+    )
+    session.default_buffer.accept_handler = accept
+    return session
+
+
+def _rows() -> int:
+    return shutil.get_terminal_size().lines
 
 
 def above_the_line(gate: str, unfinished: str, doing: str | None) -> StyleAndTextTuples:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lao.core.errors import BadInput
@@ -74,6 +75,7 @@ class Seat:
         chat: number of the conversation.
         kind: how the next question is asked.
         from_run: the Pilot was opened by ``lao run``, and ``/resume`` gives the terminal back to it.
+        moved: the project in which the Pilot goes on after it has ended here.
         results: the last results of tools with their numbers.
     """
 
@@ -82,6 +84,7 @@ class Seat:
     chat: int
     kind: str = TALK
     from_run: bool = False
+    moved: Path | None = None
     results: deque[tuple[int, Result]] = field(default_factory=lambda: deque(maxlen=KEPT_RESULTS))
     _numbered: int = 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import shlex
 import shutil
 import signal
 import threading
@@ -15,13 +15,12 @@ from typing import Any, Final, TypeVar
 
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
-from prompt_toolkit.output import ColorDepth, Output
+from prompt_toolkit.output import Output
 from prompt_toolkit.shortcuts import PromptSession
 
-from lao.cli.pilot import face, following, keys, route
+from lao.cli.pilot import face, following, moving, route
 from lao.cli.pilot.clean import one_line
 from lao.cli.pilot.commands import registry
 from lao.cli.pilot.completion import Completions
@@ -40,7 +39,6 @@ LOOK_S: Final = 0.06
 TWICE_S: Final = 3.0
 """Two Ctrl-C within this time leave."""
 
-MENU_LINES: Final = 6
 _ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
 _ANSWERS: Final = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "a": "always", "always": "always"}
 
@@ -61,6 +59,7 @@ class Terminal:
         self._glance = Glance()
         self._watched = ""
         self._asked: int | None = None
+        self._offer: moving.Offer | None = None
         self._held: deque[Question] = deque()
         self._inputs: asyncio.Queue[str] = asyncio.Queue()
         self._stopped_at = -TWICE_S
@@ -81,7 +80,13 @@ class Terminal:
                     signal.signal(number, handler)
 
     async def _main(self) -> int:
-        self._session = self._prompt()
+        path = self.seat.factory.settings.paths.state_dir / FILE_NAME
+        self._session = face.input_line(
+            self,
+            history=KeptHistory(path, lambda text: self._later([Item("warn", text)])),
+            completer=Completions(lambda: self._glance, self.seat.factory.settings.paths.root),
+            accept=self._accept,
+        )
         self._look.submit(self.screen.warm)
         store, owner = self.seat.factory.store, self.seat.factory.owner.to_text()
         await self._at_work(lambda: approvals.attend(store, owner))
@@ -95,28 +100,6 @@ class Terminal:
         if self.talk.turn is not None:
             self.screen.line("the answer goes on; the next 'lao pilot' shows it", "note")
         return code
-
-    def _prompt(self) -> PromptSession[int]:
-        history = KeptHistory(
-            self.seat.factory.settings.paths.state_dir / FILE_NAME, lambda text: self._later([Item("warn", text)])
-        )
-        session: PromptSession[int] = PromptSession(
-            message=self._message,
-            history=history,
-            multiline=True,
-            key_bindings=keys.bindings(self),
-            completer=Completions(lambda: self._glance, self.seat.factory.settings.paths.root),
-            complete_in_thread=True,
-            complete_while_typing=Condition(self._names_a_command),
-            reserve_space_for_menu=MENU_LINES if shutil.get_terminal_size().lines >= 2 * MENU_LINES else 1,
-            bottom_toolbar=self._toolbar,
-            prompt_continuation="  ",
-            style=face.STYLE,
-            color_depth=ColorDepth.DEPTH_1_BIT if "NO_COLOR" in os.environ else None,
-            include_default_pygments_style=False,
-        )
-        session.default_buffer.accept_handler = self._accept
-        return session
 
     def _begin(self) -> None:
         app = self._session.app
@@ -171,11 +154,32 @@ class Terminal:
         if self._asked is not None and text.strip().lower() in _ANSWERS:
             await self._answer(self._asked, _ANSWERS[text.strip().lower()])
             return
+        offer, self._offer = self._offer, None
+        if offer is not None and (word := text.strip().lower()) in _ANSWERS:
+            if _ANSWERS[word] != "no":
+                await self._go(offer)
+            return
         line = route.read(text, registry.by_any_name())
         if line.kind is route.Kind.QUESTION:
-            await self._ask(Question(line.rest, self.seat.kind))
+            if not await self._moves(line.rest):
+                await self._ask(Question(line.rest, self.seat.kind))
         elif line.kind is route.Kind.COMMAND:
             await self._replied(await self._at_work(lambda: registry.run(self.seat, line)))
+
+    async def _moves(self, text: str) -> bool:
+        """Whether the line is about another project: then it is no question, and going there is asked first."""
+        found = await self._at_work(lambda: moving.offered(self.seat, text))
+        self._offer = found if isinstance(found, moving.Offer) else None
+        told = self._offer.text if self._offer else str(found)
+        self._print([Item("warn", told)] if told else [])
+        return bool(told)
+
+    async def _go(self, offer: moving.Offer) -> None:
+        if offer.scan:
+            await self._take(f"/project scan {shlex.quote(str(offer.path))}")
+        else:
+            self.seat.moved = offer.path
+            self._exit(0)
 
     async def _replied(self, reply: Reply) -> None:
         if reply.text:
@@ -290,17 +294,15 @@ class Terminal:
 
     # what is shown
 
-    def _message(self) -> StyleAndTextTuples:
+    def message(self) -> StyleAndTextTuples:
+        """What stands before the cursor, and above it."""
         gate = self._glance.gate if self._watched else ""
         return face.above_the_line(gate, self.talk.open_text, self.talk.doing if self.talk.turn is not None else None)
 
-    def _toolbar(self) -> str:
+    def toolbar(self) -> str:
+        """The status line."""
         kind = "" if self.seat.kind == "chat" else f"{self.seat.kind} · "
         return one_line(kind + self._glance.line, shutil.get_terminal_size().columns - 1)
-
-    def _names_a_command(self) -> bool:
-        text = self._session.default_buffer.text
-        return text.startswith("/") and " " not in text and "\n" not in text and shutil.get_terminal_size().lines > 8
 
     def _print(self, items: list[Item]) -> None:
         """Above the input line, which is drawn anew below."""

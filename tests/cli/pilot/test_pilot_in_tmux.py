@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,27 @@ def test_history_that_cannot_be_kept_is_said_and_all_goes_on(project: Path, tmux
     assert not re.search(r"\x1b\[(?:\d+;)*[39][0-7]m", escaped)
     tmux.keys("C-d")
     tmux.until("ended with 0")
+
+
+@pytest.mark.skipif(find_spec("lao.projects") is None, reason="no list of projects in this checkout")
+def test_a_bare_path_goes_to_another_project_when_it_is_confirmed(
+    project: Path, tmux: Session, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """L3: a path of a project is no question: the Pilot asks, and goes on there; "n" leaves all as it is."""
+    other = tmp_path_factory.mktemp("other")
+    (other / "factory.yaml").write_text((project / "factory.yaml").read_text())
+    tmux.start(project)
+    tmux.type(str(other))
+    tmux.until("go to the project")
+    tmux.type("n")
+    tmux.type("/plans")
+    tmux.until("no plans yet")
+    tmux.type(str(other))
+    tmux.type("y")
+    tmux.until(f"{other}: ask, or /help")
+    tmux.keys("C-d")
+    tmux.until("ended with 0")
+    assert not (project / ".lao" / "logs").exists(), "a path was asked of a model"
 
 
 def test_off_a_terminal_and_on_a_dumb_one(project: Path, tmux: Session) -> None:
