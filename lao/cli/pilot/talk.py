@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lao.cli.look import Look, here
 from lao.cli.pilot import following
 from lao.cli.pilot.blocks import Blocks
 from lao.cli.pilot.clean import one_line
@@ -157,7 +158,10 @@ class Talk:
         number = self.seat.keep(Result(event.text, length, place))
         first = one_line(event.text.strip().partition("\n")[0], 120)
         more = length > len(first)
-        mark, hint = "↳" if event.data.get("ok", True) else "✗", f"  (/expand {number})" if more else ""
+        mark, hint = (
+            "↳" if event.data.get("ok", True) else Look(ascii=here().ascii).mark("failed"),
+            f"  (/expand {number})" if more else "",
+        )
         return f"  {mark} [{number}] {first}{hint}"
 
     def _end(self, turn: Turn) -> list[Item]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +14,8 @@ import click
 from lao.cli.pilot.commands.registry import Command
 from lao.cli.pilot.seat import HANDED_BACK, Reply, Seat
 from lao.core.errors import BadInput
+
+_COLOUR = re.compile(chr(27) + r"\[[\d;]*m")  # a command's own, where LAO_COLOR insists
 
 
 def call(seat: Seat, *arguments: str) -> Reply:
@@ -24,7 +28,7 @@ def call(seat: Seat, *arguments: str) -> Reply:
     from lao.cli.main import group
 
     session = replace(seat.session, flags=dict(seat.session.flags), opened=seat.factory)
-    out = io.StringIO()
+    out = io.TextIOWrapper(io.BytesIO(), sys.stdout.encoding or "utf-8", "backslashreplace", write_through=True)
     code: object = 0
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
@@ -33,7 +37,9 @@ def call(seat: Seat, *arguments: str) -> Reply:
         code = stop.code
     except click.ClickException as error:
         raise BadInput(error.format_message(), f"'lao {arguments[0]} --help' says how") from error
-    return Reply(out.getvalue().rstrip("\n"), code=code if isinstance(code, int) else 0)
+    out.seek(0)
+    shown = out.read()
+    return Reply(_COLOUR.sub("", shown).rstrip("\n"), code=code if isinstance(code, int) else 0)
 
 
 def _status(seat: Seat, _given: Sequence[str]) -> Reply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from lao.cli.look import Look, here
 from lao.cli.pilot.clean import one_line
 from lao.cli.pilot.commands.registry import Command
 from lao.cli.pilot.seat import Reply, Seat
@@ -16,10 +17,15 @@ if TYPE_CHECKING:
     from lao.state.records import Plan
     from workflows.done_gate import Gate
 
-_MARKS: Final = {"completed": "✓", "failed": "✗", "needs_human": "!", "cancelled": "-", "ok": "✓", "open": "·"}
+_LIGHTS: Final = {"ok": "ok", "open": "waiting", "failed": "failed"}
 _NONE: Final = "no plans yet: drop a Markdown file into the plans folder, or /ideate TOPIC"
 _TAIL: Final = 12
 """Last lines of a command's output that are shown."""
+
+
+def _mark(state: str) -> str:
+    """The symbol of a state, without its colour: what commands answer is text."""
+    return Look(ascii=here().ascii).mark(state)
 
 
 def plan_of(seat: Seat, given: Sequence[str]) -> Plan:
@@ -42,7 +48,7 @@ def gate_text(gate: Gate) -> str:
     word = "DONE" if gate.passed else "NOT DONE" if gate.over else "at work"
     lines = [f"{gate.plan.name} ({gate.plan.id}): {gate.plan.state.value}, {word}"]
     for condition in gate.conditions:
-        lines.append(f"  {_MARKS.get(condition.light.value, '✗')} {condition.name}: {condition.text}")
+        lines.append(f"  {_mark(_LIGHTS[condition.light.value])} {condition.name}: {condition.text}")
         lines += [f"      {one_line(detail)}" for detail in condition.details[:5]]
     return "\n".join(lines)
 
@@ -52,7 +58,7 @@ def _plans(seat: Seat, _given: Sequence[str]) -> Reply:
     for plan in queries.plans_view(seat.factory.store):
         counts = plan["tasks"]
         paused = ", PAUSED" if plan["paused"] is not None else ""
-        mark = _MARKS.get(plan["state"], "·")
+        mark = _mark(plan["state"])
         done = f"{counts['completed']} of {counts['total']} tasks"
         lines.append(f"{mark} {plan['id']}  {plan['name']}: {plan['state']}, {done}{paused}")
         lines += [f"      {one_line(plan['reason'])}"] if plan["reason"] else []
@@ -70,7 +76,7 @@ def _tasks(seat: Seat, given: Sequence[str]) -> Reply:
 
 def _line(task: dict[str, Any]) -> str:
     commit = f" {task['commit'][:10]}" if task["commit"] else ""
-    mark = _MARKS.get(task["state"], "·")
+    mark = _mark(task["state"])
     return f"{mark} {task['id']} {task['title']}: {task['state']} (attempt {task['attempts']}){commit}"
 
 
