@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import tracemalloc
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -10,7 +13,8 @@ from lao.core.errors import BadInput, Refused
 from lao.core.states import TurnState
 from lao.state import approvals, pauses
 from lao.state.approvals import NO, YES
-from lao.state.chats import Turn
+from lao.state.chat_tables import TurnEventRow
+from lao.state.chats import KEPT_TURNS, Turn
 from lao.state.tables import AuditRow
 from tests.workflows.conftest import Plant
 from tests.workflows.test_approvals_flow import Visitor, answering
@@ -317,3 +321,31 @@ def test_another_model_is_swapped_in_and_the_same_is_not(plant: Open) -> None:
     assert factory.server.stats["loads"] == 1
     asked(factory)
     assert factory.server.stats["loads"] == 1
+
+
+def grown(factory: Plant, turns: int) -> tuple[int, int]:
+    """(Bytes of Python objects that so many turns of one chat leave behind, events kept of all turns)."""
+    chat = pilot.open_chat(factory.factory).id
+    for _ in range(5):
+        asked(factory, "warm up", chat)
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(turns):
+        assert asked(factory, f"question {number}?", chat).state is TurnState.DONE
+    gc.collect()
+    after = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    with factory.factory.store.reading():
+        return after - before, TurnEventRow.select().count()
+
+
+def test_many_turns_leave_nothing_behind(plant: Open) -> None:
+    """L2: memory is flat, events are those of the latest turns. LAO_PILOT_TURNS=1000 says how many are tried."""
+    turns = int(os.environ.get("LAO_PILOT_TURNS", "40"))
+    rules = [{"match": {"role": "pilot"}, "answer": {"text": "word " * 40}}]
+    factory = plant({"responses": rules})
+    left, events = grown(factory, turns)
+    print(f"{turns} turns: {left / 1000:.0f} kB left, {events} events kept")
+    assert left - len(factory.server.log) * 2_000 < 1_500_000  # the simulated server keeps its log
+    assert events < KEPT_TURNS * 12
