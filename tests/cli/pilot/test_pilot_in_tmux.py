@@ -17,6 +17,7 @@ import yaml
 
 from lao.servers.simulated.scenario import parse_scenario
 from lao.servers.simulated.server import SimulatedServer
+from tests.agents.test_plan_draft import GOOD
 from tests.cli.test_questions_in_a_terminal import Tmux
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,6 +35,18 @@ SCENARIO = {
             "match": {"role": "pilot", "contains": "look around"},
             "answer": {"tool_calls": [{"name": "list_dir", "arguments": {"path": "."}}]},
             "times": 1,
+        },
+        {
+            "match": {"role": "pilot", "contains": "note it"},
+            "answer": {
+                "tool_calls": [{"name": "create_plan", "arguments": {"title": "noted", "content": "# N\n\nx\n"}}]
+            },
+            "times": 1,
+        },
+        {"match": {"role": "pilot", "contains": "Write the plan now", "tools": False}, "answer": {"text": GOOD}},
+        {
+            "match": {"role": "pilot", "contains": "Do not write the plan yet", "tools": False},
+            "answer": {"text": "Why?"},
         },
         {"match": {"role": "pilot", "contains": "a long one"}, "answer": {"text": LONG}},
         {"match": {"role": "pilot", "contains": "twenty words"}, "answer": {"text": LONG[:900] + "\n\nthe true end"}},
@@ -130,6 +143,29 @@ def test_a_conversation_with_a_real_worker(project: Path, tmux: Session) -> None
     tmux.until("the true end")
     tmux.keys("C-d")
     tmux.until("ended with 0")
+
+
+def test_from_an_idea_to_a_plan_and_a_question_that_is_answered(project: Path, tmux: Session) -> None:
+    """A4 L1: /ideate and /spec are asked in their own words without tools, /lock queues; what acts is asked first."""
+    assert lao(project, "pause").returncode == 0  # the plan waits; the Pilot does not
+    tmux.start(project)
+    tmux.type("/ideate a word counter")
+    tmux.until("Why?")
+    tmux.until("/lock files it")
+    tmux.type("/spec")
+    tmux.until("3 criteria, ready")
+    tmux.type("/lock")
+    tmux.until("and queued: plan")
+    assert (project / "plans" / "a-word-counter.md").read_text() == GOOD
+    tmux.type("/done")
+    tmux.until("questions: no open question")
+    tmux.keys("Escape")
+    tmux.type("make a plan: note it")
+    tmux.until("may the model run this?")
+    tmux.type("n")
+    tmux.until("question 1: no")
+    tmux.until("All is well.")
+    assert not (project / "plans" / "noted.md").exists()
 
 
 def terminal_of(tmux: Session) -> int:
