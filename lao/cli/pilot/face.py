@@ -20,6 +20,7 @@ from lao.cli.pilot import keys
 from lao.cli.pilot.clean import clean
 from lao.cli.pilot.screen import Screen
 from lao.cli.pilot.talk import Item
+from workflows import pilot
 
 LIVE_LINES: Final = 8
 MENU_LINES: Final = 6
@@ -67,6 +68,7 @@ def input_line(
         style=STYLE,
         color_depth=ColorDepth.DEPTH_1_BIT if "NO_COLOR" in os.environ else None,
         include_default_pygments_style=False,
+        erase_when_done=True,
     )
     session.default_buffer.accept_handler = accept
     return session
@@ -105,6 +107,13 @@ def onto(screen: Screen, item: Item) -> None:
         screen.diff(item.text)
     else:
         screen.line(item.text, item.kind)
+
+
+def not_taken(text: str) -> Item:
+    """Says why a paste was not taken."""
+    most = f"{pilot.MOST_CHARACTERS:,}"
+    told = f"a paste of {len(text):,} characters was not taken: at most {most} fit a question"
+    return Item("error", f"{told}\n  → save it as a file in the project and ask about the file")
 
 
 def head(text: str, most: int = 20) -> str:

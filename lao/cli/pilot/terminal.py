@@ -9,9 +9,8 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from collections.abc import Coroutine
+from typing import Any, Final
 
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.buffer import Buffer
@@ -21,6 +20,7 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.shortcuts import PromptSession
 
 from lao.cli.pilot import face, following, moving, route
+from lao.cli.pilot.beside import Beside
 from lao.cli.pilot.clean import one_line
 from lao.cli.pilot.commands import registry
 from lao.cli.pilot.completion import Completions
@@ -42,8 +42,6 @@ TWICE_S: Final = 3.0
 _ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
 _ANSWERS: Final = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "a": "always", "always": "always"}
 
-Got = TypeVar("Got")
-
 
 class Terminal:
     """One person at one terminal.
@@ -64,8 +62,7 @@ class Terminal:
         self._inputs: asyncio.Queue[str] = asyncio.Queue()
         self._stopped_at = -TWICE_S
         self._told = ""
-        self._work = ThreadPoolExecutor(1, "lao-pilot-work")
-        self._look = ThreadPoolExecutor(1, "lao-pilot-look")
+        self._beside = Beside(self._failed)
         self._session: PromptSession[int]
 
     def run(self) -> int:
@@ -87,36 +84,33 @@ class Terminal:
             completer=Completions(lambda: self._glance, self.seat.factory.settings.paths.root),
             accept=self._accept,
         )
-        self._look.submit(self.screen.warm)
         store, owner = self.seat.factory.store, self.seat.factory.owner.to_text()
-        await self._at_work(lambda: approvals.attend(store, owner))
+        await self._beside.work(lambda: approvals.attend(store, owner))
         try:
             code = await self._session.prompt_async(pre_run=self._begin, handle_sigint=False)
         finally:
-            await self._at_work(lambda: approvals.leave(store, owner))
-            for pool in (self._work, self._look):
-                await asyncio.wrap_future(pool.submit(store.close))
-                pool.shutdown()
+            await self._beside.work(lambda: approvals.leave(store, owner))
+            await self._beside.close(store.close)
         if self.talk.turn is not None:
             self.screen.line("the answer goes on; the next 'lao pilot' shows it", "note")
         return code
 
     def _begin(self) -> None:
-        app = self._session.app
         loop = asyncio.get_running_loop()
         for number in _ENDING:
             try:
                 loop.add_signal_handler(number, lambda: self._exit(INTERRUPTED))
             except (ValueError, RuntimeError, NotImplementedError):  # not the main thread: a test
                 break
-        app.create_background_task(self._guarded(self._greet()))
-        app.create_background_task(self._serve())
-        app.create_background_task(self._watch())
+        self._beside.start(self._beside.look(self.screen.warm))
+        self._beside.start(self._guarded(self._greet()))
+        self._beside.start(self._serve())
+        self._beside.start(self._watch())
 
     async def _greet(self) -> None:
         """Show what the last terminal did not see the end of, or the conversation that was asked for."""
         seat = self.seat
-        left = await self._at_work(lambda: following.left(seat.factory.settings.paths.state_dir))
+        left = await self._beside.work(lambda: following.left(seat.factory.settings.paths.state_dir))
         if left is not None:
             seat.chat = left[0]
             self._print(
@@ -126,11 +120,11 @@ class Terminal:
             self._print([Item("note", f"{seat.factory.settings.paths.root}: ask, or /help")])
         await self._take_up()
         if left is not None and self.talk.turn is None:
-            await self._at_work(lambda: following.forget(seat.factory.settings.paths.state_dir, left[0]))
+            await self._beside.work(lambda: following.forget(seat.factory.settings.paths.state_dir, left[0]))
 
     async def _take_up(self) -> None:
         """Show the end of the conversation, and follow its turn in flight."""
-        said = await self._at_work(lambda: pilot.turns(self.seat.factory, self.seat.chat))
+        said = await self._beside.work(lambda: pilot.turns(self.seat.factory, self.seat.chat))
         self._print(past(said))
         if said and not said[-1].over:
             self.talk.follow(said[-1], Question(said[-1].question))
@@ -164,11 +158,11 @@ class Terminal:
             if not await self._moves(line.rest):
                 await self._ask(Question(line.rest, self.seat.kind))
         elif line.kind is route.Kind.COMMAND:
-            await self._replied(await self._at_work(lambda: registry.run(self.seat, line)))
+            await self._replied(await self._beside.work(lambda: registry.run(self.seat, line)))
 
     async def _moves(self, text: str) -> bool:
         """Whether the line is about another project: then it is no question, and going there is asked first."""
-        found = await self._at_work(lambda: moving.offered(self.seat, text))
+        found = await self._beside.work(lambda: moving.offered(self.seat, text))
         self._offer = found if isinstance(found, moving.Offer) else None
         told = self._offer.text if self._offer else str(found)
         self._print([Item("warn", told)] if told else [])
@@ -199,7 +193,7 @@ class Terminal:
             self._held.append(question)
             self._print([Item("note", f"asked when this answer is over ({len(self._held)} waiting)")])
             return
-        turn, items = await self._at_work(lambda: self.talk.ask(question))
+        turn, items = await self._beside.work(lambda: self.talk.ask(question))
         self._print(items)
         self.talk.follow(turn, question)
 
@@ -207,7 +201,7 @@ class Terminal:
         from workflows.approvals import decide
 
         self._asked = None
-        done = await self._at_work(lambda: decide(self.seat.factory, number, word))
+        done = await self._beside.work(lambda: decide(self.seat.factory, number, word))
         self._print([Item("note", f"question {number}: {done.answer}")])
 
     # what comes
@@ -224,7 +218,7 @@ class Terminal:
             await asyncio.sleep(LOOK_S)
 
     async def _follow(self) -> None:
-        events, over = await self._at_look(self.talk.fetch)
+        events, over = await self._beside.look(self.talk.fetch)
         if not events and over is None:
             return
         self._print(self.talk.take(events, over))
@@ -233,13 +227,13 @@ class Terminal:
             await self._ended(over)
 
     async def _ended(self, over: Turn) -> None:
-        reply = await self._at_work(lambda: self.talk.over(over))
+        reply = await self._beside.work(lambda: self.talk.over(over))
         await self._replied(reply)
         if self._held:
             await self._ask(self._held.popleft())
 
     async def _glanced(self, looker: Looker) -> None:
-        self._glance = await self._at_look(lambda: looker.look(self._watched))
+        self._glance = await self._beside.look(lambda: looker.look(self._watched))
         if self._glance.over and self._watched:
             self._print([Item("text", self._glance.gate)])
             self._watched = ""
@@ -263,14 +257,14 @@ class Terminal:
             self._exit(INTERRUPTED)
         elif self.talk.turn is not None:
             self._held.clear()
-            self._session.app.create_background_task(self._guarded(self._interrupt()))
+            self._beside.start(self._guarded(self._interrupt()))
         elif self._session.default_buffer.text:
             self._session.default_buffer.reset()
         else:
             self._print([Item("note", "Ctrl-C again, or Ctrl-D, leaves")])
 
     async def _interrupt(self) -> None:
-        await self._at_work(self.talk.interrupt)
+        await self._beside.work(self.talk.interrupt)
 
     def leave(self) -> None:
         """Ctrl-D."""
@@ -288,8 +282,7 @@ class Terminal:
         """The text, or nothing of one that is too long to be a question."""
         if len(text) <= pilot.MOST_CHARACTERS:
             return text
-        told = f"a paste of {len(text):,} characters was not taken: at most {pilot.MOST_CHARACTERS:,} fit a question"
-        self._print([Item("error", f"{told}\n  → save it as a file in the project and ask about the file")])
+        self._print([face.not_taken(text)])
         return ""
 
     # what is shown
@@ -328,12 +321,6 @@ class Terminal:
 
     # threads and errors
 
-    async def _at_work(self, do: Callable[[], Got]) -> Got:
-        return await asyncio.wrap_future(self._work.submit(do))
-
-    async def _at_look(self, do: Callable[[], Got]) -> Got:
-        return await asyncio.wrap_future(self._look.submit(do))
-
     async def _guarded(self, step: Coroutine[Any, Any, None]) -> None:
         """What goes wrong is said, and the line stays; the same words are not said twice in a row."""
         try:
@@ -344,6 +331,11 @@ class Terminal:
             self._told = str(error)
         else:
             self._told = ""
+
+    def _failed(self, error: BaseException) -> None:
+        """An error that nobody expected ends the Pilot; the command line says what it was."""
+        if self._session.app.is_running and not self._session.app.is_done:
+            self._session.app.exit(exception=error)
 
     def _exit(self, code: int) -> None:
         if self._session.app.is_running and not self._session.app.is_done:
