@@ -19,6 +19,7 @@ from lao.core.states import PHASE_QUEUE, Phase, Queue
 from lao.core.words import Json
 from lao.durable.holding import owner_alive
 from lao.durable.processes import kill_marked
+from lao.durable.threads import Thread
 from lao.llm.tokens import estimate
 from lao.state import chats as rows
 from lao.state import queries, runs
@@ -148,6 +149,7 @@ def ensure_worker(factory: Factory, env: Mapping[str, str] | None = None) -> str
         raise BadInput(
             f"no worker could be started, since {str(path)!r}: {error.strerror}", "start one by hand: lao run"
         ) from error
+    Thread(child.wait, name="pilot-workers").start()  # when it ends before this process, nothing of it is left
     return f"no worker was running; started one (process {child.pid}, its log is {path}); 'lao stop' ends it"
 
 

@@ -53,6 +53,7 @@ class Slots:
         self._holders: set[int] = set()
         self._kept: dict[int, float] = {}
         self._urgent: set[int] = set()
+        self._begun: set[int] = set()
         self._waiting: dict[int, tuple[str, float]] = {}
         self._turning = False
         self._quiet_since = clock()
@@ -74,6 +75,7 @@ class Slots:
             self._forget(me)
             if urgent:
                 self._urgent.add(me)
+                self._begun.add(me)
                 self._under_way[me] = model
                 return True
             if model and model != self.model:
@@ -82,7 +84,17 @@ class Slots:
                 self._turn_to(model)
             if model:
                 self._under_way[me] = model
+            self._begun.add(me)
             return True
+
+    def at_work(self) -> tuple[int, int]:
+        """How many phases, and how many urgent ones beside them, were begun on living threads and are not over."""
+        with self._condition:
+            living = {thread.ident for thread in threading.enumerate()}
+            for gone in self._begun - living:
+                self._forget(gone)
+            urgent = len(self._begun & self._urgent)
+            return len(self._begun) - urgent, urgent
 
     def waited_s(self) -> float:
         """For how long the longest waiter for another model than the present one has waited."""
@@ -201,6 +213,7 @@ class Slots:
     def _forget(self, thread: int) -> None:
         self._leave(thread)
         self._urgent.discard(thread)
+        self._begun.discard(thread)
         if self._kept.pop(thread, None) is not None:
             self._condition.notify_all()
         if self._under_way.pop(thread, None) is not None:

@@ -125,17 +125,18 @@ class GpuStorage(QueueStorage):
         **kwargs: Any,
     ) -> None:
         self._affinity, self._slots, self._most = affinity, slots, most
-        self._at_work: dict[int, str] = {}
         self._choosing = threading.Lock()
         super().__init__(name, locate, **kwargs)
 
     def dequeue(self) -> bytes | None:
         """The message to work on, or None while there is none or waiting saves a swap. One thread chooses at a time."""
         with self._choosing:
-            me, slots = threading.get_ident(), self._slots()
+            slots = self._slots()
             slots.end()
-            self._at_work.pop(me, None)
-            chosen = self._next_turn(slots) or self._next_phase(slots)
+            phases, turns = slots.at_work()
+            chosen = None if turns else self._next_turn(slots)
+            if chosen is None and phases < self._most():
+                chosen = self._next_phase(slots)
             if chosen is None:
                 return None
             with self.db(commit=True) as cursor:
@@ -144,13 +145,10 @@ class GpuStorage(QueueStorage):
             if not row:
                 slots.end()
                 return None
-            self._at_work[me] = chosen.name
             return bytes(row[0])
 
     def _next_turn(self, slots: Slots) -> Line | None:
         """The oldest turn of the Pilot; one is at work at a time."""
-        if TURNS in self._at_work.values():
-            return None
         sql = "select min(id), count(*) from task where queue = ? and priority >= ? and name = ?"
         ((first, count),) = self.sql(sql, (self.name, TURN, TURNS), results=True)
         if not count:
@@ -159,19 +157,11 @@ class GpuStorage(QueueStorage):
         return Line(TURNS, first, count)
 
     def _next_phase(self, slots: Slots) -> Line | None:
-        if not self._has_room() or not (lines := self._lines()):
-            return None
-        return self._choose(lines, slots)
-
-    def _has_room(self) -> bool:
-        phases = [thread for thread, name in self._at_work.items() if name != TURNS]
-        if len(phases) < self._most():
-            return True
-        living = {thread.ident for thread in threading.enumerate()}
-        for thread in phases:
-            if thread not in living:
-                del self._at_work[thread]
-        return len([t for t in phases if t in living]) < self._most()
+        lines = self._lines()
+        chosen = self._choose(lines, slots) if lines else None
+        if chosen is not None and not self._affinity.model_of(chosen.name):
+            slots.begin("")
+        return chosen
 
     def _choose(self, lines: list[Line], slots: Slots) -> Line | None:
         if slots.model:

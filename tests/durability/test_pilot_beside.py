@@ -167,3 +167,20 @@ def test_a_kill_in_the_middle_of_a_turn(tmp_path: Path, fault: str) -> None:
         told = pilot.events(opened, turn.id)
         assert sum(e.kind == "tool_call" for e in told) == sum(e.kind == "tool_result" for e in told) == 1
         assert told[-1].kind == "done"
+
+
+def test_a_worker_is_started_when_none_lives(tmp_path: Path) -> None:
+    """L2: once; it answers, and 'lao stop' ends it."""
+    with (
+        project(tmp_path, settings={"models": ONE, **QUIET}, responses=pilot_says({"text": "Here."})) as factory,
+        terminal(factory) as opened,
+    ):
+        turn = pilot.ask(opened, pilot.open_chat(opened).id, "Is anybody there?")
+        assert pilot.events(opened, turn.id)[0].data["why"] == "no worker"
+        try:
+            assert pilot.ensure_worker(opened).startswith("no worker was running; started one (process ")
+            assert over(opened, turn).answer == "Here."
+            assert pilot.ensure_worker(opened).startswith("a worker runs already (process ")
+        finally:
+            assert factory.lao("stop").returncode == 0
+        assert (factory.root / ".lao" / "logs" / "pilot-workers.log").read_text()
