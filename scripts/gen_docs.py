@@ -77,6 +77,7 @@ def generated() -> dict[str, str]:
         "factory.example.yaml": example,
         "docs/architecture.md": _architecture(),
         str(docs_models.PAGE): docs_models.page((ROOT / docs_models.PAGE).read_text(encoding="utf-8")),
+        "docs/pilot.md": _pilot(),
     }
 
 
@@ -87,6 +88,26 @@ def _architecture() -> str:
     head, rest = page.split(start, 1)
     tables = [*_moves("plan", PLAN_MOVES), *_moves("task", TASK_MOVES), *_moves("run of a phase", RUN_MOVES)]
     return head + start + "\n".join(tables) + "\n" + end + rest.split(end, 1)[1]
+
+
+def _pilot() -> str:
+    """The page with its tables of commands and keys made new between their marks."""
+    from lao.cli.pilot.commands.chats import table
+    from lao.cli.pilot.keys import KEYS
+
+    rows, heading = ["| Command | |", "|---|---|"], ""
+    for group, usage, text in table():
+        rows += [f"| **{group}** | |"] if group != heading else []
+        heading = group
+        rows.append(f"| `{usage.replace('|', chr(92) + '|')}` | {text} |")
+    named = [(key.replace("\\", "`\\`"), what) for key, what in KEYS]
+    keys = ["| Key | |", "|---|---|", *(f"| {key} | {what} |" for key, what in named)]
+    page = (ROOT / "docs/pilot.md").read_text(encoding="utf-8")
+    for name, lines in (("commands", rows), ("keys", keys)):
+        start, end = f"<!-- {name}: scripts/gen_docs.py -->\n", f"<!-- /{name} -->"
+        head, rest = page.split(start, 1)
+        page = head + start + "\n".join(["", *lines, "", ""]) + end + rest.split(end, 1)[1]
+    return page
 
 
 def _moves(what: str, moves: Mapping[Any, frozenset[Any]]) -> list[str]:

@@ -11,7 +11,7 @@ from lao import __version__
 from lao.config.settings import ModelSettings, Settings
 from lao.core.errors import AttemptFailed, BadInput, Refused, Terminal, Transient
 from lao.core.profile import Profile
-from lao.core.states import Queue, Role
+from lao.core.states import PIPELINE_ROLES, Queue, Role
 from lao.core.steps import StepKind, Steps
 from lao.core.words import Json
 from lao.servers.protocol import ModelInfo, nearest
@@ -24,7 +24,6 @@ log = logging.getLogger("lao")
 FIRST_USE_S, BY_HAND_S = 90.0, 300.0
 """How long the probes of one model may take, at its first use and by command."""
 
-_NEEDED = (Role.PLANNER, Role.CODER, Role.REVIEWER)
 _DEFAULT = "default"
 _STEP = "profile"
 """The first step in the journal of a run that goes by a profile."""
@@ -41,7 +40,7 @@ def targets(settings: Settings, which: str | None) -> tuple[Role, ...]:
     """
     talking = [role for role in settings.models if role is not Role.EMBEDDER]
     if which is None:
-        wanted = [r for r in talking if r in _NEEDED or _is_set(settings, r, "key")]
+        wanted = [r for r in talking if r in PIPELINE_ROLES or _is_set(settings, r, "key")]
     else:
         wanted = [r for r in talking if which in (r.value, settings.models[r].key)][:1]
         if not wanted:
@@ -144,8 +143,9 @@ def profile_of_run(
     if recorded and recorded[0].label != _STEP:
         return None
     if not recorded:
-        with factory.calibrating:
-            at_first_use(factory, role, model_name, seated)
+        if role is not Role.PILOT:  # for which a person waits: its model is measured for other roles, or by hand
+            with factory.calibrating:
+                at_first_use(factory, role, model_name, seated)
         if factory.profile(role) is None:
             return None
     return Profile.from_json(steps.run(StepKind.READ, _STEP, lambda: _profile_json(factory, role)))

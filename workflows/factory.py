@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ from workflows.slots import Slots
 
 if TYPE_CHECKING:
     from lao.llm.client import OpenAIModel
+    from lao.llm.stream import Answer
     from lao.servers.energy import Counters
     from lao.servers.gate.gate import GateOutcome, MemoryGate
     from lao.servers.protocol import LoadedModel, ResidencyServer
@@ -153,10 +154,19 @@ class Factory:
             return self._chats[first_token_timeout_s]
 
     def open_chat(
-        self, *, first_token_timeout_s: float | None = None, retry_attempts: int | None = None
+        self,
+        *,
+        first_token_timeout_s: float | None = None,
+        retry_attempts: int | None = None,
+        stopping: Callable[[], bool] | None = None,
+        heard: Callable[[Answer], None] = lambda _answer: None,
     ) -> OpenAIModel:
         """A chat client of its own, for the caller to close; None takes the configured value."""
         from lao.llm.client import OpenAIModel
+
+        def told(answer: Answer) -> None:
+            self.live_calls.heard(answer.heard)
+            heard(answer)
 
         limits = self.settings.orchestration
         return OpenAIModel(
@@ -169,8 +179,8 @@ class Factory:
             retry_backoff_base_s=limits.llm_retry_backoff_base_s,
             clock=self.clock,
             report=self.report,
-            stopping=self.stop.is_set,
-            heard=self.live_calls.heard,
+            stopping=stopping or self.stop.is_set,
+            heard=told,
             served=self.has_served(serving.MODEL),
         )
 

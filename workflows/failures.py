@@ -7,6 +7,7 @@ from lao.core.states import Phase, PlanState, RunState, TaskState
 from lao.core.words import Finding, Severity
 from lao.state import ledger, pipeline, runs
 from lao.state.records import Claim
+from workflows import turns
 from workflows.factory import Factory
 
 _PARKING = (NeedsHuman, BadInput)
@@ -17,6 +18,8 @@ def end_run(factory: Factory, claim: Claim, error: LaoError) -> list[int]:
     """End the run as failed and draw the consequence, in one fenced transaction. Returns runs that became ready."""
     store = factory.store
     reason = f"{error.message} → {error.hint}" if error.hint else error.message
+    if claim.run.phase is Phase.PILOT:
+        return turns.fail(factory, claim, reason)
     with runs.finishing(store, claim, RunState.FAILED, reason=reason) as now:
         severity = Severity.MAJOR if isinstance(error, AttemptFailed) else Severity.CRITICAL
         severity = Severity.INFO if claim.run.phase is Phase.WHOLE else severity

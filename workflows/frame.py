@@ -32,7 +32,7 @@ from lao.state import plans, runs, serving
 from lao.state.records import Claim
 from lao.state.runs import NotClaimed
 from lao.state.transitions import LostClaim
-from workflows import failures, hooking, takeover
+from workflows import failures, hooking, takeover, turns
 from workflows.calibrate import profile_of_run
 from workflows.energy import metered
 from workflows.factory import Factory, active
@@ -86,6 +86,7 @@ def _perform(factory: Factory, phase: Phase, run_id: int, body: Body, prepared: 
         if run is not None and run.phase is not phase:
             log.warning("a message wants %s of run %s, which is for %s; dropped", phase.value, run_id, run.phase.value)
             raise CancelExecution(retry=False)
+        prepared = turns.patient(factory, run_id, prepared) if phase is Phase.PILOT else prepared
         _defer_if_not_ready(factory, phase, run_id, prepared)
         claim = runs.claim(factory.store, run_id, factory.owner.to_text(), __version__, desks=factory.desks)
     except Transient as error:

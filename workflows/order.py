@@ -60,6 +60,10 @@ class Affinity:
         self._idle_since: float | None = None
         self._heads: dict[str, tuple[int, float]] = {}
 
+    def model_of(self, name: str) -> str:
+        """The key of the model that a task of this name needs, "" when it needs none."""
+        return self._model_of(name)
+
     def turned_to(self, model: str) -> None:
         """Another model is resident than the one that was chosen last."""
         if model != self._resident:

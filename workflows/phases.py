@@ -9,7 +9,7 @@ from lao.core.errors import LaoError, Transient
 from lao.core.states import PHASE_QUEUE, PHASE_ROLE, Phase, Role
 from lao.state import runs
 from lao.state.runs import NotClaimed
-from workflows import close, code, ingest, plan, review, verify, whole
+from workflows import close, code, ingest, pilot_turn, plan, review, turns, verify, whole
 from workflows.factory import Factory, active
 from workflows.frame import Body, perform
 from workflows.queues import gpu, huey_for
@@ -49,12 +49,15 @@ TASKS: Final = {
     Phase.REVIEW: _task(Phase.REVIEW, review.body),
     Phase.WHOLE: _task(Phase.WHOLE, whole.body),
     Phase.CLOSE: _task(Phase.CLOSE, close.body),
+    Phase.PILOT: _task(Phase.PILOT, pilot_turn.body),
 }
 
 
 def _prepare(factory: Factory, role: Role, run_id: int) -> Prepared:
     """Ask the gate. While a model is being loaded the run is reserved, so that nobody wakes it a second time."""
     loading = factory.last_resident != factory.model_settings(role).key
+    if loading and role is Role.PILOT:
+        turns.waits(factory, run_id, f"model {factory.model_settings(role).key!r} is loaded first", "loading")
     if loading:
         runs.reserve(factory.store, run_id, factory.owner.to_text())
     try:

@@ -123,7 +123,13 @@ _affinity: Final = Affinity(_model_of, _wave_of, lambda: active.get().resident_m
 
 cpu: Final = FactoryHuey(Queue.CPU, _registry, _peers, storage_class=QueueStorage)
 gpu: Final = FactoryHuey(
-    Queue.GPU, _registry, _peers, storage_class=GpuStorage, affinity=_affinity, slots=lambda: active.get().slots
+    Queue.GPU,
+    _registry,
+    _peers,
+    storage_class=GpuStorage,
+    affinity=_affinity,
+    slots=lambda: active.get().slots,
+    most=lambda: active.get().under_way,
 )
 
 

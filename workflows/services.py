@@ -48,7 +48,7 @@ def make_consumer(huey: FactoryHuey, **options: Any) -> FactoryConsumer:
     if huey.queue is Queue.GPU:
         if options.get("workers", 1) != 1:
             log.warning("-w says nothing here: how much is under way is said by orchestration.tasks_in_flight")
-        options["workers"] = active.get().under_way
+        options["workers"] = active.get().under_way + 1  # one for turns of the Pilot, which go beside
     if options.get("worker_type", "thread") != "thread":
         sys.stderr.write("lao: the workers are threads: run huey_consumer with -k thread\n")
         raise SystemExit(BadInput.exit_code)

@@ -3,6 +3,7 @@
 A phase is under way from the moment that its message is taken from the queue until its worker takes the next one. It
 holds a slot while it asks its model, and gives it up while it runs checks or commits. The model changes only when no
 phase that is under way wants the present one any more, or when those that do have left the GPU alone for a while.
+An urgent phase, for which a person waits, goes before all: those who hold a slot give it up at their next model call.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Slots:
         self._under_way: dict[int, str] = {}
         self._holders: set[int] = set()
         self._kept: dict[int, float] = {}
+        self._urgent: set[int] = set()
+        self._begun: set[int] = set()
         self._waiting: dict[int, tuple[str, float]] = {}
         self._turning = False
         self._quiet_since = clock()
@@ -61,18 +64,37 @@ class Slots:
         self.capacity = 1
         """How many may hold a slot at once."""
 
-    def begin(self, model: str) -> bool:
-        """Begin a phase of this model ("" for none) on this thread, whose earlier one is over; False: not now."""
+    def begin(self, model: str, *, urgent: bool = False) -> bool:
+        """Begin a phase of this model ("" for none) on this thread, whose earlier one is over; False: not now.
+
+        Args:
+            urgent: it begins in any case, and waits for nobody but those who generate just now.
+        """
         me = threading.get_ident()
         with self._condition:
             self._forget(me)
+            if urgent:
+                self._urgent.add(me)
+                self._begun.add(me)
+                self._under_way[me] = model
+                return True
             if model and model != self.model:
                 if any(wanted != self.model for wanted, _ in self._waiting.values()) or not self._may_turn(me):
                     return False
                 self._turn_to(model)
             if model:
                 self._under_way[me] = model
+            self._begun.add(me)
             return True
+
+    def at_work(self) -> tuple[int, int]:
+        """How many phases, and how many urgent ones beside them, were begun on living threads and are not over."""
+        with self._condition:
+            living = {thread.ident for thread in threading.enumerate()}
+            for gone in self._begun - living:
+                self._forget(gone)
+            urgent = len(self._begun & self._urgent)
+            return len(self._begun) - urgent, urgent
 
     def waited_s(self) -> float:
         """For how long the longest waiter for another model than the present one has waited."""
@@ -119,7 +141,7 @@ class Slots:
         return self.model == model and self.ready and bool(self._holders)
 
     def _may_be_changed(self, model: str, me: int) -> bool:
-        idle = not self._holders and not self._turning
+        idle = not self._holders and not self._turning and not self._gives_way(me)
         return idle and (self.model == model or self._may_turn(me))
 
     def take(self, model: str) -> bool:
@@ -127,7 +149,9 @@ class Slots:
         me = threading.get_ident()
         with self._condition:
             if me in self._holders:
-                return True
+                if not self._gives_way(me):
+                    return True
+                self._leave(me)
             self._under_way.setdefault(me, model)
             self._await(model, lambda: self._must_turn(model) or self._is_free(me))
             if self._must_turn(model):
@@ -165,11 +189,19 @@ class Slots:
     def _must_turn(self, model: str) -> bool:
         return self.model != model or not self.ready
 
+    def _gives_way(self, me: int) -> bool:
+        """Whether an urgent phase waits, and this thread's is none."""
+        return me not in self._urgent and bool(self._urgent & self._waiting.keys())
+
     def _is_free(self, me: int) -> bool:
         """Whether there is a slot for this thread, and nobody looks at what is resident just now."""
         now = self._clock()
         kept = {thread for thread, until in self._kept.items() if until > now and thread != me}
-        return not self._turning and len(self._holders | kept) < self.capacity
+        if me in self._urgent:
+            kept = set()
+        if self._turning or self._gives_way(me):
+            return False
+        return len(self._holders | kept) < self.capacity
 
     def _leave(self, thread: int) -> None:
         if thread in self._holders:
@@ -180,6 +212,8 @@ class Slots:
 
     def _forget(self, thread: int) -> None:
         self._leave(thread)
+        self._urgent.discard(thread)
+        self._begun.discard(thread)
         if self._kept.pop(thread, None) is not None:
             self._condition.notify_all()
         if self._under_way.pop(thread, None) is not None:
@@ -192,8 +226,10 @@ class Slots:
 
     def _may_turn(self, me: int) -> bool:
         """Whether the present model may give way. Never while somebody generates."""
-        if self._holders or self._turning:
+        if self._holders or self._turning or self._gives_way(me):
             return False
+        if me in self._urgent:
+            return True
         waiting = {thread for thread, (model, _) in self._waiting.items() if model != self.model}
         home = [t for t, m in self._under_way.items() if m == self.model and t != me and t not in waiting]
         return not home or self._clock() - self._quiet_since >= self._patience_s()
@@ -209,3 +245,5 @@ class Slots:
                 self._condition.wait(min([_LOOK_S, *(until - now for until in self._kept.values() if until > now)]))
         finally:
             self._waiting.pop(me, None)
+            if me in self._urgent:
+                self._condition.notify_all()

@@ -14,10 +14,14 @@ from typing import Any
 
 from huey.storage import SqliteStorage
 
+from lao.core.priority import TURN
 from workflows import queue_file
 from workflows.order import Affinity, Line
 from workflows.serializer import peek_name, peek_run
 from workflows.slots import Slots
+
+TURNS = "workflows.phases.pilot"
+"""The name of the task that turns of the Pilot are."""
 
 _MEND_EVERY_S = 60.0
 _INDEX = "create index if not exists task_line on task (queue, priority, name, id)"
@@ -104,13 +108,23 @@ class QueueStorage(SqliteStorage):  # type: ignore[misc]  # huey ships no types
 class GpuStorage(QueueStorage):
     """The gpu queue: what to do next is chosen by affinity to the resident model (``workflows.order``).
 
-    The task's name is a column of the table, so that a choice costs nearly the same however many are waiting.
+    The task's name is a column of the table, so that a choice costs nearly the same however many are waiting. A turn of
+    the Pilot goes before all, beside what is under way: there is a thread more than ``most`` for it.
+
+    Args:
+        most: how many phases may be under way at once, turns of the Pilot left aside.
     """
 
     def __init__(
-        self, name: str, locate: Callable[[], Path], affinity: Affinity, slots: Callable[[], Slots], **kwargs: Any
+        self,
+        name: str,
+        locate: Callable[[], Path],
+        affinity: Affinity,
+        slots: Callable[[], Slots],
+        most: Callable[[], int] = lambda: 1,
+        **kwargs: Any,
     ) -> None:
-        self._affinity, self._slots = affinity, slots
+        self._affinity, self._slots, self._most = affinity, slots, most
         self._choosing = threading.Lock()
         super().__init__(name, locate, **kwargs)
 
@@ -119,8 +133,10 @@ class GpuStorage(QueueStorage):
         with self._choosing:
             slots = self._slots()
             slots.end()
-            lines = self._lines()
-            chosen = self._choose(lines, slots) if lines else None
+            phases, turns = slots.at_work()
+            chosen = None if turns else self._next_turn(slots)
+            if chosen is None and phases < self._most():
+                chosen = self._next_phase(slots)
             if chosen is None:
                 return None
             with self.db(commit=True) as cursor:
@@ -128,7 +144,24 @@ class GpuStorage(QueueStorage):
                 row = cursor.fetchone()
             if not row:
                 slots.end()
-            return row[0] if row else None
+                return None
+            return bytes(row[0])
+
+    def _next_turn(self, slots: Slots) -> Line | None:
+        """The oldest turn of the Pilot; one is at work at a time."""
+        sql = "select min(id), count(*) from task where queue = ? and priority >= ? and name = ?"
+        ((first, count),) = self.sql(sql, (self.name, TURN, TURNS), results=True)
+        if not count:
+            return None
+        slots.begin(self._affinity.model_of(TURNS), urgent=True)
+        return Line(TURNS, first, count)
+
+    def _next_phase(self, slots: Slots) -> Line | None:
+        lines = self._lines()
+        chosen = self._choose(lines, slots) if lines else None
+        if chosen is not None and not self._affinity.model_of(chosen.name):
+            slots.begin("")
+        return chosen
 
     def _choose(self, lines: list[Line], slots: Slots) -> Line | None:
         if slots.model:
@@ -138,11 +171,12 @@ class GpuStorage(QueueStorage):
         return self._affinity.choose(lines, slots.begin)
 
     def _lines(self) -> list[Line]:
-        """The waiting messages of the highest priority that there is."""
+        """The waiting messages of the highest priority that there is, turns of the Pilot left aside."""
+        mine = "queue = ? and not (name = ? and priority >= ?)"
         rows = self.sql(
-            "select name, min(id), count(*) from task where queue = ? and priority ="
-            " (select max(priority) from task where queue = ?) group by name",
-            (self.name, self.name),
+            f"select name, min(id), count(*) from task where {mine} and priority ="
+            f" (select priority from task where {mine} order by priority desc limit 1) group by name",
+            (self.name, TURNS, TURN) * 2,
             results=True,
         )
         return [Line(*row) for row in rows]

@@ -7,6 +7,7 @@ from pathlib import Path
 from lao.config.narrowing import mode_of
 from lao.core.errors import BadInput
 from lao.core.priority import priority_of
+from lao.core.words import Json
 from lao.quality.commands import validation_commands
 from lao.state import plans
 from lao.state.plans import Submission
@@ -61,16 +62,27 @@ def submit_file(factory: Factory, path: Path) -> Submission:
         BadInput: the file is no plan, its name is reserved, or its front matter is broken.
     """
     path = path.resolve()
+    text = read_plan(path) if is_plan_file(path) else ""
+    options, workspace = checked(factory, path, text)
+    submission = plans.submit(factory.store, file=path, text=text, options=options, workspace=workspace)
+    wake_all(factory.store, submission.ready)
+    return submission
+
+
+def checked(factory: Factory, path: Path, text: str) -> tuple[dict[str, Json], Path]:
+    """The front matter and the workspace of a plan that this text in this file would be. Changes nothing.
+
+    Raises:
+        BadInput: as ``submit_file``.
+    """
     if not is_plan_file(path):
         raise BadInput(f"{path.name!r} cannot be a plan", "plans are *.md files; README.md is never one")
-    text = read_plan(path)
+    if len(text) > MAX_BYTES:
+        raise BadInput(f"the plan has {len(text)} characters; at most {MAX_BYTES} are taken", "split it")
     options, body = split(text)
     if not any(character.isalnum() for character in body):
         raise BadInput(f"plan {str(path)!r} is empty", "write what is to be built, as Markdown")
     priority_of(options)
     mode_of(factory.settings.permissions, options)
     validation_commands(factory.settings.orchestration, options, None, factory.settings.paths.root)
-    workspace = workspace_for(path, factory.settings.paths)
-    submission = plans.submit(factory.store, file=path, text=text, options=options, workspace=workspace)
-    wake_all(factory.store, submission.ready)
-    return submission
+    return options, workspace_for(path, factory.settings.paths)

@@ -7,6 +7,7 @@ import logging
 from typing import Final
 
 from lao import __version__
+from lao.core.states import Phase
 from lao.state import journal, plans
 from lao.state.records import Claim
 from workflows.factory import Factory
@@ -29,13 +30,14 @@ def take_over(factory: Factory, claim: Claim) -> None:
     """Forget what another version has recorded of this run, before the run's journal is opened.
 
     The steps of another version may mean something else under the same name. What they did is at the attempt's desk, or
-    can be asked for again; the attempt is not counted. A run with a step that lasts keeps its record.
+    can be asked for again; the attempt is not counted. A run with a step that lasts keeps its record,
+    and so does a turn of the Pilot, whose tools have acted.
     """
     if claim.begun_by in ("", __version__):
         return
     run = claim.run
     steps = journal.load(factory.store, run.id)
-    if any(is_lasting(step.label) for step in steps):
+    if run.phase is Phase.PILOT or any(is_lasting(step.label) for step in steps):
         return
     clear_away(factory, run.id, run.task_id, run.phase, plans.get(factory.store, run.plan_id).workspace)
     journal.begin_again(factory.store, claim, __version__)

@@ -48,6 +48,16 @@ def tokens_of(tools: Iterable[Tool]) -> int:
     return estimate(json.dumps([spec(tool) for tool in tools]))
 
 
+def fitting(tools: Iterable[Tool], window: int, least: int = LEAST) -> tuple[Tool, ...]:
+    """The first of the tools, as many as fit a sixth of the window; ``least`` of them in any case."""
+    chosen: list[Tool] = []
+    for tool in tools:
+        if len(chosen) >= least and tokens_of((*chosen, tool)) * SHARE > window:
+            break
+        chosen.append(tool)
+    return tuple(chosen)
+
+
 def offered(phase: Phase, window: int, mode: str = "auto") -> tuple[str, ...]:
     """The names of the tools that a phase offers, the most needed first.
 
@@ -59,9 +69,4 @@ def offered(phase: Phase, window: int, mode: str = "auto") -> tuple[str, ...]:
     if names and mode in PLANNING_MODES:
         names = (*names[:LEAST], *PLAN_MODE, *names[LEAST:])
     least = LEAST + (mode == "plan_only")  # whoever begins in plan mode must be able to leave it
-    chosen: list[str] = []
-    for name in names:
-        if len(chosen) >= least and tokens_of(all_tools()[n] for n in (*chosen, name)) * SHARE > window:
-            break
-        chosen.append(name)
-    return tuple(chosen)
+    return tuple(tool.name for tool in fitting((all_tools()[name] for name in names), window, least))

@@ -59,11 +59,12 @@ def _action(function: dict[str, Json]) -> dict[str, Json]:
 
 def explain_actions(session: Session) -> None:
     """Tell the model in words how an action looks: a grammar forces its form, but does not show what there is."""
-    lines = "\n".join(_line(t["function"]) for t in session.tools)
+    lines = "\n".join(line_of(t["function"]) for t in session.tools)
     session.conversation.user(load("coder_tools_action", tools=lines))
 
 
-def _line(function: dict[str, Json]) -> str:
+def line_of(function: dict[str, Json]) -> str:
+    """A tool in one line: its name, its arguments (those with a question mark may be left out), what it does."""
     parameters = function.get("parameters") or {}
     required = parameters.get("required") or ()
     shown = ", ".join(n if n in required else f"{n}?" for n in parameters.get("properties") or {})

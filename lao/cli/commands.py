@@ -38,6 +38,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "index": Entry("lao.cli.index_cmd:command", "Bring the search index of a folder up to date."),
         "submit": Entry("lao.cli.submit_cmd:command", "Queue a plan and print its id."),
         "run": Entry("lao.cli.run_cmd:command", "Watch the plans folder and work on what is queued."),
+        "pilot": Entry("lao.cli.pilot_cmd:command", "Talk with the factory: ask, steer, plan."),
         "worker": Entry("lao.cli.worker_cmd:command", "Run the plain workers, or print their commands."),
         "stop": Entry("lao.cli.stop_cmd:command", "End the workers of this project."),
         "pause": Entry("lao.cli.pause_cmd:pause", "Begin nothing new, of a plan or of all."),

@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from lao.config.settings import Settings
+    from workflows.factory import Factory
 
 _PATH_FLAGS = ("config", "workspace", "plans_dir", "db", "plan")
 
@@ -25,11 +26,13 @@ class Session:
         flags: global options given before or after the command, by name with underscores; absent when not given.
         cwd: the folder that relative paths of flags count from; None is the process's own.
         env: the environment; None is the process's own.
+        opened: the project that the caller has open already; commands work on it and leave it open.
     """
 
     flags: dict[str, object] = field(default_factory=dict)
     cwd: Path | None = None
     env: Mapping[str, str] | None = None
+    opened: Factory | None = None
     _settings: Settings | None = None
 
     def settings(self) -> Settings:

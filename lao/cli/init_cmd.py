@@ -88,7 +88,8 @@ def _show_health(session: Session, file: Path) -> None:
 
     emit("\nlao health:")
     try:
-        show(examine(Session({**session.flags, "config": str(file)}, session.cwd, session.env)))
+        found = examine(Session({**session.flags, "config": str(file)}, session.cwd, session.env))
+        show({**found, "mcp": []})  # a new project has none
     except LaoError as error:
         emit(f"  {error}")
 

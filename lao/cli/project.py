@@ -18,7 +18,7 @@ SOME_FAILED, NEEDS_PERSON = 3, 4
 
 @contextmanager
 def open_project(session: Session, *, whole: bool = True) -> Iterator[Factory]:
-    """The project's factory, active for the block.
+    """The project's factory, active for the block; the one of the session where it has one.
 
     Args:
         whole: read the whole state file first, as every command should that changes it.
@@ -26,6 +26,9 @@ def open_project(session: Session, *, whole: bool = True) -> Iterator[Factory]:
     from lao.state.store import ERRORS, explain
     from workflows.factory import Factory, active
 
+    if session.opened is not None:
+        yield session.opened
+        return
     factory = Factory(session.settings(), whole=whole)
     try:
         with active.use(factory):

@@ -27,7 +27,10 @@ INTERRUPTED = 130
 @pass_session
 def command(session: Session) -> None:
     if session.flag("pilot_only"):
-        raise BadInput("there is no Pilot in this version", "use 'lao run' and 'lao status'")
+        from lao.cli.pilot_cmd import run as pilot
+
+        with open_project(session) as factory:
+            sys.exit(pilot(session, factory))
     root = session.settings().paths.root
     check_folder(root)
     with open_project(session) as factory:
@@ -96,10 +99,10 @@ def _check_server(factory: Factory, *, strict: bool) -> None:
 
 def _check_models(factory: Factory, models: Sequence[ModelInfo]) -> None:
     """Refuse to start with a model that cannot do its role here: every plan of the night would fail on it."""
-    from lao.core.states import PHASE_ROLE
+    from lao.core.states import PIPELINE_ROLES
     from lao.servers.gate.fitness import problem_of
 
-    for role in PHASE_ROLE.values():
+    for role in PIPELINE_ROLES:
         problem = problem_of(factory.settings, models, role, loads=True)
         if problem is not None:
             key = f"models.{role.value}."

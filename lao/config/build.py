@@ -53,6 +53,7 @@ def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) ->
     sources = _sources(draft, schema)
     filled = schema.fill(draft.data)
     _forget_size_of_other_model(draft, filled, sources)
+    _pilot_as_planner(draft, filled, sources)
     paths = _paths(draft, schema, config_file, root)
     for name in ("workspace", "plans", "database"):
         filled["paths"][name] = str(getattr(paths, name))
@@ -153,6 +154,18 @@ def _forget_size_of_other_model(draft: Draft, filled: dict[str, Any], sources: d
         for path in (p for p in stale if model[p[-1]] != unknown[p[-1]]):
             model[path[-1]] = unknown[path[-1]]
             sources[dotted(path)] = draft.overrides.get(key, DEFAULT_SOURCE)
+
+
+def _pilot_as_planner(draft: Draft, filled: dict[str, Any], sources: dict[str, str]) -> None:
+    """Without a key of its own the Pilot speaks by the planner's model; what else is said of it holds."""
+    pilot, planner = filled["models"][Role.PILOT.value], filled["models"][Role.PLANNER.value]
+    if draft.given(("models", Role.PILOT.value, "key")) or not draft.given(("models", Role.PLANNER.value, "key")):
+        return
+    for name, value in planner.items():
+        path = ("models", Role.PILOT.value, name)
+        if not draft.given(path):
+            pilot[name] = value
+            sources[dotted(path)] = f"{DEFAULT_SOURCE} (as models.planner)"
 
 
 def _paths(draft: Draft, schema: Schema, config_file: Path | None, root: Path) -> PathSettings:

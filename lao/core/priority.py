@@ -10,6 +10,8 @@ from lao.core.words import Json
 
 WORDS: Final = {"high": 5, "normal": 0, "low": -5}
 LOWEST, HIGHEST = -9, 9
+TURN: Final = 10
+"""Of a turn of the Pilot, for which a person waits: above every plan."""
 
 
 def priority_of(options: Mapping[str, Json]) -> int:

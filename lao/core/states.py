@@ -35,6 +35,7 @@ class Phase(str, Enum):
     REVIEW = "review"
     WHOLE = "whole"
     CLOSE = "close"
+    PILOT = "pilot"
 
 
 class PlanState(str, Enum):
@@ -63,6 +64,16 @@ class TaskState(str, Enum):
     CANCELLED = "cancelled"
 
 
+class TurnState(str, Enum):
+    """Where a turn of a conversation with the Pilot stands; it goes down this list and never back."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
 class RunState(str, Enum):
     """Where one run of a phase stands."""
 
@@ -83,10 +94,26 @@ PHASE_QUEUE: Final = MappingProxyType(
         Phase.REVIEW: Queue.GPU,
         Phase.WHOLE: Queue.CPU,
         Phase.CLOSE: Queue.CPU,
+        Phase.PILOT: Queue.GPU,
     }
 )
 
-PHASE_ROLE: Final = MappingProxyType({Phase.PLAN: Role.PLANNER, Phase.CODE: Role.CODER, Phase.REVIEW: Role.REVIEWER})
+PHASE_ROLE: Final = MappingProxyType(
+    {
+        Phase.PLAN: Role.PLANNER,
+        Phase.CODE: Role.CODER,
+        Phase.REVIEW: Role.REVIEWER,
+        Phase.PILOT: Role.PILOT,
+    }
+)
+
+PIPELINE_ROLES: Final = (Role.PLANNER, Role.CODER, Role.REVIEWER)
+"""Those without which no plan gets done."""
+
+PILOT_PLAN: Final = "pilot"
+"""The plan that turns of the Pilot belong to, since every run has one. Nothing that lists plans shows it."""
+
+TURN_OVER: Final = frozenset({TurnState.DONE, TurnState.FAILED, TurnState.INTERRUPTED})
 
 FEEDS: Final = MappingProxyType({Phase.INGEST: (Phase.PLAN,), Phase.VERIFY: (Phase.CODE, Phase.REVIEW)})
 """Which phases with a model may become ready when a phase without one ends."""

@@ -11,8 +11,17 @@ SHELL: Final = "shell_exec"
 HELPER: Final = "agent_run"
 """Sends a helper that only reads; no tool of the registry, since it is a conversation (``lao.agents.subagent``)."""
 
+PILOT_READING: Final = frozenset(
+    {"pipeline_status", "project_status", "gate_summary", "explain_failure", "plan_preflight"}
+)
+PILOT_ACTING: Final = frozenset(
+    {"create_plan", "edit_plan", "retry_failed", "pause_pipeline", "resume_pipeline", "cancel_plan"}
+)
+"""What only the Pilot is offered: looking at the factory, and steering it."""
+
 READING: Final = frozenset(
     {
+        *PILOT_READING,
         "file_read", "list_dir", "find_relevant_files", "task_todo_get", "task_todo_set", "enter_plan_mode",
         "memory_read", "skill_list", "skill_run", "skill_clear", HELPER,
     }
@@ -26,7 +35,7 @@ BY_PATH: Final = frozenset({"file_read", "list_dir", *WRITING})
 """Tools with an argument ``path``; a specifier of their rules is a path pattern."""
 
 REMEMBERING: Final = frozenset({"memory_append", "memory_forget"})
-OWN: Final = frozenset({SHELL, LEAVING, *READING, *WRITING, *REMEMBERING})
+OWN: Final = frozenset({SHELL, LEAVING, *READING, *WRITING, *REMEMBERING, *PILOT_ACTING})
 
 OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {

@@ -44,8 +44,9 @@ class OpenAIModel:
         retry_backoff_base_s: wait before the second try; it doubles, with jitter, up to two minutes.
         report: gets a ``model.fault`` event for each fault and a ``model.retry`` event before each wait.
         stopping: asked several times a second; when true the request is hung up and Interrupted raised.
-        heard: told how many tokens have come, about, with every one, on the thread that asks.
         served: whether a model has answered at this address before, so that it is no wrong one.
+        heard: given the answer as it is, whenever something of it has come; each try has an answer of its own. What it
+            raises hangs up.
     """
 
     def __init__(
@@ -61,8 +62,8 @@ class OpenAIModel:
         clock: Clock,
         report: Callable[[Event], None],
         stopping: Callable[[], bool] = lambda: False,
-        heard: Callable[[int], None] = lambda _tokens: None,
         served: bool = False,
+        heard: Callable[[Answer], None] = lambda _answer: None,
     ) -> None:
         self._url = base_url.rstrip("/")
         self._first_s = first_token_timeout_s
@@ -78,6 +79,7 @@ class OpenAIModel:
         backstop_s = max(first_token_timeout_s, idle_timeout_s) + 30.0  # the exchange's own deadlines come first
         self._connection = Connection(self._url, api_key, connect_s=connect_timeout_s, backstop_s=backstop_s)
         self._served = served
+        self._heard = heard
 
     def complete(self, request: ChatRequest) -> ChatAnswer:
         """Answer the request (see ``lao.core.chat.Model``).
@@ -240,8 +242,8 @@ class OpenAIModel:
         if item.get("error"):
             raise faults.classify(faults.error_text(item), None, model=request.model, url=self._url)
         answer.feed(item)
-        if answer.pieces:
-            self._heard(answer.heard)
+        if answer.started:
+            self._heard(answer)
         if not faults.same_model(request.model, answer.model):
             raise AttemptFailed(
                 f"model {answer.model!r} answered instead of {request.model!r} at {self._url}",

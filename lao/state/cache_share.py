@@ -92,7 +92,7 @@ def by_plan(store: Store, server: str) -> dict[str, dict[str, Json]]:
     found = calls(store, server)
     view: dict[str, dict[str, Json]] = {}
     with store.reading():
-        plans = [ident for (ident,) in PlanRow.select(PlanRow.id).tuples()]
+        plans = [ident for (ident,) in PlanRow.shown(PlanRow.id).tuples()]
     for plan in plans:
         own = [call for call in found if call.plan == plan]
         phases = {name: share(c for c in own if c.phase == name) for name in dict.fromkeys(c.phase for c in own)}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lao.core.errors import Refused
+from lao.state.chat_tables import CHAT_TABLES
 from lao.state.tables import (
     TABLES,
     ApprovalRow,
@@ -69,6 +70,11 @@ def _isolation(db: Any) -> None:
             db.execute_sql(f'ALTER TABLE "{table}" ADD COLUMN "isolation" TEXT NOT NULL DEFAULT \'\'')
 
 
+def _chats(db: Any) -> None:
+    """Conversations with the Pilot."""
+    db.create_tables(CHAT_TABLES, safe=True)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _create_tables,
     _profiles_and_ladder,
@@ -78,6 +84,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _facts,
     _approvals,
     _isolation,
+    _chats,
 )
 """Entry n brings a file of version n to version n + 1."""
 

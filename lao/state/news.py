@@ -225,7 +225,7 @@ def _runs(place: Place) -> list[Item]:
 def _plans_and_tasks(place: Place) -> list[Item]:
     found: list[Item] = []
     columns = (PlanRow.id, PlanRow.name, PlanRow.state, PlanRow.reason, PlanRow.created_at, PlanRow.updated_at)
-    for row in PlanRow.select(*columns):  # not their texts
+    for row in PlanRow.shown(*columns):  # not their texts
         before, now = place.plans.get(row.id, ""), row.state if row.state in _PLANS_OVER else ""
         if before and before == now:
             continue

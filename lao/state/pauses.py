@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from lao.core.states import PILOT_PLAN
 from lao.state.store import Store
 from lao.state.tables import MetaRow, RunRow
 
@@ -52,14 +53,15 @@ def every(store: Store) -> dict[str, float]:
 
 
 def is_paused(plan_id: str) -> bool:
-    """Inside a transaction: whether nothing of this plan may be begun."""
-    return bool(MetaRow.select().where(MetaRow.key.in_([_ALL, _key(plan_id)])).exists())
+    """Inside a transaction: whether nothing of this plan may be begun. The Pilot is never paused: who pauses all still
+    wants to ask."""
+    return plan_id != PILOT_PLAN and bool(MetaRow.select().where(MetaRow.key.in_([_ALL, _key(plan_id)])).exists())
 
 
 def not_paused() -> Any:
     """A condition on ``RunRow``: nothing keeps its plan from going on."""
     found = _rows()
-    return RunRow.id < 0 if "" in found else RunRow.plan.not_in(list(found))
+    return RunRow.plan == PILOT_PLAN if "" in found else RunRow.plan.not_in(list(found))
 
 
 def _key(plan_id: str | None) -> str:

@@ -40,7 +40,7 @@ def submit(store: Store, *, file: Path, text: str, options: dict[str, Json], wor
         known = PlanRow.get_or_none(PlanRow.id == plan_id)
         if known is not None:
             return Submission(plan_record(known), False, ())
-        earlier = PlanRow.select().where(PlanRow.file == str(file)).order_by(PlanRow.created_at.desc()).first()
+        earlier = PlanRow.shown().where(PlanRow.file == str(file)).order_by(PlanRow.created_at.desc()).first()
         now = store.now()
         row = PlanRow.create(
             id=plan_id,
@@ -66,7 +66,7 @@ def get(store: Store, plan_id: str) -> Plan:
 
 def all_plans(store: Store) -> tuple[Plan, ...]:
     with store.reading():
-        return tuple(plan_record(row) for row in PlanRow.select().order_by(PlanRow.created_at))
+        return tuple(plan_record(row) for row in PlanRow.shown().order_by(PlanRow.created_at))
 
 
 def tasks_of(store: Store, plan_id: str) -> tuple[Task, ...]:
@@ -86,7 +86,7 @@ def retry(store: Store, plan_id: str | None) -> tuple[int, tuple[int, ...]]:
     """
     count, ready = 0, []
     with store.write():
-        query = PlanRow.select().order_by(PlanRow.created_at)
+        query = PlanRow.shown().order_by(PlanRow.created_at)
         for row in query.where(PlanRow.id == plan_id) if plan_id else query:
             number, runs = pipeline.retry_plan(row, store.now(), cancelled=plan_id is not None)
             count += number

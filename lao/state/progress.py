@@ -240,7 +240,7 @@ def _queue(phase: str) -> str:
 def _plans(
     now: float, paused: Mapping[str, float], runs: Iterable[Mapping[str, Any]], pace: Pace
 ) -> tuple[PlanProgress, ...]:
-    rows = PlanRow.select(PlanRow.id, PlanRow.name, PlanRow.state).where(PlanRow.state.not_in(_PLANS_OVER))
+    rows = PlanRow.shown(PlanRow.id, PlanRow.name, PlanRow.state).where(PlanRow.state.not_in(_PLANS_OVER))
     plans = list(rows.order_by(PlanRow.created_at, PlanRow.id).tuples())
     counts: dict[str, dict[str, int]] = {plan: {} for plan, _, _ in plans}
     grouped = TaskRow.select(TaskRow.plan, TaskRow.state, pw.fn.COUNT(TaskRow.id)).where(TaskRow.plan.in_(list(counts)))

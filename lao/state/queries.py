@@ -35,7 +35,7 @@ def plans_view(store: Store) -> list[dict[str, Json]]:
                 "paused": paused.get(row.id),
                 "tasks": _totals(counts.get(row.id, {})),
             }
-            for row in PlanRow.select().order_by(PlanRow.created_at)
+            for row in PlanRow.shown().order_by(PlanRow.created_at)
         ]
 
 
@@ -221,7 +221,7 @@ def plans_known(store: Store) -> dict[str, str]:
 def has_plans(store: Store) -> bool:
     """Whether there is anything that could be lost."""
     with store.reading():
-        return bool(PlanRow.select().exists())
+        return bool(PlanRow.shown().exists())
 
 
 def is_idle(store: Store, plan_id: str | None = None) -> bool:
@@ -238,7 +238,7 @@ def paused_open(store: Store, plan_ids: list[str] | None = None) -> int:
     """How many plans (of these) are not over and paused."""
     with store.reading():
         paused = pauses.every(store)
-        open_plans = PlanRow.select(PlanRow.id).where(PlanRow.state.not_in([s.value for s in TERMINAL_PLANS]))
+        open_plans = PlanRow.shown(PlanRow.id).where(PlanRow.state.not_in([s.value for s in TERMINAL_PLANS]))
         ids = [row.id for row in open_plans if plan_ids is None or row.id in plan_ids]
         return sum("" in paused or plan_id in paused for plan_id in ids)
 
@@ -252,7 +252,7 @@ def outcome(store: Store, plan_ids: list[str] | None = None) -> dict[str, int]:
     """How many plans ended how, for exit codes: completed, failed, needs_human, cancelled, open."""
     result: dict[str, Any] = {s.value: 0 for s in TERMINAL_PLANS} | {"open": 0}
     with store.reading():
-        for row in PlanRow.select(PlanRow.id, PlanRow.state):
+        for row in PlanRow.shown(PlanRow.id, PlanRow.state):
             if plan_ids is None or row.id in plan_ids:
                 result[row.state if row.state in result else "open"] += 1
     return result

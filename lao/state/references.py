@@ -70,8 +70,8 @@ def find(store: Store, reference: str, file: Path | None = None) -> Plan | Task:
 
 
 def _plan(reference: str, file: Path | None) -> Any:
-    newest = PlanRow.select().order_by(PlanRow.created_at.desc())
-    exact = PlanRow.get_or_none(PlanRow.id == reference)
+    newest = PlanRow.shown().order_by(PlanRow.created_at.desc())
+    exact = PlanRow.shown().where(PlanRow.id == reference).first()
     if exact is not None:
         return exact
     names = {reference, Path(reference).stem} if reference.endswith(".md") else {reference}
@@ -96,7 +96,7 @@ def _one(reference: str, rows: list[Any]) -> Any:
 
 
 def _nearest_plan(reference: str) -> str:
-    known = [word for row in PlanRow.select(PlanRow.id, PlanRow.name) for word in (row.name, row.id)]
+    known = [word for row in PlanRow.shown(PlanRow.id, PlanRow.name) for word in (row.name, row.id)]
     near = difflib.get_close_matches(Path(reference).stem, known, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}? 'lao status' lists the plans" if near else "'lao status' lists the plans"
 

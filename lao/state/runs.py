@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lao.core.priority import priority_of
+from lao.core.priority import TURN, priority_of
 from lao.core.states import TERMINAL_PLANS, TERMINAL_TASKS, Phase, PlanState, RunState, TaskState
 from lao.core.words import Json
 from lao.state import pauses, side_by_side
@@ -110,6 +110,8 @@ def _refusal(store: Store, row: RunRow | None, *, desks: bool, to_end: bool = Fa
         return NotClaimed("later", row.reason or "cooling down", row.not_before)
     if not desks and row.phase in _EDITORS and _folder_is_in_use(row):
         return NotClaimed("later", "an interrupted phase of this plan goes first", store.now() + 1.0)
+    if not desks and row.phase == Phase.PILOT.value and (why := side_by_side.hindrance(row)):
+        return NotClaimed("later", why, store.now() + 1.0)
     if desks and (why := side_by_side.hindrance(row)):
         return NotClaimed("later", why, store.now() + (_MEETING_S if why == side_by_side.SAME_FILES else 1.0))
     return None
@@ -199,12 +201,14 @@ def chain(store: Store, run_id: int) -> tuple[tuple[Phase, int], ...]:
 
 
 def priority(store: Store, run_id: int) -> int:
-    """Of the run's queue message: its plan's; below all others for another try at a task that has used its attempts,
-    and for checks on the whole, which the close would make anyway."""
+    """Of the run's queue message: its plan's; above all others for a turn of the Pilot; below all for another try
+    at a task that has used its attempts, and for checks on the whole, which the close would make anyway."""
     with store.reading():
         row = RunRow.get_or_none(RunRow.id == run_id)
         if row is None:
             return 0
+        if row.phase == Phase.PILOT.value:
+            return TURN
         idle = row.phase == Phase.CODE.value and (row.task.ladder or {}).get("idle")
         return IDLE_PRIORITY if idle or row.phase == Phase.WHOLE.value else priority_of(row.plan.options or {})
 

@@ -16,6 +16,7 @@ from lao.state.recovery import SELECTIVE_CRASH, STRIKES
 from lao.state.tables import RunRow, TaskRow
 
 SAME_FILES: Final = "another task of this plan works on files that this one needs"
+TURN_AT_WORK: Final = "another turn of the Pilot is at work"
 ALONE: Final = "a phase that has ended its worker is tried alone"
 
 _NAME: Final = 4
@@ -26,6 +27,8 @@ def hindrance(row: Any) -> str:
     """Why this run must wait for others that are at work, or ""."""
     if row.strikes >= STRIKES:  # it is claimed to be set aside
         return ""
+    if row.phase == Phase.PILOT.value:  # a person waits for it; after two crashes it ends (workflows.pilot_turn)
+        return TURN_AT_WORK if _turn_is_at_work(row) else ""
     if row.phase == Phase.CODE.value and _meets(row):
         return SAME_FILES
     return ALONE if _is_to_be_alone(row) else ""
@@ -74,6 +77,11 @@ def _names(text: str, paths: Iterable[str]) -> bool:
         if any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) for word in words):
             return True
     return False
+
+
+def _turn_is_at_work(row: Any) -> bool:
+    turns = (RunRow.phase == Phase.PILOT.value) & (RunRow.state == RunState.RUNNING.value)
+    return bool(RunRow.select().where(turns, RunRow.id != row.id).exists())
 
 
 def _is_to_be_alone(row: Any) -> bool:

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import peewee as pw
 
+from lao.core.states import PILOT_PLAN
+
 
 class JsonField(pw.TextField):  # type: ignore[misc]  # peewee ships no types
     """A JSON document in a TEXT column."""
@@ -52,6 +54,11 @@ class PlanRow(Row):
     priority = pw.IntegerField(default=0)
     created_at = pw.FloatField()
     updated_at = pw.FloatField()
+
+    @classmethod
+    def shown(cls, *fields: Any) -> Any:
+        """A query of the plans that people have handed in."""
+        return cls.select(*fields).where(cls.id != PILOT_PLAN)
 
 
 class ChunkRow(Row):

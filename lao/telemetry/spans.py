@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from lao.core.states import PHASE_ROLE, PlanState, RunState
+from lao.core.states import PHASE_ROLE, PILOT_PLAN, PlanState, RunState
 from lao.core.words import Json
 from lao.state.news import CallNews, EventNews, Item, PlanNews, RunNews
 from lao.state.records import Run
@@ -131,8 +131,9 @@ def _phase(source: Source, item: RunNews) -> Span:
         attributes["error.type"] = "failed"
     name = f"invoke_agent {role.value}" if role else f"phase {run.phase.value}"
     start = min(item.started_at or item.at, item.at)
+    parent = span_id(trace, "plan") if run.plan_id != PILOT_PLAN else None
     return Span(
-        name, trace, own, span_id(trace, "plan"), _ns(start), _ns(item.at), attributes,
+        name, trace, own, parent, _ns(start), _ns(item.at), attributes,
         error=(item.reason or "failed") if failed else "",
     )  # fmt: skip
 

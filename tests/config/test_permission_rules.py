@@ -14,13 +14,23 @@ from lao.config.load import load
 from lao.config.rules import RuleError, parse_rule, rule_problems
 from lao.config.settings import PermissionSettings
 from lao.core.errors import ConfigError
-from lao.core.tool_names import BY_PATH, HELPER, OWN, READING, WRITING, covers, tools_of
+from lao.core.tool_names import (
+    BY_PATH,
+    HELPER,
+    OWN,
+    PILOT_ACTING,
+    PILOT_READING,
+    READING,
+    WRITING,
+    covers,
+    tools_of,
+)  # fmt: skip
 from lao.tools.registry import all_tools
 
 
 def test_the_names_are_those_of_the_registry() -> None:
     """The configuration knows every tool that there is, and no other; what only reads is a list, not a rest."""
-    assert {*all_tools(), HELPER} == OWN
+    assert set(all_tools()) | PILOT_READING | PILOT_ACTING | {HELPER} == OWN
     assert READING | WRITING | BY_PATH <= OWN
     assert not READING & WRITING
 

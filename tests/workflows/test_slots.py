@@ -272,3 +272,51 @@ def test_a_slot_is_kept_for_one_who_is_soon_back() -> None:
     assert not other.is_done(0.05)
     one.do(slots.end)
     assert other.is_done()
+
+
+def test_an_urgent_phase_goes_first_and_the_others_go_on_after_it() -> None:
+    """L2: whoever holds a slot gives it up at its next call, however long it could keep it; with the same model nothing
+    is loaded again."""
+    slots = Slots()
+    coder, turn, other = Phase(), Phase(), Phase()
+    coder.do(lambda: slots.begin("a"))
+    coder.do(lambda: ready(slots, "a"))
+    assert coder.do(lambda: slots.take("a")) is True
+    assert turn.do(lambda: slots.begin("a", urgent=True)) is True
+    turn.start(lambda: slots.take("a"))
+    assert not turn.is_done(0.05)  # the call under way is not cut
+    other.do(lambda: slots.begin("a"))
+    other.start(lambda: slots.take("a"))
+    coder.start(lambda: slots.take("a"))
+    assert turn.is_done()
+    assert turn.result is True
+    assert not coder.is_done(0.05)
+    assert not other.is_done(0.05)
+    turn.do(slots.end)
+    assert coder.is_done() or other.is_done()
+    assert slots.ready
+
+
+def test_an_urgent_phase_swaps_its_model_in_without_patience() -> None:
+    """L2: it waits for the call under way and for nothing else; the model before comes back when it is over."""
+    clock = FakeClock()
+    slots = Slots(lambda: 20.0, clock=clock.monotonic)
+    coder, checking, turn = Phase(), Phase(), Phase()
+    for phase in (coder, checking):
+        phase.do(lambda: slots.begin("a"))
+    coder.do(lambda: ready(slots, "a"))
+    coder.do(lambda: slots.take("a"))
+    assert turn.do(lambda: slots.begin("b", urgent=True)) is True
+    assert slots.model == "a"
+    turn.start(lambda: ready(slots, "b"))
+    assert not turn.is_done(0.05)
+    coder.start(lambda: slots.take("a"))
+    assert turn.is_done()
+    assert (slots.model, coder.is_done(), coder.result) == ("b", True, False)
+    assert turn.do(lambda: slots.take("b")) is True
+    coder.start(lambda: ready(slots, "a"))
+    assert not coder.is_done(0.05)
+    turn.do(slots.end)
+    assert coder.is_done()
+    assert (slots.model, slots.ready) == ("a", True)
+    assert coder.do(lambda: slots.take("a")) is True

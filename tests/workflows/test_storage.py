@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from huey.registry import Message
 
+from lao.core.priority import TURN
 from workflows.order import Affinity
 from workflows.serializer import JsonSerializer, peek_name, peek_run
 from workflows.slots import Slots
@@ -89,3 +91,26 @@ def test_a_queue_file_without_names_is_read(tmp_path: Path) -> None:
     assert storage.next_runs(0) == {1}
     assert taken(storage) == ["review", "review", "code"]
     storage.close()
+
+
+def test_a_turn_goes_beside_what_is_under_way(tmp_path: Path) -> None:
+    """L2: a turn of the Pilot is handed out though as many phases as may be are at work, one turn at a time; phases
+    wait for a place meanwhile."""
+    models = {"workflows.phases.code": "c", "workflows.phases.pilot": "p"}
+    slots = Slots()
+    chooser = Affinity(models.__getitem__, lambda _name: None)
+    storage = GpuStorage("gpu", lambda: tmp_path / "queue.db", chooser, lambda: slots, most=lambda: 1)
+    for name, priority in [("code", 9), ("code", 9), ("pilot", TURN), ("pilot", TURN)]:
+        storage.enqueue(message(name), priority)
+    workers = [ThreadPoolExecutor(1) for _ in range(3)]
+
+    def took(worker: int) -> str:
+        data = workers[worker].submit(storage.dequeue).result()
+        return peek_name(data).rpartition(".")[2] if data else ""
+
+    assert [took(0), took(1), took(2)] == ["pilot", "code", ""]
+    assert [took(0), took(2)] == ["pilot", ""]
+    assert [took(0), took(1), took(2)] == ["", "code", ""]
+    for worker in workers:
+        worker.submit(storage.close).result()
+        worker.shutdown()

@@ -1,0 +1,107 @@
+"""Prints into the terminal's own scrollback: Markdown, lines, diffs. All text is made harmless on its way out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TextIO
+
+from lao.cli.pilot.clean import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.segment import Segment
+
+NARROWEST: Final = 10
+STYLES: Final = {"note": "dim", "error": "bold red", "tool": "cyan", "you": "bold", "warn": "yellow", "text": ""}
+"""What a kind of line looks like; a terminal without colours shows the same words."""
+
+
+class Screen:
+    """What is above the input line. Takes the width anew for each print, so a resize shows at once.
+
+    Args:
+        file: the terminal, or a file in tests.
+        width: columns; None is the terminal's own.
+    """
+
+    def __init__(self, file: TextIO, *, width: int | None = None, colour: bool = True) -> None:
+        self._file, self._width, self._colour = file, width, colour
+
+    def markdown(self, block: str) -> None:
+        """One block of Markdown. Links show their address; nothing is sent that a terminal would act upon."""
+        from rich.markdown import Markdown
+
+        self._print(Markdown(clean(block), hyperlinks=False, code_theme="ansi_dark", justify="left"))
+
+    def line(self, text: str, kind: str = "text") -> None:
+        """Text as it is, over as many lines as it has."""
+        from rich.text import Text
+
+        self._print(Text(clean(text), style=STYLES[kind]))
+
+    def diff(self, text: str) -> None:
+        """A patch with its signs in colours."""
+        from rich.text import Text
+
+        shown = Text()
+        for line in clean(text).splitlines(keepends=True):
+            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+            shown.append(line, style="bold" if line.startswith(("+++", "---", "diff ")) else style)
+        shown.rstrip()
+        self._print(shown)
+
+    def warm(self) -> None:
+        """Import what rendering needs, which takes a third of a second; for another thread while nobody waits."""
+        import io
+
+        Screen(io.StringIO(), width=80).markdown("# a\n\n`b`\n\n```python\nc\n```\n")
+
+    def blank(self) -> None:
+        """An empty line."""
+        self._file.write("\n")
+        self._file.flush()
+
+    def _print(self, what: RenderableType) -> None:
+        from rich.segment import Segment, Segments
+
+        console = self._console()
+        # Markdown's entities (&#27;) are characters only now, so this is the place where nothing can pass
+        safe = [Segment(clean(part.text), part.style) for part in console.render(what) if not part.control]
+        lines: list[Segment] = []
+        for line in Segment.split_lines(safe):
+            lines += [*_without_padding(line), Segment.line()]
+        console.print(Segments(lines), end="", soft_wrap=True)
+        self._file.flush()
+
+    def _console(self) -> Console:
+        import os
+        import shutil
+
+        from rich.console import Console
+
+        width = self._width or shutil.get_terminal_size().columns
+        plain = not self._colour or "NO_COLOR" in os.environ
+        return Console(
+            file=self._file,
+            width=max(NARROWEST, width),
+            force_terminal=True,
+            no_color=plain,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+
+
+def _without_padding(line: list[Segment]) -> list[Segment]:
+    """Without the blanks that fill the line to the terminal's width: they would wrap when it is made narrower."""
+    from rich.segment import Segment
+
+    kept = list(line)
+    while kept and not kept[-1].text.rstrip(" ") and not _painted(kept[-1]):
+        kept.pop()
+    if kept and not _painted(kept[-1]):
+        kept[-1] = Segment(kept[-1].text.rstrip(" "), kept[-1].style)
+    return kept
+
+
+def _painted(part: Segment) -> bool:
+    return part.style is not None and (part.style.bgcolor is not None or bool(part.style.reverse))

@@ -1,0 +1,97 @@
+"""``lao pilot``: a conversation with the factory; one question with ``-m``; lines from a pipe off a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from lao.cli.context import Session, emit_json, pass_session
+from lao.cli.project import open_project
+
+if TYPE_CHECKING:
+    from lao.cli.pilot.seat import Seat
+    from workflows.factory import Factory
+
+INTERRUPTED = 130
+
+
+@click.command(help="Talk with the factory: ask how it stands, steer it, turn ideas into plans. /help lists commands.")
+@click.option("-m", "--message", metavar="TEXT", help="Ask one question, or run one /command, and end.")
+@click.option("--chat", type=int, metavar="ID", help="Go on with this conversation.")
+@click.option("--json", "as_json", is_flag=True, help="With -m: one JSON document.")
+@pass_session
+def command(session: Session, message: str | None, chat: int | None, as_json: bool) -> None:
+    if as_json and message is None:
+        raise click.UsageError("--json goes with -m")
+    with open_project(session) as factory:
+        sys.exit(run(session, factory, message=message, chat=chat, as_json=as_json))
+
+
+def run(
+    session: Session,
+    factory: Factory,
+    *,
+    message: str | None = None,
+    chat: int | None = None,
+    as_json: bool = False,
+    from_run: bool = False,
+) -> int:
+    """Be the Pilot until the person leaves; returns the exit code.
+
+    Args:
+        from_run: ``lao run`` has opened it, and ``/resume`` ends it with ``seat.HANDED_BACK``.
+
+    Raises:
+        BadInput: there is no such conversation.
+    """
+    from lao.cli.pilot.seat import Seat
+    from workflows import pilot
+
+    seat = Seat(session, factory, pilot.open_chat(factory, chat).id, from_run=from_run)
+    if message is not None:
+        return _one(seat, message, as_json=as_json)
+    if not on_a_terminal():
+        from lao.cli.pilot.plain import Plain
+
+        return Plain(seat, sys.stdout, sys.stderr).lines(sys.stdin.buffer, "› " if sys.stdin.isatty() else "")
+    from lao.cli.pilot.screen import Screen
+    from lao.cli.pilot.terminal import Terminal
+
+    code = Terminal(seat, Screen(sys.stdout)).run()
+    if seat.moved is not None:
+        from lao.cli.pilot.moving import start_there
+
+        factory.close()
+        start_there(seat.moved)
+    return code
+
+
+def on_a_terminal() -> bool:
+    """Whether an input line can be drawn here."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown", "")
+
+
+def _one(seat: Seat, message: str, *, as_json: bool) -> int:
+    import io
+
+    from lao.cli.pilot.plain import Plain
+
+    plain = Plain(seat, io.StringIO() if as_json else sys.stdout, sys.stderr)
+    code = plain.one(message)
+    if as_json and plain.last is not None:
+        turn = plain.last
+        emit_json(
+            {
+                "chat": turn.chat,
+                "turn": turn.id,
+                "state": turn.state.value,
+                "answer": turn.answer,
+                "error": turn.error or None,
+                "tokens": turn.tokens,
+                "tools": list(turn.tools),
+            }
+        )
+    return code
