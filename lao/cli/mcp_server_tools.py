@@ -182,7 +182,7 @@ class ServedTools:
         root = settings.paths.root
         todos = ledger.TaskTodos(self._store, 0)
         context = ToolContext(root, self._factory.marker(0), todos, self._audit, memory=book)
-        rest = dict.fromkeys(takes, arguments["fact"])
+        rest = dict.fromkeys(takes, arguments.get("fact"))
         if takes and "scope" in arguments:
             rest["scope"] = arguments["scope"]
         return Toolbox(context, (name,), Policy(settings.permissions, root)).call(name, rest, DirectSteps(), name)
