@@ -20,7 +20,9 @@ PAUSE_S, SLOW_S = 0.1, 1.0
 
 MANY: Final = 300
 _RESULT: Final = 2_000
-_HELD: Final = re.compile(r"\s*(?:[{\[]|`{3}\s*(?:json|tool)|<(?:tool|function|\|)|Action:)")
+_HELD: Final = re.compile(
+    r"\s*(?:[{\[]|`{1,3}(?:json|tool)?\s*(?:$|[{\[])|`{3}\s*(?:json|tool)|<(?:tool|function|\|)|Action:)"
+)
 """How an answer begins that may be a call written as text; it is shown only when it turns out to be none."""
 
 _THINKING: Final = re.compile(r"\s*<(think|thinking|reasoning)>")

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from lao.agents import turn_ladder
 from lao.agents.ask import JournaledModel, prompt_limit, request
 from lao.agents.pilot_history import Shown
+from lao.agents.pilot_limits import Looks, asks_for_plan, from_record, has_check, plan_in, usable
 from lao.agents.prompt import load
 from lao.agents.toolbox import Toolbox
 from lao.config.settings import ModelSettings
@@ -34,6 +35,10 @@ _STRIKES: Final = 2
 _LEAST_RESULT: Final = 300
 _SHARE_OF_RECORD, _SHARE_OF_QUESTION, _SHARE_OF_HISTORY = 4, 2, 4
 _KEPT: Final = 6
+
+PLAN_TOOL: Final = "create_plan"
+_SILENT: Final = frozenset({"turn_limit", "empty_answer", "bad_arguments"})
+"""Kinds of failure after which the record speaks, since the model does not."""
 
 _UNKNOWN_OUTCOME = "interrupted, outcome unknown: look before you repeat it"
 
@@ -110,6 +115,7 @@ class PilotTurn:
     strikes: int = 0
     loops_over: bool = False
     loops: CallLoops = field(default_factory=CallLoops)
+    looks: Looks = field(default_factory=Looks)
     done: list[str] = field(default_factory=list)
 
     def run(self) -> Reply:
@@ -123,7 +129,21 @@ class PilotTurn:
         self.limit = prompt_limit(self.settings)
         self.tools = self.toolbox.openai_specs()
         self.rung = self._first_rung()
+        if self.rung == "native":
+            self.looks = Looks(MAX_ROUNDS, patience=2)
+        if self.rung == "text" and PLAN_TOOL in self.toolbox.names and asks_for_plan(self.brief.question):
+            reply = self._plan()
+            if reply is not None:
+                return reply
         self.talk = self._conversation()
+        try:
+            return self._answer()
+        except AttemptFailed as error:
+            if error.kind not in _SILENT:
+                raise
+            return self._reply(from_record(self.brief.record))
+
+    def _answer(self) -> Reply:
         while self.rounds < MAX_ROUNDS:
             self.rounds += 1
             self.voice.round(self.rounds)
@@ -136,6 +156,28 @@ class PilotTurn:
             if (reply := self._take(answer)) is not None:
                 return reply
         raise AttemptFailed(f"no answer after {MAX_ROUNDS} rounds", "ask for less at once", kind="turn_limit")
+
+    def _plan(self) -> Reply | None:
+        """A plan from a model that makes no native calls: it writes Markdown, which it can, and LAO files it. None when
+        nothing came that could be one."""
+        self.talk = Conversation(load("pilot_plan"))
+        self.talk.user(clip(self.brief.question, self.limit // _SHARE_OF_QUESTION))
+        title = text = ""
+        for _ in range(2):
+            self.rounds += 1
+            self.voice.round(self.rounds)
+            answer = self._model.complete(request(self.settings, self.talk.messages))
+            found = plan_in(clean(answer.text), self.brief.question)
+            title, text = found if found[1] else (title, text)
+            if not text or has_check(text):
+                break
+            self.talk.assistant(clean(answer.text))
+            self.talk.user(load("pilot_plan_check"))
+        if not text:
+            return None
+        told, _ = self._call(ToolCall(f"plan-{self.rounds}", PLAN_TOOL, {"title": title, "content": text}))
+        missing = "" if has_check(text) else " It names no command that tests the work: nothing of it can be proved."
+        return self._reply(f"{text}\n\n{told}{missing}")
 
     # -- asking
 
@@ -183,7 +225,7 @@ class PilotTurn:
 
     @property
     def _last(self) -> bool:
-        return self.rounds >= MAX_ROUNDS
+        return self.rounds >= MAX_ROUNDS or self.looks.enough
 
     def _ask(self) -> ChatAnswer:
         if self._last:
@@ -232,6 +274,8 @@ class PilotTurn:
         if not text:
             self._struck(answer)
             return None
+        if not usable(text):
+            return self._reply(from_record(self.brief.record))
         if answer.finish_reason == "length":
             self.voice.note(self.made + 1000, "the answer was cut off at the model's token limit")
         return self._reply(text)
@@ -256,6 +300,7 @@ class PilotTurn:
             self.voice.says(found.text)
         ids = self.talk.calls(found.text, found.calls) if native else []
         if not native:
+            self.voice.says("")  # what was shown of it was a call
             self.talk.assistant(clean(answer.text))
         used = False
         for n, call in enumerate(found.calls):
@@ -284,6 +329,8 @@ class PilotTurn:
                 return load("coder_tools_repeat", count=str(loop.count)), True
         if call.arguments is None:
             return load("pilot_broken", problem=f"the arguments of {call.name} were no complete JSON object"), False
+        if self.looks.again(call.name, call.arguments):
+            return load("pilot_seen"), True
         self.made += 1
         self.voice.calls(self.made, call.name, call.arguments)
         try:

@@ -21,7 +21,7 @@ MakeEdit = Callable[[Mapping[str, Json]], Effect]
 
 _GROUPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     (
-        r"plan|creat|make|write|build|implement|add\b|feature|spec|want|need|generat|develop|file (?:it|that)",
+        r"\b(?:plan|creat|mak|writ|build|implement|add\b|feature|spec|want|need|generat|develop|file (?:it|that))",
         ("create_plan", "plan_preflight", "edit_plan"),
     ),
     (
