@@ -20,7 +20,7 @@ from workflows.queues import live_workers
 _OPEN: Final = frozenset({"queued", "planning", "active"})
 _BAD: Final = frozenset({"failed", "needs_human"})
 _PLANS, _FAILURES, _FINDINGS = 12, 6, 8
-_REASON, _OUTPUT = 400, 1_200
+_REASON, _BRIEF, _OUTPUT = 400, 160, 1_200
 _PLANNER_SHARE: Final = 2
 
 
@@ -76,7 +76,17 @@ def _run_line(run: dict[str, Json]) -> str:
 
 def failures(factory: Factory) -> str:
     """Every plan and task that failed or waits for a person, the newest first, with its evidence."""
-    parts = []
+    parts = _failed(factory)
+    return "\n".join(("What failed:", *parts)) if parts else "Nothing has failed."
+
+
+def has_failures(factory: Factory) -> bool:
+    """Whether a plan or task has failed or waits for a person."""
+    return bool(_failed(factory))
+
+
+def _failed(factory: Factory) -> list[str]:
+    parts: list[str] = []
     for plan in reversed(plans.all_plans(factory.store)):
         bad = [task for task in plans.tasks_of(factory.store, plan.id) if task.state.value in _BAD]
         if plan.state.value in _BAD and not bad:
@@ -84,7 +94,7 @@ def failures(factory: Factory) -> str:
         parts += [_task_failure(factory, plan, task) for task in bad]
         if len(parts) >= _FAILURES:
             break
-    return "\n".join(("What failed:", *parts[:_FAILURES])) if parts else "Nothing has failed."
+    return parts[:_FAILURES]
 
 
 def explain(factory: Factory, reference: str) -> str:
@@ -111,18 +121,20 @@ def _plan_failure(factory: Factory, plan: Plan) -> str:
 
 
 def _task_failure(factory: Factory, plan: Plan, task: Task) -> str:
-    lines = [f"task {task.id} {task.spec.title!r} of plan {plan.name} is {task.state.value}: {_short(task.reason)}"]
+    """The evidence first: small models repeat what they read first."""
+    checks = _checks([v for v in ledger.validations_of(factory.store, plan.id) if v["task"] == task.id])
+    told = "" if checks else f": {_short(task.reason)}"
+    unsolved = " (LAO did not solve it)" if task.state.value == "needs_human" else ""
+    lines = [f"task {task.id} {task.spec.title!r} of plan {plan.name} is {task.state.value}{unsolved}{told}", *checks]
     if task.attempts:
         lines.append(f"  {task.attempts} attempts; files: {', '.join(task.spec.file_paths) or 'none'}")
-    own = [v for v in ledger.validations_of(factory.store, plan.id) if v["task"] == task.id]
-    checks = _checks(own)
     findings = ledger.findings_of(factory.store, task_id=task.id)
-    lines += checks or [
-        f"  {f.analyzer} found: {_short(f.message)}\n  {f.hint[:_OUTPUT]}".rstrip() for f in findings[-1:]
-    ]
-    if task.feedback and not checks:
-        lines.append(f"  the last attempt was told: {_short(task.feedback[-1])}")
-    return "\n".join(lines)
+    if checks:
+        lines.append(f"  {_short(task.reason, _BRIEF)}")
+    else:
+        lines += [f"  {f.analyzer} found: {_short(f.message)}\n  {f.hint[:_OUTPUT]}".rstrip() for f in findings[-1:]]
+        lines += [f"  the last attempt was told: {_short(task.feedback[-1])}"] if task.feedback else []
+    return "\n".join(line for line in lines if line.strip())
 
 
 def _checks(validations: list[dict[str, Json]]) -> list[str]:
@@ -219,6 +231,6 @@ def _plan_text(factory: Factory, reference: str) -> str:
     return references.find_plan(factory.store, reference.strip()).text
 
 
-def _short(text: str) -> str:
+def _short(text: str, most: int = _REASON) -> str:
     flat = " ".join(text.split())
-    return flat if len(flat) <= _REASON else flat[: _REASON - 1] + "…"
+    return flat if len(flat) <= most else flat[: most - 1] + "…"

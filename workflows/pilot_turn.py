@@ -64,7 +64,9 @@ def body(work: Work) -> Outcome:
     voice = TurnVoice(work.factory, work.claim, turn.id)
     start = work.steps.run(StepKind.READ, "pilot-context", lambda: _context(work, turn))
     pairs = tuple((asked, answered) for asked, answered in start["pairs"])
-    brief = PilotBrief(framed(turn.question), start["record"], Shown(start["digest"], pairs), start["memory"])
+    brief = PilotBrief(
+        framed(turn.question), start["record"], Shown(start["digest"], pairs), start["memory"], start["failures"]
+    )
     with _model(work, voice) as model:
         try:
             reply = PilotTurn(
@@ -74,7 +76,7 @@ def body(work: Work) -> Outcome:
                 steps=work.steps,
                 toolbox=_toolbox(work, start),
                 voice=voice,
-                start_rung=work.profile.start_rung if work.profile else "native",
+                start_rung=work.profile.start_rung if work.profile else "",
             ).run()
         except (ServerAway, OutOfMemory, ForeignModel) as error:  # a person waits: said at once, and asked again
             raise Terminal(error.message, error.hint or AGAIN) from error
@@ -97,6 +99,7 @@ def _context(work: Work, turn: Turn) -> dict[str, Json]:
     wanted = [] if is_guided(turn.question) else [known[name] for name in wanted_by(turn.question, used)]
     return {
         "record": pilot_record.record(factory, limit // _RECORD_SHARE),
+        "failures": pilot_record.failures(factory) if pilot_record.has_failures(factory) else "",
         "digest": before.digest,
         "pairs": [list(pair) for pair in before.pairs],
         "memory": guidance.memory_text(work, Role.PILOT).text,

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from lao.agents import turn_ladder
 from lao.agents.ask import JournaledModel, prompt_limit, request
 from lao.agents.pilot_history import Shown
-from lao.agents.pilot_limits import Looks, asks_for_plan, from_record, has_check, plan_in, usable
+from lao.agents.pilot_limits import Looks, asks_for_plan, from_record, has_check, plan_in, usable, with_evidence
 from lao.agents.prompt import load
 from lao.agents.toolbox import Toolbox
 from lao.config.settings import ModelSettings
@@ -74,12 +74,14 @@ class PilotBrief:
     Attributes:
         record: the state of the factory in words, out of the record.
         memory: what is known about the project, "" when nothing is.
+        failures: what of the record is about failures, "" when nothing has failed.
     """
 
     question: str
     record: str
     history: Shown
     memory: str = ""
+    failures: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class PilotTurn:
 
     Args:
         toolbox: exactly the tools that are offered.
-        start_rung: one of ``lao.core.profile.RUNGS``.
+        start_rung: one of ``lao.core.profile.RUNGS``; "" when nothing is known of the model, then calls are tried.
     """
 
     brief: PilotBrief
@@ -131,7 +133,8 @@ class PilotTurn:
         self.rung = self._first_rung()
         if self.rung == "native":
             self.looks = Looks(MAX_ROUNDS, patience=2)
-        if self.rung == "text" and PLAN_TOOL in self.toolbox.names and asks_for_plan(self.brief.question):
+        proved = self.start_rung == "native" and self.rung == "native"
+        if not proved and PLAN_TOOL in self.toolbox.names and asks_for_plan(self.brief.question):
             reply = self._plan()
             if reply is not None:
                 return reply
@@ -158,8 +161,8 @@ class PilotTurn:
         raise AttemptFailed(f"no answer after {MAX_ROUNDS} rounds", "ask for less at once", kind="turn_limit")
 
     def _plan(self) -> Reply | None:
-        """A plan from a model that makes no native calls: it writes Markdown, which it can, and LAO files it. None when
-        nothing came that could be one."""
+        """A plan from a model that is not known to make native calls: it writes Markdown, which it can, and LAO files
+        it. None when nothing came that could be one."""
         self.talk = Conversation(load("pilot_plan"))
         self.talk.user(clip(self.brief.question, self.limit // _SHARE_OF_QUESTION))
         title = text = ""
@@ -167,7 +170,7 @@ class PilotTurn:
             self.rounds += 1
             self.voice.round(self.rounds)
             answer = self._model.complete(request(self.settings, self.talk.messages))
-            found = plan_in(clean(answer.text), self.brief.question)
+            found = self._called(answer) or plan_in(clean(answer.text), self.brief.question)
             title, text = found if found[1] else (title, text)
             if not text or has_check(text):
                 break
@@ -178,6 +181,13 @@ class PilotTurn:
         told, _ = self._call(ToolCall(f"plan-{self.rounds}", PLAN_TOOL, {"title": title, "content": text}))
         missing = "" if has_check(text) else " It names no command that tests the work: nothing of it can be proved."
         return self._reply(f"{text}\n\n{told}{missing}")
+
+    def _called(self, answer: ChatAnswer) -> tuple[str, str] | None:
+        """Title and text of a plan that came as a call all the same."""
+        for call in read_calls(answer, self.tools, turn_ladder.ALL_ALIASES).calls:
+            if call.name == PLAN_TOOL and call.arguments and str(call.arguments.get("content") or "").strip():
+                return str(call.arguments.get("title") or self.brief.question[:60]), str(call.arguments["content"])
+        return None
 
     # -- asking
 
@@ -264,7 +274,7 @@ class PilotTurn:
         if (finish := next((c for c in found.calls if c.name == turn_ladder.FINISH), None)) is not None:
             text = str((finish.arguments or {}).get("summary") or "").strip()
             if text:
-                return self._reply(text)
+                return self._reply(with_evidence(text, self.brief.question, self.brief.failures))
             self._struck(answer)
             return None
         return self._run(answer, found)
@@ -278,7 +288,7 @@ class PilotTurn:
             return self._reply(from_record(self.brief.record))
         if answer.finish_reason == "length":
             self.voice.note(self.made + 1000, "the answer was cut off at the model's token limit")
-        return self._reply(text)
+        return self._reply(with_evidence(text, self.brief.question, self.brief.failures))
 
     def _reply(self, text: str, *, asks: bool = False) -> Reply:
         self.voice.says(text)

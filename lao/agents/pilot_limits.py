@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -26,6 +27,10 @@ _ASKED: Final = re.compile(
 _FENCED: Final = re.compile(r"\A\s*(`{3,})[ \t]*(?:markdown|md)?[ \t]*\n(.*?)\n?\1?\s*\Z", re.DOTALL | re.IGNORECASE)
 _FENCES: Final = re.compile(r"`{3,}[^\n]*")
 _HEADING: Final = re.compile(r"^#{1,3}\s+(.+?)\s*#*$", re.MULTILINE)
+_WHY: Final = re.compile(r"\b(?:fail|wrong|why\b|brok|reason|explain|error|problem|not finish|went\b)", re.IGNORECASE)
+_COMMAND: Final = re.compile(r"""^\s+command (['"])(.+)\1: """, re.MULTILINE)
+_SENTENCE: Final = re.compile(r"[.!?\n]+")
+_CIRCLE: Final = 4
 _CALL: Final = re.compile(r'"(?:tool|function|name|arguments|parameters)"\s*:')
 
 
@@ -79,11 +84,23 @@ def has_check(plan: str) -> bool:
 
 
 def usable(text: str) -> bool:
-    """Whether an answer says something to a person: no lone call, no empty fences."""
+    """Whether an answer says something to a person: no lone call, no empty fences, no sentence again and again."""
     rest = _FENCES.sub("", text).strip()
     if not re.search(r"\w", rest):
         return False
+    said = Counter(part.strip() for part in _SENTENCE.split(rest) if len(part.split()) > 2)
+    if said and said.most_common(1)[0][1] >= _CIRCLE:  # it speaks in circles
+        return False
     return not (rest[0] in "{[" and _CALL.search(rest))
+
+
+def with_evidence(answer: str, question: str, failures: str) -> str:
+    """An answer to a question about what failed, with the record's words where it names none of the failed commands."""
+    if not failures or not _WHY.search(question):
+        return answer
+    if any(command in answer for _, command in _COMMAND.findall(failures)):
+        return answer
+    return f"{answer}\n\nThe record says:\n\n{clip(failures.strip(), _SAID)}"
 
 
 def from_record(record: str) -> str:

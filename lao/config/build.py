@@ -165,7 +165,8 @@ def _pilot_as_planner(draft: Draft, filled: dict[str, Any], sources: dict[str, s
         path = ("models", Role.PILOT.value, name)
         if not draft.given(path):
             pilot[name] = value
-            sources[dotted(path)] = f"{DEFAULT_SOURCE} (as models.planner)"
+            told = sources.get(dotted(("models", Role.PLANNER.value, name)), DEFAULT_SOURCE)
+            sources[dotted(path)] = told if told == DEFAULT_SOURCE else f"{told} (as models.planner)"
 
 
 def _paths(draft: Draft, schema: Schema, config_file: Path | None, root: Path) -> PathSettings:

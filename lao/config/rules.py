@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lao.config.problems import nearest
-from lao.core.tool_names import BY_PATH, OTHER_NAMES, OWN, SHELL, WRITING, is_mcp, tools_of
+from lao.core.tool_names import BY_PATH, OTHER_NAMES, OWN, PILOT_ACTING, PILOT_READING, SHELL, WRITING, is_mcp, tools_of
 
 KINDS: Final = ("deny", "ask", "allow")
 """In the order in which they count."""
@@ -135,7 +135,8 @@ def _parts_of(entry: Any) -> tuple[str, str]:
 def _unknown(name: str) -> str:
     known = sorted({*OWN, *OTHER_NAMES})
     match = nearest(name, known) or next((k for k in known if k.casefold() == name.casefold()), None)
-    hint = f'; did you mean "{match}"?' if match else f"; the tools are {', '.join(known)}, and mcp__SERVER__TOOL"
+    told = ", ".join(name for name in known if name not in PILOT_READING | PILOT_ACTING)
+    hint = f'; did you mean "{match}"?' if match else f"; the tools are {told}, the Pilot's, and mcp__SERVER__TOOL"
     return f"there is no tool {name[:_SHOWN]!r}{hint}"
 
 

@@ -73,7 +73,7 @@ def test_generated_files_are_up_to_date():
 def test_check_tells_what_is_out_of_date(tmp_path: Path):
     """--check exits 1, names the stale file and the command, and writes nothing."""
     files = ("lao/__init__.py", "scripts/gen_docs.py", "scripts/docs_models.py", "factory.example.yaml")
-    for name in (*files, "docs/architecture.md", "docs/models.md"):
+    for name in (*files, "docs/architecture.md", "docs/models.md", "docs/pilot.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("lao/cli", "lao/config", "lao/core", "lao/servers", "models_cfg"):
@@ -82,7 +82,7 @@ def test_check_tells_what_is_out_of_date(tmp_path: Path):
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr == "out of date: docs/configuration.md\nrun: python scripts/gen_docs.py\n"
-    assert {p.name for p in (tmp_path / "docs").iterdir()} == {"architecture.md", "models.md"}
+    assert {p.name for p in (tmp_path / "docs").iterdir()} == {"architecture.md", "models.md", "pilot.md"}
 
 
 def test_documentation_names_every_key():
