@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from lao.agents.plan_text import body, plan_commands
+from lao.agents.plan_text import plan_commands
 from lao.core.tool_names import READING
 from lao.core.words import Json
 from lao.llm.tokens import clip
@@ -68,14 +68,18 @@ def asks_for_plan(question: str) -> bool:
 
 
 def plan_in(answer: str, question: str) -> tuple[str, str]:
-    """Title and text of the plan in an answer that is to be one; the text "" when there is none."""
+    """Title and text of the plan in an answer that is to be one; the text is "" when there is none.
+
+    The person's own words stand below the title, since weak models lose file names.
+    """
     fenced = _FENCED.match(answer)
     text = (fenced[2] if fenced else answer).strip()
     if not text or _CALL.search(text):
         return "", ""
-    heading = _HEADING.search(body(text))
+    heading = _HEADING.search(text)
     title = heading[1] if heading else " ".join(question.split()[:8])
-    return title.strip("`*_ "), text if heading else f"# {title}\n\n{text}"
+    rest = (text[: heading.start()] + text[heading.end() :]).strip() if heading else text
+    return title.strip("`*_ "), f"# {title}\n\nAsked for: {' '.join(question.split())}\n\n{rest}"
 
 
 def has_check(plan: str) -> bool:

@@ -85,12 +85,13 @@ def test_what_is_an_answer(text: str, good: bool) -> None:
 
 def test_a_plan_in_an_answer() -> None:
     """In a fence or not, with a heading or not; a call is none."""
-    plan = "# Slugs\n\nWrite `slug.py`.\n\nTest: `python3 slug.py`"
-    assert plan_in(f"```markdown\n{plan}\n```", "q") == ("Slugs", plan)
-    assert plan_in(plan, "q") == ("Slugs", plan)
-    assert plan_in("Write `a.py`.", "make a plan for a.py") == (
-        "make a plan for a.py",
-        "# make a plan for a.py\n\nWrite `a.py`.",
+    rest = "Write `slug.py`.\n\nTest: `python3 slug.py`"
+    plan = f"# Slugs\n\nAsked for: plan slugs in slug.py\n\n{rest}"
+    assert plan_in(f"```markdown\n# Slugs\n\n{rest}\n```", "plan slugs in slug.py") == ("Slugs", plan)
+    assert plan_in(f"# Slugs\n\n{rest}", "plan slugs\nin slug.py") == ("Slugs", plan)
+    assert plan_in("Write `a.py`.", "plan a.py") == (
+        "plan a.py",
+        "# plan a.py\n\nAsked for: plan a.py\n\nWrite `a.py`.",
     )
     assert plan_in('{"tool": "create_plan", "arguments": {}}', "q") == ("", "")
     assert has_check(plan)

@@ -218,11 +218,12 @@ def test_a_weak_model_writes_a_plan_as_markdown(plant: Open) -> None:
     approvals.attend(factory.factory.store, factory.factory.owner.to_text())
     visitor.act = answering(factory, YES)
     pauses.pause(factory.factory.store, None)
-    turn = asked(factory, "make a plan that adds slugify(text) in slug.py")
-    path = factory.root / "plans" / "slugs.md"
-    assert path.read_text() == f"{bare}\n\nTest: `python3 slug.py`\n"
+    wish = "make a plan that adds slugify(text) in slug.py"
+    turn = asked(factory, wish)
+    text = (factory.root / "plans" / "slugs.md").read_text()
+    assert text == f"# Slugs\n\nAsked for: {wish}\n\nWrite `slug.py` with slugify(text).\n\nTest: `python3 slug.py`\n"
     assert turn.tools == ("create_plan Slugs",)
-    assert turn.answer.startswith(bare)
+    assert turn.answer.startswith(text.strip())
     assert "wrote slugs.md in the plans folder" in turn.answer
 
 
