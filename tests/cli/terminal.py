@@ -45,9 +45,14 @@ class Tmux:
         """What is in the window now."""
         return self.run("capture-pane", "-p", "-t", "lao")
 
+    def _shows(self, words: str) -> bool:
+        """Whether the words are on the screen, be it that a long path has broken their line."""
+        screen = self.screen()
+        return words in screen or words in " ".join(screen.split())
+
     def until(self, words: str) -> str:
-        self.wait(lambda: words in self.screen())
-        assert words in self.screen(), f"{words!r} is not on the screen:\n{self.screen()}"
+        self.wait(lambda: self._shows(words))
+        assert self._shows(words), f"{words!r} is not on the screen:\n{self.screen()}"
         return self.screen()
 
     def resize(self, columns: int, height: int) -> None:

@@ -148,7 +148,7 @@ def test_a_kill_in_the_middle_of_a_turn(tmp_path: Path, fault: str) -> None:
     responses = parse_scenario({"responses": [seen, {"match": {"role": "pilot"}, "answer": new}]}).responses
     settings = {"models": ONE, "permissions": {"allow": ["create_plan"]}, **QUIET}
     with project(tmp_path, settings=settings, responses=responses) as factory, terminal(factory) as opened:
-        turn = pilot.ask(opened, pilot.open_chat(opened).id, "make a plan that counts")
+        turn = pilot.ask(opened, pilot.open_chat(opened).id, "a counter: file that")
         run = factory.start("run", "--plain", log=tmp_path / "log", LAO_FAULT=fault)
         try:
             until(lambda: count(factory, "SELECT sum(crashes) FROM lao_run") or pilot.turn(opened, turn.id).over, 120)
