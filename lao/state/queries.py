@@ -215,7 +215,7 @@ def gate_view(store: Store) -> dict[str, Json] | None:
 def plans_known(store: Store) -> dict[str, str]:
     """The name of every plan by its id, the oldest first."""
     with store.reading():
-        return dict(PlanRow.select(PlanRow.id, PlanRow.name).order_by(PlanRow.created_at).tuples())
+        return dict(PlanRow.shown(PlanRow.id, PlanRow.name).order_by(PlanRow.created_at).tuples())
 
 
 def has_plans(store: Store) -> bool:
