@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 import tracemalloc
 from collections.abc import Callable, Sequence
 
@@ -329,7 +330,9 @@ def test_without_a_server_a_turn_says_so_and_fails_soon(plant: Open) -> None:
     """L4: nobody waits all night for an answer; the reason is an event while it waits and the error after that."""
     factory = plant(answers("never"))
     factory.server.stop()
-    turn = asked(factory)
+    with socket.socket() as held:  # nobody else gets the port meanwhile
+        held.bind(("127.0.0.1", int(factory.server.url.rsplit(":", 1)[1])))
+        turn = asked(factory)
     assert turn.state is TurnState.FAILED
     assert "server" in turn.error
     waits = [e for e in pilot.events(factory.factory, turn.id) if e.kind == "waiting"]
