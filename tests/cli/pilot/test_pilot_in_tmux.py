@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -226,7 +225,6 @@ def test_history_that_cannot_be_kept_is_said_and_all_goes_on(project: Path, tmux
     tmux.until("ended with 0")
 
 
-@pytest.mark.skipif(find_spec("lao.projects") is None, reason="no list of projects in this checkout")
 def test_a_bare_path_goes_to_another_project_when_it_is_confirmed(
     project: Path, tmux: Session, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
