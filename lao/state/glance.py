@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lao.core.errors import StateDamaged, Transient
-from lao.core.states import TERMINAL_PLANS, PlanState, RunState, TaskState
+from lao.core.states import PILOT_PLAN, TERMINAL_PLANS, PlanState, RunState, TaskState
 from lao.state import backups, guard
 from lao.state.migrations import refuse_newer
 from lao.state.store import explain
@@ -121,6 +121,7 @@ def _read(path: Path, *, alone: bool) -> Glance:
 def _gathered(db: sqlite3.Connection, names: set[str]) -> Glance:
     paused = {str(key) for (key,) in db.execute("SELECT key FROM lao_meta WHERE key = 'paused' OR key LIKE 'paused:%'")}
     needs = TaskState.NEEDS_HUMAN.value
+    counted = "SELECT state, COUNT(*) FROM lao_plan WHERE id != ? GROUP BY state"
     replaced = "SELECT supersedes FROM lao_plan WHERE supersedes IS NOT NULL"
     parked = _rows(
         db,
@@ -132,7 +133,7 @@ def _gathered(db: sqlite3.Connection, names: set[str]) -> Glance:
     of_plans = f"SELECT name FROM lao_plan WHERE state = ? AND id NOT IN ({replaced})"
     without_task = "AND id NOT IN (SELECT plan_id FROM lao_task WHERE state = ?) ORDER BY created_at"
     return Glance(
-        plans={str(state): int(n) for state, n in db.execute("SELECT state, COUNT(*) FROM lao_plan GROUP BY state")},
+        plans={str(state): int(n) for state, n in db.execute(counted, (PILOT_PLAN,))},
         failed=_names(db, f"{of_plans} ORDER BY created_at", PlanState.FAILED.value),
         parked_plans=_names(db, f"{of_plans} {without_task}", PlanState.NEEDS_HUMAN.value, needs),
         parked=tuple((str(plan), int(task), str(title)) for plan, task, title in parked),
@@ -156,9 +157,9 @@ def _waiting(db: sqlite3.Connection, paused: set[str]) -> int:
     marks = ", ".join("?" * len(_OVER))
     query = (
         "SELECT r.plan_id, COUNT(*) FROM lao_run r JOIN lao_plan p ON p.id = r.plan_id "
-        f"WHERE r.state IN (?, ?) AND p.state NOT IN ({marks}) GROUP BY r.plan_id"
+        f"WHERE r.state IN (?, ?) AND p.state NOT IN ({marks}) AND p.id != ? GROUP BY r.plan_id"
     )
-    found = {str(plan): int(number) for plan, number in _rows(db, query, *_OPEN_RUNS, *_OVER)}
+    found = {str(plan): int(number) for plan, number in _rows(db, query, *_OPEN_RUNS, *_OVER, PILOT_PLAN)}
     return 0 if "paused" in paused else sum(n for plan, n in found.items() if f"paused:{plan}" not in paused)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lao.core.errors import BadInput, LaoError, Refused, StateDamaged, Transient
-from lao.state import approvals, pauses, runs
+from lao.state import approvals, chats, pauses, runs
 from lao.state.glance import Glance, glance
 from lao.state.store import Store, open_store
 from lao.state.tables import ApprovalRow, MetaRow, PlanRow, RejectionRow, RunRow, TaskRow
@@ -68,6 +68,14 @@ def test_it_counts_what_a_person_wants_to_know(store: Store) -> None:
     pauses.resume(store, None)
     pauses.pause(store, None)
     assert (glance(store.path).waiting, glance(store.path).paused) == (0, True)
+
+
+def test_the_plan_of_the_pilots_turns_is_nobodys(store: Store) -> None:
+    """A question to the Pilot is no plan and no work that waits."""
+    folder = store.path.parent
+    chats.ask(store, chats.open_chat(store, folder).id, "How is it going?", folder)
+    found = glance(store.path)
+    assert (found.plans, found.waiting) == ({}, 0)
 
 
 def files(folder: Path) -> dict[str, bytes]:
