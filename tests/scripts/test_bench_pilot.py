@@ -9,7 +9,7 @@ def test_typing_stays_responsive_while_an_answer_streams() -> None:
     """L1: an echo costs less than 50 ms of processor time at 100 tokens a second (a busy machine adds its own wait)."""
     found = bench_pilot.echo(12)
     assert len(found) == 12
-    assert sorted(echo.cpu_ms for echo in found)[len(found) // 2] < 50
+    assert max(echo.cpu_ms for echo in found) < 50
 
 
 def test_memory_stays_flat_over_turns() -> None:
