@@ -248,6 +248,11 @@ def _put_off(factory: Factory, claim: Claim, error: Transient | OSError) -> NoRe
         error = DiskFull(f"disk full: no space left: {error}", "free some space; LAO goes on by itself")
     reason = error.message
     waits = recorded(factory, lambda: runs.waits_of(factory.store, claim.run.id))
+    if isinstance(error, DiskFull) and claim.run.phase is Phase.PILOT:
+        full = error
+        over = recorded(factory, lambda: turns.short_of_space(factory, claim.run.id, waits, full))
+        if over is not None:
+            _fail(factory, claim, over)
     if isinstance(error, DiskFull) and waits >= FILLS_LIMIT and _has_room(factory, claim):
         _fail(factory, claim, AttemptFailed(f"it fills the disk: {error.message}", kind="disk_filled"))
     if isinstance(error, OutOfResources) and waits >= REFUSALS_LIMIT:

@@ -62,7 +62,7 @@ def body(work: Work) -> Outcome:
         raise Terminal(f"the worker died {CRASHES} times in the middle of this turn", "ask again, in other words")
     chats.begin(store, work.claim, turn.id)
     voice = TurnVoice(work.factory, work.claim, turn.id)
-    start = work.steps.run(StepKind.READ, "pilot-context", lambda: _context(work, turn))
+    start = work.steps.run(StepKind.READ, chats.CONTEXT_STEP, lambda: _context(work, turn))
     pairs = tuple((asked, answered) for asked, answered in start["pairs"])
     brief = PilotBrief(
         framed(turn.question), start["record"], Shown(start["digest"], pairs), start["memory"], start["failures"]

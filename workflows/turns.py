@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from lao.core.errors import Terminal, Transient
+from lao.core.errors import DiskFull, Terminal, Transient
 from lao.core.states import RunState, TurnState
 from lao.state import chats, runs
 from lao.state.records import Claim
@@ -29,11 +29,23 @@ def patient(factory: Factory, run_id: int, prepared: Prepared | None) -> Prepare
     return prepared
 
 
+def short_of_space(factory: Factory, run_id: int, waited: int, error: DiskFull) -> Terminal | None:
+    """Tell the person that a turn waits for space on the disk; after ``WAITS`` of them what it ends with.
+
+    Raises:
+        Transient: not even that can be written.
+    """
+    if waited >= WAITS:
+        return Terminal(error.message, "free some space, then ask again")
+    waits(factory, run_id, error.message, "disk")
+    return None
+
+
 def waits(factory: Factory, run_id: int, text: str, why: str) -> None:
     """Tell the person what the turn of this run waits for.
 
     Args:
-        why: "gate" or "loading", for a program.
+        why: "gate", "loading" or "disk", for a program.
     """
     turn = chats.turn_of_run(factory.store, run_id)
     if turn is not None:

@@ -56,6 +56,29 @@ def command(session: Session, roles: tuple[str, ...], key: str | None, context: 
         emit("nothing changed")
 
 
+def prospect(session: Session, role: Role, key: str) -> str:
+    """What ``--role ROLE --key KEY`` would change, in words, and how it fits into memory. Changes nothing.
+
+    Raises:
+        Terminal: the server has no such model. BadInput: it is of the wrong kind. Others: as the command.
+    """
+    from lao.cli.init_wizard import fit_words
+    from lao.servers.gate.residents import check_kind
+
+    view = _View.of(session)
+    info = view.info(key)
+    check_kind(info, role)
+    beside = 0 if role is Role.EMBEDDER else view.beside
+    fits = fit_words(info, view.budget, beside, view.wanted(role))
+    now = view.settings.models[role].key or "none"
+    return f"{role.value}: {now} -> {info.key}, with {view.wanted(role)} tokens of context: {fits}"
+
+
+def keys(session: Session) -> tuple[str, ...]:
+    """The keys of the server's models. Raises as the command."""
+    return tuple(info.key for info in _View.of(session).models)
+
+
 @dataclass(frozen=True)
 class _Wanted:
     info: ModelInfo

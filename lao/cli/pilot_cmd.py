@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -21,13 +21,32 @@ INTERRUPTED = 130
 @click.command(help="Talk with the factory: ask how it stands, steer it, turn ideas into plans. /help lists commands.")
 @click.option("-m", "--message", metavar="TEXT", help="Ask one question, or run one /command, and end.")
 @click.option("--chat", type=int, metavar="ID", help="Go on with this conversation.")
+@click.option("--project", metavar="NAME|PATH", help="In another project: a name of 'lao projects list', or a folder.")
 @click.option("--json", "as_json", is_flag=True, help="With -m: one JSON document.")
 @pass_session
-def command(session: Session, message: str | None, chat: int | None, as_json: bool) -> None:
+def command(session: Session, message: str | None, chat: int | None, project: str | None, as_json: bool) -> None:
     if as_json and message is None:
         raise click.UsageError("--json goes with -m")
+    if project is not None:
+        _in(session, project, message=message, chat=chat, as_json=as_json)
     with open_project(session) as factory:
         sys.exit(run(session, factory, message=message, chat=chat, as_json=as_json))
+
+
+def _in(session: Session, project: str, *, message: str | None, chat: int | None, as_json: bool) -> NoReturn:
+    """The same command in another project, with the flags that mean none."""
+    from lao.cli.pilot.moving import start_there
+    from lao.cli.projects_cmd import folder_of
+
+    if own := sorted({"config", "db", "plans_dir", "workspace"} & session.flags.keys()):
+        raise click.UsageError(f"--project and --{own[0].replace('_', '-')} mean different projects; give one of them")
+    arguments = ["--json"] if as_json else []
+    for name, value in session.flags.items():
+        option = f"--{name.replace('_', '-')}"
+        arguments += [option] if value is True else [f"{option}={value}"]
+    arguments += [f"--chat={chat}"] if chat is not None else []
+    arguments += [f"--message={message}"] if message is not None else []
+    start_there(folder_of(session, project), arguments)
 
 
 def run(

@@ -97,13 +97,7 @@ def add(session: Session, path: Path, tags: tuple[str, ...], name: str, as_json:
 @pass_session
 def use(session: Session, project: str, as_json: bool) -> None:
     """Make it the current project: `lao` opens it where no project is."""
-    from lao.projects.registry import is_project, place
-
-    registry, here = opened(), session.cwd or Path.cwd()
-    folder = place(project, here)
-    if registry.named(project) or folder is None or not is_project(folder):
-        folder = registry.find(project, here).path
-    chosen = registry.used(_project_folder(folder), choose=True)
+    chosen = opened().used(folder_of(session, project), choose=True)
     if as_json:
         emit_json(_view(chosen))
     else:
@@ -160,6 +154,21 @@ def needs_action(session: Session, tag: str, everything: bool, as_json: bool) ->
             emit("    nothing")
     if not rows:
         say(f"none of {len(known)} projects needs anything" if known else "no projects yet: 'lao projects scan'")
+
+
+def folder_of(session: Session, reference: str) -> Path:
+    """The folder of the project that a name in the list or a path means.
+
+    Raises:
+        BadInput: none, or several, are meant. Refused: a newer LAO has written the list.
+    """
+    from lao.projects.registry import is_project, place
+
+    registry, here = opened(), session.cwd or Path.cwd()
+    folder = place(reference, here)
+    if registry.named(reference) or folder is None or not is_project(folder):
+        folder = registry.find(reference, here).path
+    return _project_folder(folder)
 
 
 def opened() -> Registry:

@@ -19,7 +19,7 @@ from lao.state import runs
 from lao.state.chat_tables import ChatRow, ChatTurnRow, TurnEventRow
 from lao.state.records import Claim
 from lao.state.store import Store
-from lao.state.tables import ModelEventRow, PlanRow, RunRow
+from lao.state.tables import ModelEventRow, PlanRow, RunRow, StepRow
 from lao.state.transitions import move_run
 
 WAITING, TEXT, TOOL_CALL, TOOL_RESULT = "waiting", "text", "tool_call", "tool_result"
@@ -27,7 +27,10 @@ NOTE, ERROR, DONE, INTERRUPTED = "note", "error", "done", "interrupted"
 """Kinds of events. The last of a turn is DONE, ERROR or INTERRUPTED."""
 
 KEPT_TURNS: Final = 20
-"""The newest turns, whose events are kept."""
+"""The newest turns, whose events are kept, and what they started from."""
+
+CONTEXT_STEP: Final = "pilot-context"
+"""Label of the step that records what a turn starts from: several kilobytes, of no use once it is over."""
 
 _TITLE: Final = 60
 _OVER: Final = [state.value for state in TURN_OVER]
@@ -304,11 +307,11 @@ def strikes(store: Store, run_id: int) -> int:
 
 
 def _forget_old_events(turn_id: int) -> None:
-    """Drop the events of all but the newest turns that are over."""
-    over = ChatTurnRow.select(ChatTurnRow.id).where(
-        ChatTurnRow.id <= turn_id - KEPT_TURNS, ChatTurnRow.state.in_(_OVER)
-    )
-    TurnEventRow.delete().where(TurnEventRow.turn.in_(over)).execute()
+    """Drop the events of all but the newest turns that are over, and what those turns started from."""
+    old = (ChatTurnRow.id <= turn_id - KEPT_TURNS, ChatTurnRow.state.in_(_OVER))
+    TurnEventRow.delete().where(TurnEventRow.turn.in_(ChatTurnRow.select(ChatTurnRow.id).where(*old))).execute()
+    runs_of = ChatTurnRow.select(ChatTurnRow.run).where(*old, ChatTurnRow.run.is_null(False))
+    StepRow.delete().where(StepRow.run.in_(runs_of), StepRow.label == CONTEXT_STEP).execute()
 
 
 def _require_plan(project: Path, now: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +22,11 @@ class Completions(Completer):
     Args:
         glance: the last look at the state, for names of plans, tasks and conversations.
         root: what relative paths count from.
+        models: the keys of the server's models; asked for only where one is completed, in a thread of its own.
     """
 
-    def __init__(self, glance: Callable[[], Glance], root: Path) -> None:
-        self._glance, self._root = glance, root
+    def __init__(self, glance: Callable[[], Glance], root: Path, models: Callable[[], Sequence[str]] = tuple) -> None:
+        self._glance, self._root, self._models = glance, root, models
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:  # noqa: ARG002 - prompt_toolkit's signature
         before = document.text_before_cursor
@@ -36,7 +37,8 @@ class Completions(Completer):
             yield from found or self._paths(word)
             return
         command = by_any_name().get(first[1:]) if first.startswith("/") else None
-        offered = [name for name in self._words(command) if name.startswith(word)]
+        second = len(before.split()) - bool(word) > 1
+        offered = [name for name in self._words(command, second=second) if name.startswith(word)]
         yield from (Completion(name, -len(word)) for name in offered[:MOST])
         if "path" in (command.completes if command else ("path",)) and ("/" in word or word.startswith(("~", "."))):
             yield from self._paths(word)
@@ -47,14 +49,19 @@ class Completions(Completer):
                 if f"/{name}".startswith(word):
                     yield Completion(f"/{name}", -len(word), display=f"/{name}", display_meta=command.help)
 
-    def _words(self, command: Command | None) -> Iterable[str]:
-        glance = self._glance()
+    def _words(self, command: Command | None, *, second: bool) -> Iterable[str]:
         if command is None:
             return ()
-        lists = {"plan": glance.plans, "task": glance.tasks, "chat": glance.chats, "path": ()}
         if command.name == "help":
             return tuple(commands())
-        return [name for kind in command.completes for name in lists.get(kind, (kind,))]
+        kinds = command.then if second and command.then else command.completes
+        return [name for kind in kinds for name in self._of(kind)]
+
+    def _of(self, kind: str) -> Sequence[str]:
+        if kind == "model":
+            return self._models()
+        glance = self._glance()
+        return {"plan": glance.plans, "task": glance.tasks, "chat": glance.chats, "path": ()}.get(kind, (kind,))
 
     def _paths(self, word: str) -> Iterator[Completion]:
         folder, _, start = os.path.expanduser(word).rpartition("/")  # noqa: PTH111 - "~" alone stays text for Path

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from lao.cli.pilot.clean import one_line
 from lao.cli.pilot.seat import Seat
@@ -47,8 +50,12 @@ def offered(seat: Seat, text: str) -> Offer | str:
     return one_line(found.why) if found.why else ""
 
 
-def start_there(path: Path) -> None:
-    """Replace this process by a Pilot in another project. The terminal is as it was, the project here is closed.
+def start_there(path: Path, arguments: Sequence[str] = ()) -> NoReturn:
+    """Replace this process by a Pilot in another project. The terminal is as it was, the project here is closed, and
+    variables such as DB_PATH, which mean this project, are left behind.
+
+    Args:
+        arguments: of ``lao pilot`` there.
 
     Raises:
         BadInput: the folder is gone.
@@ -61,4 +68,23 @@ def start_there(path: Path) -> None:
         raise BadInput(
             f"cannot go to {str(path)!r}: {error.strerror}", "start 'lao pilot' in another folder"
         ) from error
-    os.execve(sys.executable, [sys.executable, "-m", "lao", "pilot"], worker_environment({}))  # noqa: S606 - no shell
+    env = import_module("lao.projects.needs").own_environment(worker_environment({}))
+    os.execve(sys.executable, [sys.executable, "-m", "lao", "pilot", *arguments], env)  # noqa: S606 - no shell
+
+
+def refuse_unasked(seat: Seat, text: str) -> None:
+    """Off a terminal nobody can be asked whether to go to another project, and a model is no answer to it.
+
+    Raises:
+        BadInput: the line is about another project; what to call instead.
+        LaoError: the list of projects cannot be read.
+    """
+    found = offered(seat, text)
+    where = shlex.quote(str(found.path)) if isinstance(found, Offer) else ""
+    if isinstance(found, Offer) and found.scan:
+        raise BadInput(f"{one_line(where)} has no factory.yaml", f"lao projects scan --root {where}")
+    if isinstance(found, Offer):
+        told = "this means another project, and nobody can be asked here"
+        raise BadInput(told, f"ask there: lao pilot --project {where} -m TEXT")
+    if found:
+        raise BadInput(found, "'lao projects list' shows all")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import BinaryIO, Final, TextIO
 
-from lao.cli.pilot import route
+from lao.cli.pilot import moving, route
 from lao.cli.pilot.clean import clean
 from lao.cli.pilot.commands import registry
 from lao.cli.pilot.seat import Question, Reply, Seat
@@ -63,6 +63,7 @@ class Plain:
             if line.kind is route.Kind.NOTHING:
                 return None
             if line.kind is route.Kind.QUESTION:
+                moving.refuse_unasked(self._seat, line.rest)
                 self._ask(Question(line.rest, self._seat.kind))
                 return None
             return self._reply(registry.run(self._seat, line))

@@ -55,6 +55,7 @@ class Reply:
         ask: a question that follows from it.
         leave: the Pilot ends with this exit code.
         chat: the conversation that is gone on with from now.
+        offer: the line that is taken when the person says yes to the text; "" asks nothing.
         watched: id of a plan whose gate is shown live until it is closed.
     """
 
@@ -64,6 +65,7 @@ class Reply:
     ask: Question | None = None
     leave: int | None = None
     chat: int | None = None
+    offer: str = ""
     watched: str = ""
 
 

@@ -48,6 +48,7 @@ class Looker:
     _seldom_at: float = -SELDOM_S
     _names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _models: str = ""
+    _disk: str = ""
 
     def look(self, watched: str = "") -> Glance:
         """The state now. ``watched``: id of the plan whose gate is shown live."""
@@ -63,6 +64,7 @@ class Looker:
         )
 
     def _look_seldom(self) -> None:
+        from lao.durable.space import FULL_MB, free_mb
         from lao.state import queries
         from workflows import pilot
 
@@ -75,6 +77,8 @@ class Looker:
             "chats": tuple(str(chat.id) for chat in pilot.chats(self.factory))[:50],
         }
         self._models = ", ".join(queries.models_view(store)["resident"])
+        free, least = free_mb(store.path.parent), self.factory.settings.orchestration.min_free_disk_mb
+        self._disk = f"disk full: {free:.0f} MB free" if free < max(least, FULL_MB) else ""
 
     def _line(self, questions: int) -> str:
         from lao.state import pauses, queries
@@ -84,6 +88,7 @@ class Looker:
         parts = ["PAUSED"] if pauses.of_all(store) is not None else []
         at_work = [run for run in queries.running_view(store) if run["state"] == "running"]
         first = next((run for run in at_work if PHASE_QUEUE[Phase(run["phase"])] is Queue.GPU), None)
+        parts += [self._disk] if self._disk else []
         parts.append(_phase(first or (at_work[0] if at_work else None)))
         parts += [one_line(self._models, 40)] if self._models else []
         parts.append(f"queue gpu {queue['gpu']} cpu {queue['cpu']}")

@@ -23,6 +23,7 @@ from lao.cli.pilot import face, following, moving, route
 from lao.cli.pilot.beside import Beside
 from lao.cli.pilot.clean import one_line
 from lao.cli.pilot.commands import registry
+from lao.cli.pilot.commands.models import ServerModels
 from lao.cli.pilot.completion import Completions
 from lao.cli.pilot.history import FILE_NAME, KeptHistory
 from lao.cli.pilot.screen import Screen
@@ -57,7 +58,7 @@ class Terminal:
         self._glance = Glance()
         self._watched = ""
         self._asked: int | None = None
-        self._offer: moving.Offer | None = None
+        self._offer: moving.Offer | str | None = None
         self._held: deque[Question] = deque()
         self._inputs: asyncio.Queue[str] = asyncio.Queue()
         self._stopped_at = -TWICE_S
@@ -81,7 +82,9 @@ class Terminal:
         self._session = face.input_line(
             self,
             history=KeptHistory(path, lambda text: self._later([Item("warn", text)])),
-            completer=Completions(lambda: self._glance, self.seat.factory.settings.paths.root),
+            completer=Completions(
+                lambda: self._glance, self.seat.factory.settings.paths.root, ServerModels(self.seat.session)
+            ),
             accept=self._accept,
         )
         store, owner = self.seat.factory.store, self.seat.factory.owner.to_text()
@@ -158,18 +161,22 @@ class Terminal:
             if not await self._moves(line.rest):
                 await self._ask(Question(line.rest, self.seat.kind))
         elif line.kind is route.Kind.COMMAND:
-            await self._replied(await self._beside.work(lambda: registry.run(self.seat, line)))
+            reply = await self._beside.work(lambda: registry.run(self.seat, line))
+            self._watched, self._offer = reply.watched, reply.offer or None
+            await self._replied(reply)
 
     async def _moves(self, text: str) -> bool:
         """Whether the line is about another project: then it is no question, and going there is asked first."""
         found = await self._beside.work(lambda: moving.offered(self.seat, text))
         self._offer = found if isinstance(found, moving.Offer) else None
-        told = self._offer.text if self._offer else str(found)
+        told = found.text if isinstance(found, moving.Offer) else found
         self._print([Item("warn", told)] if told else [])
         return bool(told)
 
-    async def _go(self, offer: moving.Offer) -> None:
-        if offer.scan:
+    async def _go(self, offer: moving.Offer | str) -> None:
+        if isinstance(offer, str):
+            await self._take(offer)
+        elif offer.scan:
             await self._take(f"/project scan {shlex.quote(str(offer.path))}")
         else:
             self.seat.moved = offer.path
@@ -179,7 +186,6 @@ class Terminal:
         if reply.text:
             kind = reply.form if reply.form != "text" else "warn" if reply.code else "text"
             self._print([Item(kind, reply.text)])
-        self._watched = reply.watched
         if reply.chat is not None and reply.chat != self.seat.chat:
             self.seat.chat, self.talk.turn = reply.chat, None
             await self._take_up()

@@ -28,7 +28,8 @@ class Command:
         most: how many arguments it takes; 0 with ``whole`` False means none.
         least: how many it needs.
         whole: the rest of the line is one argument, as it is.
-        completes: what Tab offers for an argument: ``plan``, ``task``, ``chat``, ``path`` or fixed words.
+        completes: what Tab offers for an argument: ``plan``, ``task``, ``chat``, ``model``, ``path`` or fixed words.
+        then: the same for the second argument and those after it; () is as for the first.
         names: other names of it.
     """
 
@@ -41,6 +42,7 @@ class Command:
     least: int = 0
     whole: bool = False
     completes: tuple[str, ...] = ()
+    then: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
     @property
@@ -52,9 +54,9 @@ class Command:
 @lru_cache(maxsize=1)
 def commands() -> Mapping[str, Command]:
     """Every command by its own name, in the order of the help."""
-    from lao.cli.pilot.commands import by_cli, chats, ideas, projects, reports
+    from lao.cli.pilot.commands import by_cli, chats, ideas, models, projects, reports
 
-    rows = (*chats.COMMANDS, *reports.COMMANDS, *by_cli.COMMANDS, *projects.COMMANDS, *ideas.COMMANDS)
+    rows = (*chats.COMMANDS, *reports.COMMANDS, *models.COMMANDS, *by_cli.COMMANDS, *projects.COMMANDS, *ideas.COMMANDS)
     groups = list(dict.fromkeys(command.group for command in rows))
     return MappingProxyType({c.name: c for c in sorted(rows, key=lambda command: groups.index(command.group))})
 

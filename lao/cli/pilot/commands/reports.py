@@ -10,7 +10,7 @@ from lao.cli.pilot.clean import one_line
 from lao.cli.pilot.commands.registry import Command
 from lao.cli.pilot.seat import Reply, Seat
 from lao.core.errors import BadInput
-from lao.core.states import TERMINAL_PLANS, Role
+from lao.core.states import TERMINAL_PLANS
 from lao.state import ledger, plans, queries, references, standing
 
 if TYPE_CHECKING:
@@ -157,18 +157,6 @@ def _done(seat: Seat, given: Sequence[str]) -> Reply:
     return Reply(gate_text(gate), code=0 if gate.passed else 3, watched="" if gate.over else gate.plan.id)
 
 
-def _model(seat: Seat, _given: Sequence[str]) -> Reply:
-    resident = queries.models_view(seat.factory.store)["resident"]
-    lines = [f"server: {seat.factory.settings.server.base_url}"]
-    for role in Role:
-        model = seat.factory.settings.models.get(role)
-        if model is not None:
-            loaded = ", loaded" if model.key in resident else ""
-            lines.append(f"  {role.value:<8}  {model.key}, context {model.context_length}{loaded}")
-    lines.append("change them in factory.yaml (models.ROLE.key); 'lao health' says what the server has")
-    return Reply("\n".join(lines))
-
-
 _PLAN: Final = ("plan",)
 COMMANDS = (
     Command("plans", "", "Every plan and how it stands.", _plans, "Looking"),
@@ -203,5 +191,4 @@ COMMANDS = (
         completes=_PLAN,
     ),
     Command("done", "[PLAN]", "The gate of a plan, live while it is at work.", _done, "Looking", 1, completes=_PLAN),
-    Command("model", "", "Which model each role has, and what is loaded.", _model, "Looking"),
 )
