@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import unicodedata
@@ -12,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from lao.core.errors import BadInput
-from lao.core.folders import make_folders, sync_folder
+from lao.core.folders import make_folders
 from lao.core.words import Json
-from lao.durable.files import write_atomic
+from lao.durable.files import create_whole, write_atomic
 from lao.state import plans, references
 from lao.state.records import Plan
 from lao.tools.context import ToolResult
@@ -163,16 +162,8 @@ def _write_new(path: Path, text: str) -> None:
     Raises:
         BadInput: it is there.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    write_atomic(aside, text)
-    try:
-        os.link(aside, path)
-    except FileExistsError:
-        raise BadInput(f"there is a file {path.name!r} already", "give another title") from None
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            aside.unlink()
-    sync_folder(path.parent)
+    if not create_whole(path, text):
+        raise BadInput(f"there is a file {path.name!r} already", "give another title")
 
 
 def _text(arguments: Arguments, name: str) -> str:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -84,11 +85,11 @@ def tmux(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     session.end()
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Path]:
-    """A project whose workers are ended afterwards."""
+@contextmanager
+def made(folder: Path) -> Iterator[SimulatedServer]:
+    """Make the folder a project with the scripted server."""
     with SimulatedServer(parse_scenario(SCENARIO)) as server:
-        (tmp_path / "plans").mkdir()
+        (folder / "plans").mkdir()
         models = {role: {"key": "sim-planner", "supports_tools": True} for role in ("planner", "pilot")}
         document = {
             "lm_studio_base_url": server.url,
@@ -96,7 +97,14 @@ def project(tmp_path: Path) -> Iterator[Path]:
             "memory_gate": {"settle_timeout_s": 2, "poll_interval_s": 0.05},
             "calibration": {"auto": False},
         }
-        (tmp_path / "factory.yaml").write_text(yaml.safe_dump(document))
+        (folder / "factory.yaml").write_text(yaml.safe_dump(document))
+        yield server
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Path]:
+    """A project whose workers are ended afterwards."""
+    with made(tmp_path):
         yield tmp_path
         lao(tmp_path, "stop")
 
