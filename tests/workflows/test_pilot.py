@@ -15,8 +15,8 @@ from lao.core.states import TurnState
 from lao.state import approvals, pauses
 from lao.state.approvals import NO, YES
 from lao.state.chat_tables import TurnEventRow
-from lao.state.chats import KEPT_TURNS, Turn
-from lao.state.tables import AuditRow
+from lao.state.chats import CONTEXT_STEP, KEPT_TURNS, Turn
+from lao.state.tables import AuditRow, StepRow
 from tests.workflows.conftest import Plant
 from tests.workflows.test_approvals_flow import Visitor, answering
 from tests.workflows.test_tools_in_flow import call
@@ -363,3 +363,28 @@ def test_many_turns_leave_nothing_behind(plant: Open) -> None:
     print(f"{turns} turns: {left / 1000:.0f} kB left, {events} events kept")
     assert left < 500_000
     assert events < KEPT_TURNS * 12
+
+
+def test_a_disk_that_is_short_is_told_and_ends_the_turn(plant: Open) -> None:
+    """Issue 7: a person waits, so a turn says what it lacks each time, and fails after three waits instead of never."""
+    factory = plant(answers("never"), orchestration={"min_free_disk_mb": 10**12})
+    turn = asked(factory)
+    told = [e.text for e in pilot.events(factory.factory, turn.id) if e.data.get("why") == "disk"]
+    assert len(told) == 3
+    assert all("disk full: " in text for text in told)
+    assert turn.state is TurnState.FAILED
+    assert "free some space, then ask again" in turn.error
+    assert [entry for entry in factory.server.log if entry.get("role") == "pilot"] == []
+
+
+def test_what_old_turns_started_from_is_forgotten(plant: Open) -> None:
+    """L2: the state grows by what was said and not by the prompts behind it; results of tools stay for /expand."""
+    looks = [call("list_dir", path="plans")]
+    factory = plant(answers(*([looks, "Seen."] * (KEPT_TURNS + 5))))
+    chat = pilot.open_chat(factory.factory).id
+    for number in range(KEPT_TURNS + 5):
+        assert asked(factory, f"look into the folder plans, {number}", chat).answer == "Seen."
+    with factory.factory.store.reading():
+        labels = [step.label for step in StepRow.select()]
+    assert labels.count(CONTEXT_STEP) == KEPT_TURNS
+    assert labels.count("tool:list_dir-1") == KEPT_TURNS + 5
