@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lao.agents.ask import prompt_limit
-from lao.agents.pilot import PilotBrief, PilotTurn
+from lao.agents.pilot import NARRATIVE, PilotBrief, PilotTurn
 from lao.agents.pilot_history import Shown, shown
 from lao.agents.pilot_kinds import framed, is_guided
 from lao.agents.toolset import fitting
@@ -64,8 +64,9 @@ def body(work: Work) -> Outcome:
     voice = TurnVoice(work.factory, work.claim, turn.id)
     start = work.steps.run(StepKind.READ, chats.CONTEXT_STEP, lambda: _context(work, turn))
     pairs = tuple((asked, answered) for asked, answered in start["pairs"])
+    earlier = Shown(start["digest"], pairs)
     brief = PilotBrief(
-        framed(turn.question), start["record"], Shown(start["digest"], pairs), start["memory"], start["failures"]
+        framed(turn.question), start["record"], earlier, start["memory"], start["failures"], start["style"]
     )
     with _model(work, voice) as model:
         try:
@@ -105,6 +106,7 @@ def _context(work: Work, turn: Turn) -> dict[str, Json]:
         "memory": guidance.memory_text(work, Role.PILOT).text,
         "tools": [tool.name for tool in fitting(wanted, settings.context_length)],
         "hooks": has_tool_hooks(factory),
+        "style": NARRATIVE if is_guided(turn.question) else factory.settings.output_style,
     }
 
 

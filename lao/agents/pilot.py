@@ -36,6 +36,7 @@ _LEAST_RESULT: Final = 300
 _SHARE_OF_RECORD, _SHARE_OF_QUESTION, _SHARE_OF_HISTORY = 4, 2, 4
 _KEPT: Final = 6
 
+NARRATIVE: Final = "narrative"
 PLAN_TOOL: Final = "create_plan"
 _SILENT: Final = frozenset({"turn_limit", "empty_answer", "bad_arguments"})
 """Kinds of failure after which the record speaks, since the model does not."""
@@ -75,6 +76,7 @@ class PilotBrief:
         record: the state of the factory in words, out of the record.
         memory: what is known about the project, "" when nothing is.
         failures: what of the record is about failures, "" when nothing has failed.
+        style: ``narrative``, ``terse`` or ``json``: how answers are worded.
     """
 
     question: str
@@ -82,6 +84,7 @@ class PilotBrief:
     history: Shown
     memory: str = ""
     failures: str = ""
+    style: str = NARRATIVE
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,8 @@ class PilotTurn:
     def _conversation(self) -> Conversation:
         brief, limit = self.brief, self.limit
         system = load("pilot")
+        if brief.style != NARRATIVE:
+            system += f"\n{load(f'pilot_{brief.style}')}"
         if brief.memory:
             system += f"\n\n{brief.memory}"
         talk = Conversation(system)
@@ -274,7 +279,7 @@ class PilotTurn:
         if (finish := next((c for c in found.calls if c.name == turn_ladder.FINISH), None)) is not None:
             text = str((finish.arguments or {}).get("summary") or "").strip()
             if text:
-                return self._reply(with_evidence(text, self.brief.question, self.brief.failures))
+                return self._reply(self._worded(text))
             self._struck(answer)
             return None
         return self._run(answer, found)
@@ -288,7 +293,12 @@ class PilotTurn:
             return self._reply(from_record(self.brief.record))
         if answer.finish_reason == "length":
             self.voice.note(self.made + 1000, "the answer was cut off at the model's token limit")
-        return self._reply(with_evidence(text, self.brief.question, self.brief.failures))
+        return self._reply(self._worded(text))
+
+    def _worded(self, text: str) -> str:
+        """An answer with its evidence; JSON stays the one document that it is."""
+        brief = self.brief
+        return text if brief.style == "json" else with_evidence(text, brief.question, brief.failures)
 
     def _reply(self, text: str, *, asks: bool = False) -> Reply:
         self.voice.says(text)

@@ -94,7 +94,7 @@ GLOBAL_OPTIONS: Final[Sequence[GlobalOption]] = (
         click.Choice(_MODES),
     ),
     _option("--seed", "Sampling seed of every role.", int, "N"),
-    _option("--output-style", "How models word free text.", click.Choice(["terse", "narrative", "json"])),
+    _option("--output-style", "How the Pilot words its answers.", click.Choice(["terse", "narrative", "json"])),
 )
 
 

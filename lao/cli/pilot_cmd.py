@@ -66,20 +66,22 @@ def run(
     Raises:
         BadInput: there is no such conversation.
     """
+    from lao.cli.look import here
     from lao.cli.pilot.seat import Seat
+    from lao.cli.watching import wants_plain
     from workflows import pilot
 
     seat = Seat(session, factory, pilot.open_chat(factory, chat).id, from_run=from_run)
     if message is not None:
         return _one(seat, message, as_json=as_json)
-    if not on_a_terminal():
+    if not on_a_terminal() or wants_plain(session, os.environ):
         from lao.cli.pilot.plain import Plain
 
         return Plain(seat, sys.stdout, sys.stderr).lines(sys.stdin.buffer, "› " if sys.stdin.isatty() else "")
     from lao.cli.pilot.screen import Screen
     from lao.cli.pilot.terminal import Terminal
 
-    code = Terminal(seat, Screen(sys.stdout)).run()
+    code = Terminal(seat, Screen(sys.stdout, colour=here().colour)).run()
     if seat.moved is not None:
         from lao.cli.pilot.moving import start_there
 

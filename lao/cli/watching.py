@@ -46,12 +46,15 @@ class Eyes:
 
 def wants_view(session: Session, env: Mapping[str, str]) -> bool:
     """Whether the run is shown by the live view: on a terminal that can move its cursor, unless somebody wants plain
-    lines (``--plain``, ``LAO_NO_TUI``, ``LAO_UI_MODE=plain``)."""
+    lines."""
+    return not wants_plain(session, env) and env.get("TERM", "dumb") != "dumb" and sys.stderr.isatty()
+
+
+def wants_plain(session: Session, env: Mapping[str, str]) -> bool:
+    """Whether somebody wants plain lines: ``--plain``, ``LAO_NO_TUI``, ``LAO_UI_MODE=plain``."""
     if session.flag("plain") or env.get("LAO_NO_TUI", "").lower() not in _NO:
-        return False
-    if env.get("LAO_UI_MODE", "").strip().lower() in _PLAIN or env.get("TERM", "dumb") == "dumb":
-        return False
-    return sys.stderr.isatty()
+        return True
+    return env.get("LAO_UI_MODE", "").strip().lower() in _PLAIN
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -16,6 +15,7 @@ from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.shortcuts import PromptSession
 from prompt_toolkit.styles import Style
 
+from lao.cli.look import here
 from lao.cli.pilot import keys
 from lao.cli.pilot.clean import clean
 from lao.cli.pilot.screen import Screen
@@ -66,7 +66,7 @@ def input_line(
         bottom_toolbar=line.toolbar,
         prompt_continuation="  ",
         style=STYLE,
-        color_depth=ColorDepth.DEPTH_1_BIT if "NO_COLOR" in os.environ else None,
+        color_depth=None if here().colour else ColorDepth.DEPTH_1_BIT,
         include_default_pygments_style=False,
         erase_when_done=True,
     )

@@ -73,18 +73,16 @@ class Screen:
         self._file.flush()
 
     def _console(self) -> Console:
-        import os
         import shutil
 
         from rich.console import Console
 
         width = self._width or shutil.get_terminal_size().columns
-        plain = not self._colour or "NO_COLOR" in os.environ
         return Console(
             file=self._file,
             width=max(NARROWEST, width),
             force_terminal=True,
-            no_color=plain,
+            no_color=not self._colour,
             highlight=False,
             markup=False,
             emoji=False,
