@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TextIO
 
+from lao.cli.look import CODE, MARKDOWN, Look
 from lao.cli.pilot.clean import clean
 
 if TYPE_CHECKING:
@@ -21,29 +22,30 @@ class Screen:
     Args:
         file: the terminal, or a file in tests.
         width: columns; None is the terminal's own.
+        look: whether there are colours, and symbols beyond ASCII.
     """
 
-    def __init__(self, file: TextIO, *, width: int | None = None, colour: bool = True) -> None:
-        self._file, self._width, self._colour = file, width, colour
+    def __init__(self, file: TextIO, *, width: int | None = None, look: Look = Look(colour=True)) -> None:  # noqa: B008 - frozen
+        self._file, self._width, self.look = file, width, look
 
     def markdown(self, block: str) -> None:
         """One block of Markdown. Links show their address; nothing is sent that a terminal would act upon."""
         from rich.markdown import Markdown
 
-        self._print(Markdown(clean(block), hyperlinks=False, code_theme="ansi_dark", justify="left"))
+        self._print(Markdown(self._told(block), hyperlinks=False, code_theme=CODE, justify="left"))
 
     def line(self, text: str, kind: str = "text") -> None:
         """Text as it is, over as many lines as it has."""
         from rich.text import Text
 
-        self._print(Text(clean(text), style=STYLES[kind]))
+        self._print(Text(self._told(text), style=STYLES[kind]))
 
     def diff(self, text: str) -> None:
         """A patch with its signs in colours."""
         from rich.text import Text
 
         shown = Text()
-        for line in clean(text).splitlines(keepends=True):
+        for line in self._told(text).splitlines(keepends=True):
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
             shown.append(line, style="bold" if line.startswith(("+++", "---", "diff ")) else style)
         shown.rstrip()
@@ -60,12 +62,15 @@ class Screen:
         self._file.write("\n")
         self._file.flush()
 
+    def _told(self, text: str) -> str:
+        return self.look.plain(clean(text))
+
     def _print(self, what: RenderableType) -> None:
         from rich.segment import Segment, Segments
 
         console = self._console()
         # Markdown's entities (&#27;) are characters only now, so this is the place where nothing can pass
-        safe = [Segment(clean(part.text), part.style) for part in console.render(what) if not part.control]
+        safe = [Segment(self._told(part.text), part.style) for part in console.render(what) if not part.control]
         lines: list[Segment] = []
         for line in Segment.split_lines(safe):
             lines += [*_without_padding(line), Segment.line()]
@@ -73,18 +78,18 @@ class Screen:
         self._file.flush()
 
     def _console(self) -> Console:
-        import os
         import shutil
 
         from rich.console import Console
+        from rich.theme import Theme
 
         width = self._width or shutil.get_terminal_size().columns
-        plain = not self._colour or "NO_COLOR" in os.environ
         return Console(
             file=self._file,
             width=max(NARROWEST, width),
             force_terminal=True,
-            no_color=plain,
+            no_color=not self.look.colour,
+            theme=Theme(MARKDOWN),
             highlight=False,
             markup=False,
             emoji=False,
