@@ -56,6 +56,7 @@ class Reply:
         leave: the Pilot ends with this exit code.
         chat: the conversation that is gone on with from now.
         watched: id of a plan whose gate is shown live until it is closed.
+        moved: the project in which the person goes on.
     """
 
     text: str = ""
@@ -65,6 +66,7 @@ class Reply:
     leave: int | None = None
     chat: int | None = None
     watched: str = ""
+    moved: Path | None = None
 
 
 @dataclass
@@ -113,8 +115,8 @@ class Seat:
 
 def on_idle(session: Session, factory: Factory) -> Callable[[], Any]:
     """What ``lao run`` calls when nothing is left to do (``lao.cli.handover``): the Pilot, in one conversation for as
-    long as the run lasts. It returns whether the view goes on (``/resume``) or the run ends; KeyboardInterrupt after
-    Ctrl-C twice."""
+    long as the run lasts, with visits to other projects. It returns whether the view goes on (``/resume``) or the run
+    ends; KeyboardInterrupt after Ctrl-C twice."""
     chats: list[int] = []
 
     def take() -> Any:
