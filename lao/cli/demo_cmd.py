@@ -148,10 +148,8 @@ def _show(view: dict[str, Any]) -> None:
         if (Path(plan["workspace"]) / ".git").exists():
             emit(f"commits in {plan['workspace']}:")
             emit(_commits(plan["workspace"]))
-        emit(
-            f"plan {plan['name']}: {plan['state'].replace('_', ' ')}"
-            + (f" ({plan['reason']})" if plan["reason"] else "")
-        )
+        reason = f" ({plan['reason']})" if plan["reason"] else ""
+        emit(f"plan {plan['name']}: {plan['state'].replace('_', ' ')}{reason}")
     if view["simulated"]:
         emit("All answers came from the simulated server.")
     emit(f"Look around: cd {view['root']} && lao status")

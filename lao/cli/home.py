@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -135,6 +135,7 @@ class Home:
                 overview = False
 
     def _show(self) -> None:
+        self._session = replace(self._session, _settings=None)  # a command, or the person, may have changed the file
         view = look(self._session, self._folder, self._current)
         self._folder = view.folder
         self._actions = tuple(a for a in _ACTIONS if self._offered(a, view))

@@ -64,8 +64,8 @@ def _next(*, asks: bool, starter: bool) -> str:
     """What to do now."""
     if not asks:
         return "Next: `lao health`, then a plan in plans/ and `lao run`."
-    plan = "`lao run` works on plans/first-steps.md" if starter else "a plan in plans/, then `lao run`"
-    return f"\nNext: {plan}; `lao demo` shows all of it on an example."
+    plan = "`lao run` works on plans/first-steps.md." if starter else "a plan in plans/, then `lao run`."
+    return f"\nNext: {plan}\n      `lao demo` shows all of it on an example."
 
 
 def _models_of(preset: str) -> dict[str, dict[str, Any]]:
