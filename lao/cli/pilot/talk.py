@@ -56,7 +56,8 @@ class Talk:
         return self._blocks.open
 
     def ask(self, question: Question) -> tuple[Turn, list[Item]]:
-        """Queue a question, with a worker to answer it. The turn is to be followed (``follow``).
+        """Queue a question, with a worker to answer it; ``lao run``, where it waits, sees to its own. The turn is to be
+        followed (``follow``).
 
         Raises:
             LaoError: it cannot be asked.
@@ -64,6 +65,8 @@ class Talk:
         seat = self.seat
         turn = pilot.ask(seat.factory, seat.chat, ideas.wording(seat, question))
         items = self._noted(turn)
+        if seat.from_run:
+            return turn, items
         told = pilot.ensure_worker(seat.factory, seat.session.worker_env())
         return turn, items if told.startswith(_WORKER_RUNS) else [*items, Item("note", told)]
 
