@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 300.0
 PROMPT: Final = r"\$\s*$"
 """The shell's, when the command is over."""
 
