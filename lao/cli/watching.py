@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lao.cli.context import Session, say
-from lao.cli.handover import Idleness, Then, pilot_of
+from lao.cli.handover import Idleness, Then, attended, pilot_of
 from lao.cli.questions import Questions, on_a_terminal
-from lao.core.states import Queue
 
 if TYPE_CHECKING:
     from lao.cli.view.live import RunView
@@ -100,7 +99,7 @@ def _looker(
             questions.look()
         view.look()
         asking = questions is not None and questions.asking
-        if on_idle is None or not idleness.now(view.idle and not asking and _attended(factory)):
+        if on_idle is None or not idleness.now(view.idle and not asking and attended(factory.store)):
             return False
         view.rest()
         with supervisor.tended():
@@ -108,11 +107,3 @@ def _looker(
         return then is Then.LEAVE
 
     return look
-
-
-def _attended(factory: Factory) -> bool:
-    """Whether a worker of each queue is up: before that, nothing is at work because nobody has looked yet."""
-    from lao.durable.holding import owner_alive
-    from lao.state import runs
-
-    return {queue for queue, owner, _ in runs.workers(factory.store) if owner_alive(owner) is not False} >= set(Queue)
