@@ -128,8 +128,10 @@ class Attempt:
         if solved is not None:
             return solved
         last = self._ladder.last
+        why = last.focus or last.text if last else "no time left for another round"
+        name = f"task {self._brief.task.title!r}: "
         raise Unsolved(
-            f"task {self._brief.task.title!r}: {last.focus or last.text if last else 'no time left for another round'}",
+            name + why.removeprefix(name),  # what failed to give any code names the task itself
             kind=last.failure if last and last.score < 0 else "checks_failed",
         )
 

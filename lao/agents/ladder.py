@@ -113,7 +113,8 @@ class Ladder:
         for entry in self.rounds:
             counts[entry["rung"]] = counts.get(entry["rung"], 0) + 1
         tried = ", ".join(f"{rung} {number}" for rung, number in counts.items())
-        text = f"not solved in {len(self.rounds)} rounds ({tried}), {self.seconds:.0f} s and {self.tokens} tokens"
+        rounds = f"{len(self.rounds)} round{'' if len(self.rounds) == 1 else 's'}"
+        text = f"not solved in {rounds} ({tried}), {self.seconds:.0f} s and {self.tokens} tokens"
         nearest = self.best or self.last
         if nearest is None:
             return text

@@ -17,6 +17,7 @@ import click
 import yaml
 
 from lao.cli.context import Session, emit, emit_json, pass_session, say
+from lao.cli.look import here
 from lao.cli.project import open_project
 from lao.core.errors import LaoError
 
@@ -138,7 +139,7 @@ def _run(root: Path, *, quiet: bool) -> tuple[int, dict[str, Any]]:
 def _show(view: dict[str, Any]) -> None:
     emit()
     for task in view["tasks"]:
-        emit(f"{task['state']:10} {task['title']} (solved by {task['rung'] or '-'}): {', '.join(task['files'])}")
+        emit(_task_line(task))
     before = [item for item in view["evidence"] if item["moment"] == "before"]
     after = [item for item in view["evidence"] if item["moment"] != "before"]
     failed, passed = sum(i["exit_code"] != 0 for i in before), sum(i["exit_code"] == 0 for i in after)
@@ -147,10 +148,18 @@ def _show(view: dict[str, Any]) -> None:
         if (Path(plan["workspace"]) / ".git").exists():
             emit(f"commits in {plan['workspace']}:")
             emit(_commits(plan["workspace"]))
-        emit(f"plan {plan['name']}: {plan['state']}" + (f" ({plan['reason']})" if plan["reason"] else ""))
+        reason = f" ({plan['reason']})" if plan["reason"] else ""
+        emit(f"plan {plan['name']}: {plan['state'].replace('_', ' ')}{reason}")
     if view["simulated"]:
         emit("All answers came from the simulated server.")
     emit(f"Look around: cd {view['root']} && lao status")
+
+
+def _task_line(task: dict[str, Any]) -> str:
+    look = here()
+    state = look.word(task["state"], task["state"].replace("_", " "))
+    rung = f", solved by {task['rung']}" if task["rung"] else ""
+    return f"{look.mark(task['state'])} {look.clean(task['title'])}: {state}{rung} ({', '.join(task['files'])})"
 
 
 def _commits(folder: str) -> str:

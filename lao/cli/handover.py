@@ -8,8 +8,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from lao.core.states import Queue
+
 if TYPE_CHECKING:
     from lao.cli.context import Session
+    from lao.state.store import Store
     from workflows.factory import Factory
 
 SEAT: Final = "lao.cli.pilot.seat"
@@ -43,6 +46,15 @@ def pilot_of(session: Session, factory: Factory) -> OnIdle | None:
         return None
     on_idle: OnIdle = import_module(SEAT).on_idle(session, factory)
     return on_idle
+
+
+def attended(store: Store) -> bool:
+    """Whether a worker of each queue is up: before that nothing is at work because nobody has looked yet."""
+    from lao.durable.holding import owner_alive
+    from lao.state import runs
+
+    alive = {queue for queue, owner, _ in runs.workers(store) if owner_alive(owner) is not False}
+    return alive >= {queue.value for queue in Queue}
 
 
 class Idleness:

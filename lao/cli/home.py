@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -18,6 +18,8 @@ import click
 from lao.cli.commands import COMMANDS
 from lao.cli.context import Session, emit, say
 from lao.cli.home_view import View, lines, look
+from lao.cli.look import Look
+from lao.cli.look import here as colours
 from lao.cli.place import check_folder, printable, session_in, shown
 from lao.core.errors import BadInput, LaoError
 
@@ -48,6 +50,7 @@ class Action:
 _ACTIONS: Final = (
     Action("init", "i", "Start", "set up a project in this folder"),
     Action("pilot", "p", "Start", "talk to LAO about the work"),
+    Action("demo", "d", "Start", "see it work on a small plan, with or without a model"),
     Action("run", "r", "Work", "work on the plans, until Ctrl-C"),
     Action("status", "s", "Work", "plans, tasks, workers"),
     Action("open", "o", "Projects", "go to the current project"),
@@ -132,6 +135,7 @@ class Home:
                 overview = False
 
     def _show(self) -> None:
+        self._session = replace(self._session, _settings=None)  # a command, or the person, may have changed the file
         view = look(self._session, self._folder, self._current)
         self._folder = view.folder
         self._actions = tuple(a for a in _ACTIONS if self._offered(a, view))
@@ -139,7 +143,7 @@ class Home:
         emit()
         for line in lines(view):
             emit(line)
-        emit("\n".join(menu(self._actions, self._suggested)))
+        emit("\n".join(menu(self._actions, self._suggested, colours())))
 
     def _offered(self, action: Action, view: View) -> bool:
         if action.name == "open":
@@ -180,7 +184,7 @@ class Home:
             say(self._unknown(line))
             return False
         self._run(words)
-        return False
+        return words[0] == "init"
 
     def _run(self, arguments: Sequence[str]) -> None:
         code = self._start(arguments, self._folder, {**self._env, **self._session.worker_env()})
@@ -244,16 +248,17 @@ def numbers(actions: Sequence[Action]) -> dict[str, str]:
     return {a.name: "0" if a.name == "exit" else str(n) for n, a in enumerate(actions, 1)}
 
 
-def menu(actions: Sequence[Action], suggested: str) -> list[str]:
+def menu(actions: Sequence[Action], suggested: str, look: Look) -> list[str]:
     """The lines of the menu, with headings; the suggested action has a > before it."""
     numbered = numbers(actions)
     told, group = [], ""
     for action in actions:
         if action.group != group:
             group = action.group
-            told.append(f"\n{group}" if group else "")
-        mark = ">" if action.name == suggested else " "
-        told.append(f"{mark} {numbered[action.name]:>2} {action.key}  {action.name:<16}  {action.text}".rstrip())
+            told.append(f"\n{look.paint(group, 'strong')}" if group else "")
+        chosen = action.name == suggested
+        name = look.paint(f"{action.name:<16}" if action.text else action.name, "strong" if chosen else "")
+        told.append(f"{'>' if chosen else ' '} {numbered[action.name]:>2} {action.key}  {name}  {action.text}".rstrip())
     return told
 
 

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from lao import __version__
 from lao.cli.context import Session
+from lao.cli.look import Look, here
 from lao.cli.place import printable, shown
 from lao.core.errors import LaoError
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from lao.config.settings import Settings
     from lao.projects.needs import Need
     from lao.projects.registry import Project
+
+T = TypeVar("T")
 
 LOOK_S: Final = 1.5
 """What the whole look may take; a server or a driver that needs longer is said not to answer."""
@@ -34,6 +37,7 @@ class View:
         is_project: it is one.
         problem: why its configuration or state cannot be read, "" when both can.
         server, memory: in words, "" when not looked at.
+        serves: the server answers and lists models.
         workers: (queue, pid) of those alive.
         current: the project that ``lao projects use`` has chosen, when ``folder`` is none.
     """
@@ -42,6 +46,7 @@ class View:
     is_project: bool
     problem: str = ""
     server: str = ""
+    serves: bool = False
     memory: str = ""
     workers: tuple[tuple[str, int], ...] = ()
     plans: Mapping[str, int] = field(default_factory=dict)
@@ -75,7 +80,8 @@ def look(session: Session, folder: Path, known: Callable[[], Project | None]) ->
     memory = _started(lambda: memory_line(settings), "lao-home-memory")
     view = _with_state(view, settings.paths.database)
     late = f"{settings.server.base_url} does not answer"
-    return replace(view, server=_got(server, until, late), memory=_got(memory, until, ""))
+    told, serves = _got(server, until, (late, False))
+    return replace(view, server=told, serves=serves, memory=_got(memory, until, ""))
 
 
 def _with_state(view: View, database: Path) -> View:
@@ -90,8 +96,8 @@ def _with_state(view: View, database: Path) -> View:
     return replace(view, workers=workers, plans=seen.plans, paused=seen.paused, needs=needs)
 
 
-def server_line(settings: Settings) -> str:
-    """Whether the model server answers, and how many models it lists."""
+def server_line(settings: Settings) -> tuple[str, bool]:
+    """How many models the model server lists, in words, and whether it does."""
     from lao.servers.rest import Rest
 
     url = settings.server.base_url
@@ -99,11 +105,11 @@ def server_line(settings: Settings) -> str:
         rest = Rest(url, settings.server.api_key, connect_timeout_s=LOOK_S, read_timeout_s=LOOK_S)
         reply = rest.get("/v1/models", plain=True)
     except LaoError as error:
-        return _line(error)
+        return _line(error), False
     models = reply.body.get("data", reply.body.get("models"))
     if reply.error or not isinstance(models, list):
-        return f"{url} answers, but lists no models: 'lao health' says more"
-    return f"{url} answers, {len(models)} model{'' if len(models) == 1 else 's'}"
+        return f"{url} answers, but lists no models: 'lao health' says more", False
+    return f"{url} answers, {len(models)} model{'' if len(models) == 1 else 's'}", True
 
 
 def memory_line(settings: Settings) -> str:
@@ -125,19 +131,29 @@ def memory_line(settings: Settings) -> str:
 
 def lines(view: View) -> list[str]:
     """The look in words, one fact a line."""
-    told = [f"LAO {__version__}", f"  project   {_project(view)}"]
+    look = here()
+    told = [look.paint(f"LAO {__version__}", "strong"), _fact("project", _project(view))]
     if view.problem:
-        told.append(f"  problem   {printable(view.problem)}")
+        told.append(_fact("problem", look.paint(printable(view.problem), "bad")))
     if view.server:
-        told.append(f"  server    {printable(view.server)}")
+        told.append(_fact("server", look.paint(printable(view.server), "good" if view.serves else "warn")))
     if view.memory:
-        told.append(f"  memory    {view.memory}")
+        told.append(_fact("memory", view.memory))
     if view.is_project and not view.problem:
-        workers = ", ".join(f"{name} (pid {pid})" for name, pid in view.workers) or "none"
-        told.append(f"  workers   {workers}{'; PAUSED, lao resume goes on' if view.paused else ''}")
-        told.append(f"  plans     {_plans(view.plans)}")
-        told += [f"  needs     {printable(need.text)}: {need.hint}" for need in view.needs]
+        told.append(_fact("workers", _workers(view, look)))
+        told.append(_fact("plans", _plans(view.plans)))
+        told += [_fact("needs", look.paint(f"{printable(need.text)}: {need.hint}", "person")) for need in view.needs]
     return told
+
+
+def _fact(name: str, text: str) -> str:
+    return f"  {name:<8}  {text}"
+
+
+def _workers(view: View, look: Look) -> str:
+    names = ", ".join(f"{name} (pid {pid})" for name, pid in view.workers)
+    paused = look.paint("PAUSED, lao resume goes on", "warn")
+    return (look.paint(names, "busy") or "none") + (f"; {paused}" if view.paused else "")
 
 
 def _project(view: View) -> str:
@@ -157,15 +173,15 @@ def _line(error: LaoError) -> str:
     return printable(error.message.strip().splitlines()[0])
 
 
-def _started(job: Callable[[], str], name: str) -> queue.SimpleQueue[str]:
+def _started(job: Callable[[], T], name: str) -> queue.SimpleQueue[T]:
     from lao.durable.threads import Thread
 
-    answer: queue.SimpleQueue[str] = queue.SimpleQueue()
+    answer: queue.SimpleQueue[T] = queue.SimpleQueue()
     Thread(lambda: answer.put(job()), name=name).start()
     return answer
 
 
-def _got(answer: queue.SimpleQueue[str], until: float, late: str) -> str:
+def _got(answer: queue.SimpleQueue[T], until: float, late: T) -> T:
     try:
         return answer.get(timeout=max(0.01, until - time.monotonic()))
     except queue.Empty:

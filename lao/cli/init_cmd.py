@@ -57,6 +57,15 @@ def command(
     note_use(file.parent)
     if asks:
         _show_health(session, file)
+    emit(_next(asks=asks, starter=answers.starter))
+
+
+def _next(*, asks: bool, starter: bool) -> str:
+    """What to do now."""
+    if not asks:
+        return "Next: `lao health`, then a plan in plans/ and `lao run`."
+    plan = "`lao run` works on plans/first-steps.md." if starter else "a plan in plans/, then `lao run`."
+    return f"\nNext: {plan}\n      `lao demo` shows all of it on an example."
 
 
 def _models_of(preset: str) -> dict[str, dict[str, Any]]:
@@ -102,7 +111,7 @@ def _config_file(session: Session) -> Path:
 
 
 def _factory_yaml(answers: Answers) -> str:
-    lines = [f"  # {note}" for note in answers.notes]
+    lines = [f"  # {line}" for note in answers.notes for line in _folded(note)]
     for role, entries in answers.models.items():
         lines.append(f"  {role}:")
         lines += [f"    {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in entries.items()]
@@ -110,6 +119,13 @@ def _factory_yaml(answers: Answers) -> str:
     quoted = {"url": answers.url, "check": answers.check}
     values = {name: json.dumps(value, ensure_ascii=False) for name, value in quoted.items()}
     return template.substitute(values, models="\n".join(lines))
+
+
+def _folded(note: str) -> list[str]:
+    """A comment in lines of a bearable length; an address stays whole."""
+    import textwrap
+
+    return textwrap.wrap(note, 110, break_long_words=False, break_on_hyphens=False)
 
 
 def _packaged(package: str, name: str) -> str:
@@ -173,4 +189,3 @@ def _scaffold(session: Session, file: Path, answers: Answers, *, skip_readme: bo
         emit(f"wrote  {name}")
     for name in writer.kept:
         emit(f"kept   {name}")
-    emit("Next: `lao health`, then a plan in plans/ and `lao run`.")

@@ -77,7 +77,8 @@ class Wizard:
         Raises:
             click.Abort: Ctrl-C or the end of the input; nothing was written.
         """
-        emit("Five questions; Enter takes what stands in brackets, Ctrl-C leaves without writing anything.")
+        emit("Five questions. Enter takes what stands in brackets;")
+        emit("Ctrl-C leaves, and nothing is written.")
         emit("\n1/5 Model server")
         found = self._server()
         answers = Answers(found.url, defaults)
@@ -107,7 +108,7 @@ class Wizard:
             ports = ", ".join(str(port) for port in self._ports)
             emit(f"  No model server answers on the ports {ports} of this machine.")
             return self._typed(given or self._url)
-        options = [f"{f.name} at {f.url}: {len(f.models)} models" for f in found]
+        options = [f"{f.name} at {f.url}: {len(f.models)} model{'' if len(f.models) == 1 else 's'}" for f in found]
         index = choose("Which", [*options, "another address"])
         return found[index] if index < len(found) else self._typed(self._url)
 

@@ -77,12 +77,37 @@ MARKS: Final[Mapping[str, Mark]] = MappingProxyType(
         "minor": Mark("!", "!", "warn"),
         "info": Mark("·", ".", ""),
         "remedy": Mark("→", "->", ""),
+        # a conversation
+        "you": Mark("›", ">", "strong"),
+        "tool": Mark("⚙", "#", "busy"),
+        "result": Mark("↳", "->", "busy"),
     }
 )
 """Every state that a command shows, by its word. There is no other table."""
 
-_ASCII: Final = MappingProxyType(
-    {"█": "#", "░": "-", "…": "~", "·": "|", "≈": "~", "→": "->", "✓": "+", "✗": "x", "●": "*", "○": "o", "×": "x"}
+MARKDOWN: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "markdown.code": "bold cyan",  # without Rich's black ground, which is a bar on a light terminal
+        "markdown.code_block": "cyan",
+        "markdown.link": "cyan",
+        "markdown.link_url": "underline",
+        "markdown.kbd": "bold",
+    }
+)
+"""Where Rich's own looks of Markdown are none for light and dark terminals alike."""
+
+CODE: Final = "ansi_light"
+"""Rich's theme of code that has the plain colours; the other one has the bright ones, which white hides."""
+
+_ASCII: Final = str.maketrans(
+    {
+        **{mark.symbol: mark.ascii for mark in MARKS.values()},
+        "→": "->",
+        **dict(zip("█░…·≈×•–—‘’“”▌", "#-~|~x*--''\"\"|", strict=True)),
+        **dict.fromkeys("─━═╌╍╴╶╸╺╼╾", "-"),
+        **dict.fromkeys("│┃║╎╏", "|"),
+        **dict.fromkeys("┌┐└┘├┤┬┴┼┏┓┗┛┳┻┡┩╇╭╮╰╯╞╡╪", "+"),
+    }
 )
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _WHITE: Final = re.compile(r"[\t\n\r]+ *")
@@ -96,11 +121,13 @@ class Look:
 
     Attributes:
         colour: SGR sequences may be sent.
-        ascii: its encoding, or the person, wants nothing but ASCII in symbols and rules.
+        ascii: its encoding, its terminal or the person wants nothing but ASCII in symbols and rules.
+        letters: letters beyond ASCII can be written all the same.
     """
 
     colour: bool = False
     ascii: bool = False
+    letters: bool = False
 
     def paint(self, text: str, style: str) -> str:
         """The text in a style of ``STYLES``; unchanged without colours."""
@@ -122,10 +149,11 @@ class Look:
         return (mark.ascii if self.ascii else mark.symbol), mark.style
 
     def plain(self, text: str) -> str:
-        """The text in ASCII, where that is wanted: LAO's own symbols by others, letters escaped."""
+        """The text in ASCII, where that is wanted: LAO's own symbols by others, letters escaped if they must be."""
         if not self.ascii or text.isascii():
             return text
-        return "".join(_ASCII.get(char, char) for char in text).encode("ascii", "backslashreplace").decode()
+        told = text.translate(_ASCII)
+        return told if self.letters else told.encode("ascii", "backslashreplace").decode()
 
     def clean(self, text: str) -> str:
         """Somebody else's text as it may be shown in a line."""
@@ -174,10 +202,11 @@ def look_of(stream: TextIO, env: Mapping[str, str] | None = None) -> Look:
     """How to write to this stream.
 
     Colours: ``LAO_COLOR`` (``always``, ``never``; else as if unset) first, then none with ``NO_COLOR`` (not empty),
-    ``TERM=dumb`` or off a terminal. ASCII: ``LAO_ASCII`` (1 or 0), else what the stream's encoding cannot say.
+    ``TERM=dumb`` or off a terminal. ASCII: ``LAO_ASCII`` (1 or 0), else with ``TERM=dumb`` and where the stream's
+    encoding is none of Unicode; only there letters are escaped too.
     """
     env = os.environ if env is None else env
-    return Look(colour=_coloured(stream, env), ascii=_needs_ascii(stream, env))
+    return Look(_coloured(stream, env), _needs_ascii(stream, env), letters=_is_unicode(stream))
 
 
 def here() -> Look:
@@ -196,8 +225,14 @@ def _needs_ascii(stream: TextIO, env: Mapping[str, str]) -> bool:
     wish = env.get("LAO_ASCII", "").strip().lower()
     if wish in _NO or wish in _ALWAYS:
         return wish in _ALWAYS
-    encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "").replace("_", "")
-    return not encoding.startswith(("utf8", "utf16", "cp65001"))
+    return env.get("TERM") == "dumb" or not _is_unicode(stream)
+
+
+def _is_unicode(stream: TextIO) -> bool:
+    encoding = getattr(stream, "encoding", None)  # None: text in memory
+    return encoding is None or encoding.lower().replace("-", "").replace("_", "").startswith(
+        ("utf8", "utf16", "cp65001")
+    )
 
 
 def duration(seconds: float) -> str:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
 from lao.cli.context import emit
+from lao.cli.look import here
+
+_NUMBERS: Final = 7
+"""Cells before an option of a long list, and one that stays free."""
+
+_LEAST: Final = 6
+"""Cells below which a last column says nothing and is left out."""
 
 
 def on_a_terminal() -> bool:
@@ -34,9 +43,21 @@ def choose(question: str, options: Sequence[str], default: int = 0) -> int:
     return answer - 1
 
 
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows as lines with aligned columns; the last column is not padded."""
+def table(rows: Sequence[Sequence[str]], room: int | None = None) -> list[str]:
+    """The rows as lines with aligned columns; the last column is not padded, and cut where the window ends.
+
+    Args:
+        room: cells for a line; None: what the window leaves beside the numbers of ``choose``.
+    """
     if not rows:
         return []
+    room = shutil.get_terminal_size().columns - _NUMBERS if room is None else room
+    look = here()
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    left = room - sum(width + 2 for width in widths[:-1])
+    lines = []
+    for row in rows:
+        *first, last = row
+        last = look.line([(last, "")], left) if left >= _LEAST else ""
+        lines.append("  ".join(cell.ljust(w) for cell, w in zip([*first, last], widths, strict=True)).rstrip())
+    return lines

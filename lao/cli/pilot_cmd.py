@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from lao.cli.context import Session, emit_json, pass_session
+from lao.cli.context import Session, emit_json, pass_session, say
 from lao.cli.project import open_project
+from lao.core.errors import LaoError
 
 if TYPE_CHECKING:
     from lao.cli.pilot.seat import Seat
@@ -77,17 +79,30 @@ def run(
     if not on_a_terminal() or wants_plain(session, os.environ):
         from lao.cli.pilot.plain import Plain
 
-        return Plain(seat, sys.stdout, sys.stderr).lines(sys.stdin.buffer, "› " if sys.stdin.isatty() else "")
+        sign = f"{here().piece('you')[0]} " if sys.stdin.isatty() else ""
+        return Plain(seat, sys.stdout, sys.stderr).lines(sys.stdin.buffer, sign)
     from lao.cli.pilot.screen import Screen
     from lao.cli.pilot.terminal import Terminal
 
-    code = Terminal(seat, Screen(sys.stdout, colour=here().colour)).run()
-    if seat.moved is not None:
-        from lao.cli.pilot.moving import start_there
+    while True:
+        code = Terminal(seat, Screen(sys.stdout, look=here())).run()
+        if seat.moved is None:
+            return code
+        _go_on_there(seat, seat.moved)
+        seat.moved = None
 
-        factory.close()
-        start_there(seat.moved)
-    return code
+
+def _go_on_there(seat: Seat, path: Path) -> None:
+    """Be the Pilot of another project: for good, or as long as the person likes where ``lao run`` waits here."""
+    from lao.cli.pilot import moving
+
+    if not seat.from_run:
+        seat.factory.close()
+        moving.start_there(path)
+    try:
+        moving.visit(path, seat)
+    except LaoError as error:
+        say(f"lao: {error}")
 
 
 def on_a_terminal() -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lao.cli.context import Session, say
-from lao.cli.handover import Idleness, Then, pilot_of
+from lao.cli.handover import Idleness, Then, attended, pilot_of
 from lao.cli.questions import Questions, on_a_terminal
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def _looker(
         if questions is not None:
             questions.look()
         view.look()
-        if on_idle is None or not idleness.now(view.idle and not (questions is not None and questions.asking)):
+        asking = questions is not None and questions.asking
+        if on_idle is None or not idleness.now(view.idle and not asking and attended(factory.store)):
             return False
         view.rest()
         with supervisor.tended():

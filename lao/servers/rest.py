@@ -14,6 +14,7 @@ from lao.core.words import Json
 
 _NO_MEMORY = re.compile(r"insufficient (system )?(resources|memory)|out of memory|not enough memory|guardrail", re.I)
 _LOADING = re.compile(r"loading model|still loading|server busy|model limit reached|operation canceled", re.I)
+_NUMBER = re.compile(r"^\[(?:Errno|WinError) -?\d+\] ")
 _TOKEN_ECHO = re.compile(r"(token provided:\s*)\S+", re.I)
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  # compared with, never bound
 
@@ -121,7 +122,7 @@ class Rest:
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServerAway(
-                f"no model server answers at {self.url} ({self._redact(str(error)) or type(error).__name__})",
+                f"no model server answers at {self.url} ({self._why(error)})",
                 "start it (`lms server start`, `ollama serve`, `llama-server` ...), or set lm_studio_base_url",
             ) from error
         return self._decode(response, method, path, plain)
@@ -157,6 +158,10 @@ class Rest:
             f"{self.url} is not a model server: it answered {method} {path} with {what}",
             "check lm_studio_base_url in factory.yaml; usual ports: LM Studio 1234, Ollama 11434, llama-server 8080",
         )
+
+    def _why(self, error: Exception) -> str:
+        """The system's words, without its number for them."""
+        return self._redact(_NUMBER.sub("", str(error))) or type(error).__name__
 
     def _redact(self, text: str) -> str:
         if len(self._key) > 6:

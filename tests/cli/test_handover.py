@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from lao.cli import handover
 from lao.cli.context import Session
-from lao.cli.handover import IDLE_S, Idleness, Then, pilot_of
+from lao.cli.handover import IDLE_S, Idleness, Then, attended, pilot_of
 from lao.cli.watching import wants_view
+from lao.durable.owners import current_owner
+from lao.state import runs
+from lao.state.store import open_store
 from tests.workflows.conftest import Plant, identity, plant  # noqa: F401 - fixtures
 
 Open = Callable[..., Plant]
@@ -32,6 +37,20 @@ def test_once_for_each_end_of_the_work() -> None:
     assert not idleness.now(True)
     now[0] += IDLE_S
     assert idleness.now(True)
+
+
+def test_not_before_the_workers_are_up(tmp_path: Path) -> None:
+    """On a slow machine nothing is at work at first, since nobody has looked: that is no end of the work."""
+    store = open_store(tmp_path / "state.db")
+    me = current_owner().to_text()
+    assert not attended(store)
+    runs.register_worker(store, "gpu", me, os.getpid())
+    assert not attended(store)
+    runs.register_worker(store, "cpu", me, os.getpid())
+    assert attended(store)
+    runs.unregister_worker(store, "gpu", me)
+    assert not attended(store)
+    store.close()
 
 
 def test_nobody_takes_it_where_it_is_not_wanted(plant: Open, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

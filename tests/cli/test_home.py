@@ -151,14 +151,14 @@ def test_a_damaged_state_is_a_line(capsys: Capture, project: Path) -> None:
 
 def test_groups_and_their_order(capsys: Capture, project: Path) -> None:
     """A5: init and, where there is one, pilot first, exit last; what the command line does not have is not offered."""
-    person = Person("4", "0")
+    person = Person("5", "0")
     plain = {name: entry for name, entry in COMMANDS.items() if name not in ("pilot", "configure-models")}
     table = {**plain, "pilot": None, "configure-models": None}
     session = Session(cwd=project)
     assert Home(session, project, os.environ, ask=person.ask, start=person.start, commands=table).stay() == 0
     out = capsys.readouterr().out
     keys = [line[1:].split()[1] for line in out.splitlines() if line[3:4].isdigit()]
-    assert keys == ["i", "p", "r", "s", "c", "l", "h", "m", "q"]
+    assert keys == ["i", "p", "d", "r", "s", "c", "l", "h", "m", "q"]
     assert [line for line in out.splitlines() if line in ("Start", "Work", "Projects", "Set-up")] == [
         "Start", "Work", "Projects", "Set-up",
     ]  # fmt: skip

@@ -66,11 +66,21 @@ def test_when_there_are_colours(env: dict[str, str], tty: bool, colour: bool) ->
         ({}, "ANSI_X3.4-1968", True),
         ({"LAO_ASCII": "1"}, "utf-8", True),
         ({"LAO_ASCII": "0"}, "latin-1", False),
+        ({"TERM": "dumb"}, "utf-8", True),
+        ({"TERM": "dumb", "LAO_ASCII": "0"}, "utf-8", False),
     ],
 )
 def test_when_there_is_only_ascii(env: dict[str, str], encoding: str, ascii_only: bool) -> None:
     """Symbols are what the encoding, or the person, can stand."""
     assert look_of(Terminal(encoding), env).ascii is ascii_only
+
+
+def test_letters_are_escaped_only_where_they_cannot_be_written() -> None:
+    """Whoever wants ASCII symbols in a terminal of Unicode keeps the letters of their language."""
+    text = "› für … │"
+    assert look_of(Terminal(), {"LAO_ASCII": "1"}).plain(text) == "> für ~ |"
+    assert look_of(Terminal("ascii"), {}).plain(text) == "> f\\xfcr ~ |"
+    assert look_of(Terminal(), {}).plain(text) == text
 
 
 def test_a_line_is_cut_to_cells_and_keeps_its_colours_apart() -> None:

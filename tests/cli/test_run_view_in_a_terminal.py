@@ -99,7 +99,7 @@ def test_a_killed_worker_and_ctrl_c_leave_the_terminal_sane(tmp_path: Path, tmux
         ("LAO_ASCII=1 NO_COLOR=1", (20, 5), "o idle, drop a pla"),
         (
             "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0",
-            (120, 30),
+            (200, 30),
             "o idle, drop a plan into the plans folder | Ctrl-C",
         ),
         ("LAO_COLOR=never", (80, 24), "○ idle, drop a plan into the plans folder · Ctrl-C stops"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, Protocol
 
 from prompt_toolkit.buffer import Buffer
@@ -15,7 +16,7 @@ from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.shortcuts import PromptSession
 from prompt_toolkit.styles import Style
 
-from lao.cli.look import here
+from lao.cli.look import MARKS, Look
 from lao.cli.pilot import keys
 from lao.cli.pilot.clean import clean
 from lao.cli.pilot.screen import Screen
@@ -31,7 +32,7 @@ _OPEN: Final = 2_000
 """Characters of an unfinished block that are looked at."""
 
 STYLE: Final = Style.from_dict(
-    {"bottom-toolbar": "noreverse fg:ansibrightblack", "live": "fg:ansibrightblack", "you": "bold"}
+    {"bottom-toolbar": "noreverse", "live": "", "doing": "fg:ansicyan", "you": "bold"}  # no grey: some themes hide it
 )
 
 
@@ -46,7 +47,7 @@ class Line(keys.Desk, Protocol):
 
 
 def input_line(
-    line: Line, *, history: History, completer: Completer, accept: Callable[[Buffer], bool]
+    line: Line, *, history: History, completer: Completer, accept: Callable[[Buffer], bool], look: Look
 ) -> PromptSession[int]:
     """The input line, of one or more lines, with completion of commands while they are typed."""
 
@@ -66,7 +67,7 @@ def input_line(
         bottom_toolbar=line.toolbar,
         prompt_continuation="  ",
         style=STYLE,
-        color_depth=None if here().colour else ColorDepth.DEPTH_1_BIT,
+        color_depth=None if look.colour else ColorDepth.DEPTH_1_BIT,
         include_default_pygments_style=False,
         erase_when_done=True,
     )
@@ -78,7 +79,7 @@ def _rows() -> int:
     return shutil.get_terminal_size().lines
 
 
-def above_the_line(gate: str, unfinished: str, doing: str | None) -> StyleAndTextTuples:
+def above_the_line(gate: str, unfinished: str, doing: str | None, look: Look) -> StyleAndTextTuples:
     """The last lines of what is not finished, folded to the terminal's width, and the sign of the input line.
 
     Args:
@@ -89,13 +90,20 @@ def above_the_line(gate: str, unfinished: str, doing: str | None) -> StyleAndTex
     size = shutil.get_terminal_size()
     room = min(LIVE_LINES, size.lines - _OTHERS)
     width = max(size.columns - 1, 1)
-    lines = clean(gate).splitlines() if gate else []
+    lines = [("class:live", line) for line in clean(gate).splitlines()]
     if doing is not None:
-        lines += [line for line in clean(unfinished[-_OPEN:]).splitlines() if line.strip()]
-        lines.append(f"… {doing}")
-    folded = [line[at : at + width] for line in lines for at in range(0, len(line), width)]
+        lines += [("class:live", line) for line in clean(unfinished[-_OPEN:]).splitlines() if line.strip()]
+        lines.append(("class:doing", f"{MARKS['wait'].symbol} {doing}"))
+    told = [(style, look.plain(line)) for style, line in lines]
+    folded = [(style, line[at : at + width]) for style, line in told for at in range(0, len(line), width)]
     shown = folded[-room:] if room > 0 else []
-    return [*(("class:live", f"{line}\n") for line in shown), ("class:you", "› ")]
+    return [*((style, f"{line}\n") for style, line in shown), ("class:you", look.plain(f"{MARKS['you'].symbol} "))]
+
+
+def greeting(root: Path, came_from: Path | None) -> str:
+    """The first line. ``came_from``: the project whose ``lao run`` waits for this Pilot to end."""
+    back = f"; Ctrl-D goes back to {came_from.name}" if came_from is not None else ""
+    return f"{root}: ask, or /help{back}"
 
 
 def onto(screen: Screen, item: Item) -> None:

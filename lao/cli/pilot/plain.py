@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import BinaryIO, Final, TextIO
 
+from lao.cli.look import look_of
 from lao.cli.pilot import moving, route
 from lao.cli.pilot.clean import clean
 from lao.cli.pilot.commands import registry
@@ -26,6 +27,7 @@ class Plain:
 
     def __init__(self, seat: Seat, out: TextIO, err: TextIO) -> None:
         self._seat, self._out, self._err = seat, out, err
+        self._look = look_of(out)
         self._talk = Talk(seat)
         self._stopped = 0
         self.code = 0
@@ -75,8 +77,10 @@ class Plain:
 
     def _reply(self, reply: Reply) -> int | None:
         if reply.text:
-            self._out.write(clean(reply.text) + "\n")
+            self._out.write(self._look.plain(clean(reply.text)) + "\n")
             self._out.flush()
+        if reply.moved is not None:
+            self._say("this Pilot stays where it is; start 'lao pilot' there")
         self.code = reply.code or self.code
         self._seat.chat = reply.chat or self._seat.chat
         if reply.ask is not None:
@@ -104,13 +108,13 @@ class Plain:
     def _show(self, items: list[Item]) -> None:
         for item in items:
             if item.kind == "markdown":
-                self._out.write(clean(item.text).strip("\n") + "\n\n")
+                self._out.write(self._look.plain(clean(item.text)).strip("\n") + "\n\n")
                 self._out.flush()
             else:
                 self._say(item.text)
 
     def _say(self, text: str) -> None:
-        self._err.write(clean(text) + "\n")
+        self._err.write(self._look.plain(clean(text)) + "\n")
         self._err.flush()
 
     def _failed(self, error: LaoError) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import textwrap
 from typing import TYPE_CHECKING, Final, TextIO
 
+from lao.cli.look import CODE, MARKDOWN, Look
 from lao.cli.pilot.clean import clean
 
 if TYPE_CHECKING:
@@ -11,6 +15,9 @@ if TYPE_CHECKING:
     from rich.segment import Segment
 
 NARROWEST: Final = 10
+_COLUMN: Final = re.compile(r"\s+(?:\S+(?: \S+)*\s{2,})?(?:[^\w\s] )?")
+"""What stands before the words of a line that belongs to a table or a list."""
+
 STYLES: Final = {"note": "dim", "error": "bold red", "tool": "cyan", "you": "bold", "warn": "yellow", "text": ""}
 """What a kind of line looks like; a terminal without colours shows the same words."""
 
@@ -21,29 +28,32 @@ class Screen:
     Args:
         file: the terminal, or a file in tests.
         width: columns; None is the terminal's own.
+        look: whether there are colours, and symbols beyond ASCII.
     """
 
-    def __init__(self, file: TextIO, *, width: int | None = None, colour: bool = True) -> None:
-        self._file, self._width, self._colour = file, width, colour
+    def __init__(self, file: TextIO, *, width: int | None = None, look: Look = Look(colour=True)) -> None:  # noqa: B008 - frozen
+        self._file, self._width, self.look = file, width, look
 
     def markdown(self, block: str) -> None:
         """One block of Markdown. Links show their address; nothing is sent that a terminal would act upon."""
         from rich.markdown import Markdown
 
-        self._print(Markdown(clean(block), hyperlinks=False, code_theme="ansi_dark", justify="left"))
+        self._print(Markdown(self._told(block), hyperlinks=False, code_theme=CODE, justify="left"), trimmed=True)
 
     def line(self, text: str, kind: str = "text") -> None:
         """Text as it is, over as many lines as it has."""
         from rich.text import Text
 
-        self._print(Text(clean(text), style=STYLES[kind]))
+        width = self._columns()
+        told = "\n".join(part for line in self._told(text).split("\n") for part in hung(line, width))
+        self._print(Text(told, style=STYLES[kind]))
 
     def diff(self, text: str) -> None:
         """A patch with its signs in colours."""
         from rich.text import Text
 
         shown = Text()
-        for line in clean(text).splitlines(keepends=True):
+        for line in self._told(text).splitlines(keepends=True):
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
             shown.append(line, style="bold" if line.startswith(("+++", "---", "diff ")) else style)
         shown.rstrip()
@@ -60,33 +70,51 @@ class Screen:
         self._file.write("\n")
         self._file.flush()
 
-    def _print(self, what: RenderableType) -> None:
+    def _told(self, text: str) -> str:
+        return self.look.plain(clean(text))
+
+    def _print(self, what: RenderableType, *, trimmed: bool = False) -> None:
         from rich.segment import Segment, Segments
 
         console = self._console()
         # Markdown's entities (&#27;) are characters only now, so this is the place where nothing can pass
-        safe = [Segment(clean(part.text), part.style) for part in console.render(what) if not part.control]
+        safe = [Segment(self._told(part.text), part.style) for part in console.render(what) if not part.control]
         lines: list[Segment] = []
         for line in Segment.split_lines(safe):
-            lines += [*_without_padding(line), Segment.line()]
+            kept = _without_padding(line)
+            if kept or lines or not trimmed:
+                lines += [*kept, Segment.line()]
+        while trimmed and len(lines) > 1 and not lines[-2].text.strip("\n"):
+            lines.pop()
         console.print(Segments(lines), end="", soft_wrap=True)
         self._file.flush()
 
+    def _columns(self) -> int:
+        return max(NARROWEST, self._width or shutil.get_terminal_size().columns)
+
     def _console(self) -> Console:
-        import shutil
-
         from rich.console import Console
+        from rich.theme import Theme
 
-        width = self._width or shutil.get_terminal_size().columns
         return Console(
             file=self._file,
-            width=max(NARROWEST, width),
+            width=self._columns(),
             force_terminal=True,
-            no_color=not self._colour,
+            no_color=not self.look.colour,
+            theme=Theme(MARKDOWN),
             highlight=False,
             markup=False,
             emoji=False,
         )
+
+
+def hung(line: str, width: int) -> list[str]:
+    """A line folded at its words to a width; what goes over stays in its column, as tables and lists have them."""
+    if len(line) <= width:
+        return [line]
+    gap = _COLUMN.match(line)
+    indent = " " * (gap.end() if gap and gap.end() <= max(width // 2, width - 35) else 0)
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False, tabsize=4) or [line]
 
 
 def _without_padding(line: list[Segment]) -> list[Segment]:

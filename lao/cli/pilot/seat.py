@@ -57,6 +57,7 @@ class Reply:
         chat: the conversation that is gone on with from now.
         offer: the line that is taken when the person says yes to the text; "" asks nothing.
         watched: id of a plan whose gate is shown live until it is closed.
+        moved: the project in which the person goes on.
     """
 
     text: str = ""
@@ -67,6 +68,7 @@ class Reply:
     chat: int | None = None
     offer: str = ""
     watched: str = ""
+    moved: Path | None = None
 
 
 @dataclass
@@ -115,8 +117,8 @@ class Seat:
 
 def on_idle(session: Session, factory: Factory) -> Callable[[], Any]:
     """What ``lao run`` calls when nothing is left to do (``lao.cli.handover``): the Pilot, in one conversation for as
-    long as the run lasts. It returns whether the view goes on (``/resume``) or the run ends; KeyboardInterrupt after
-    Ctrl-C twice."""
+    long as the run lasts, with visits to other projects. It returns whether the view goes on (``/resume``) or the run
+    ends; KeyboardInterrupt after Ctrl-C twice."""
     chats: list[int] = []
 
     def take() -> Any:

@@ -91,7 +91,7 @@ class Looker:
         parts += [self._disk] if self._disk else []
         parts.append(_phase(first or (at_work[0] if at_work else None)))
         parts += [one_line(self._models, 40)] if self._models else []
-        parts.append(f"queue gpu {queue['gpu']} cpu {queue['cpu']}")
+        parts += [f"queue gpu {queue['gpu']} cpu {queue['cpu']}"] if any(queue.values()) else []
         parts += [f"{questions} question{'s' if questions > 1 else ''}: y/n"] if questions else []
         return " · ".join(parts)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lao.cli.look import Look, here
+from lao.cli.look import MARKS
 from lao.cli.pilot import following
 from lao.cli.pilot.blocks import Blocks
 from lao.cli.pilot.clean import one_line
@@ -56,7 +56,8 @@ class Talk:
         return self._blocks.open
 
     def ask(self, question: Question) -> tuple[Turn, list[Item]]:
-        """Queue a question, with a worker to answer it. The turn is to be followed (``follow``).
+        """Queue a question, with a worker to answer it; ``lao run``, where it waits, sees to its own. The turn is to be
+        followed (``follow``).
 
         Raises:
             LaoError: it cannot be asked.
@@ -64,6 +65,8 @@ class Talk:
         seat = self.seat
         turn = pilot.ask(seat.factory, seat.chat, ideas.wording(seat, question))
         items = self._noted(turn)
+        if seat.from_run:
+            return turn, items
         told = pilot.ensure_worker(seat.factory, seat.session.worker_env())
         return turn, items if told.startswith(_WORKER_RUNS) else [*items, Item("note", told)]
 
@@ -123,7 +126,7 @@ class Talk:
         if event.kind == chats.TOOL_CALL:
             called = _called(event)
             self.doing = one_line(called, 80)
-            return [*self._finished(), Item("tool", f"⚙ {called}")]
+            return [*self._finished(), Item("tool", call_line(called))]
         if event.kind == chats.TOOL_RESULT:
             self.doing = "thinks"
             return [*self._finished(), Item("tool" if event.data.get("ok", True) else "warn", self._result(event))]
@@ -158,11 +161,8 @@ class Talk:
         number = self.seat.keep(Result(event.text, length, place))
         first = one_line(event.text.strip().partition("\n")[0], 120)
         more = length > len(first)
-        mark, hint = (
-            "↳" if event.data.get("ok", True) else Look(ascii=here().ascii).mark("failed"),
-            f"  (/expand {number})" if more else "",
-        )
-        return f"  {mark} [{number}] {first}{hint}"
+        mark = MARKS["result" if event.data.get("ok", True) else "failed"].symbol
+        return f"  {mark} [{number}] {first}{f'  (/expand {number})' if more else ''}"
 
     def _end(self, turn: Turn) -> list[Item]:
         items = self._finished()
@@ -181,6 +181,16 @@ class Talk:
         return items
 
 
+def question_line(text: str) -> str:
+    """What the person has typed, as it is shown."""
+    return f"{MARKS['you'].symbol} {text}"
+
+
+def call_line(call: str) -> str:
+    """A tool's call as it is shown."""
+    return f"{MARKS['tool'].symbol} {call}"
+
+
 def _called(event: TurnEvent) -> str:
     """A call on one line: the tool, and the beginning of what it was given."""
     given = event.data.get("arguments")
@@ -195,10 +205,10 @@ def past(turns: Iterable[Turn], most: int = 5) -> list[Item]:
     if len(every) > most:
         items.append(Item("note", f"… {len(every) - most} earlier turns"))
     for turn in every[-most:]:
-        items.append(Item("you", f"› {turn.question}"))
+        items.append(Item("you", question_line(turn.question)))
         if not turn.over:
             continue
-        items += [Item("tool", f"⚙ {one_line(line, 160)}") for line in turn.tools]
+        items += [Item("tool", call_line(one_line(line, 160))) for line in turn.tools]
         items += [Item("markdown", turn.answer)] if turn.answer.strip() else []
         if turn.state is TurnState.FAILED:
             items.append(Item("error", turn.error))

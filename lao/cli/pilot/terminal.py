@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, Final
 
 from prompt_toolkit.application import create_app_session
@@ -29,7 +30,7 @@ from lao.cli.pilot.history import FILE_NAME, KeptHistory
 from lao.cli.pilot.screen import Screen
 from lao.cli.pilot.seat import Question, Reply, Seat
 from lao.cli.pilot.status import EVERY_S, Glance, Looker
-from lao.cli.pilot.talk import Item, Talk, past
+from lao.cli.pilot.talk import Item, Talk, past, question_line
 from lao.core.errors import LaoError
 from lao.state import approvals
 from lao.state.chats import Turn
@@ -86,6 +87,7 @@ class Terminal:
                 lambda: self._glance, self.seat.factory.settings.paths.root, ServerModels(self.seat.session)
             ),
             accept=self._accept,
+            look=self.screen.look,
         )
         store, owner = self.seat.factory.store, self.seat.factory.owner.to_text()
         await self._beside.work(lambda: approvals.attend(store, owner))
@@ -120,7 +122,7 @@ class Terminal:
                 [Item("note", f"the last terminal ended in the middle of conversation {left[0]}; it goes on here")]
             )
         else:
-            self._print([Item("note", f"{seat.factory.settings.paths.root}: ask, or /help")])
+            self._print([Item("note", face.greeting(seat.factory.settings.paths.root, moving.came_from()))])
         await self._take_up()
         if left is not None and self.talk.turn is None:
             await self._beside.work(lambda: following.forget(seat.factory.settings.paths.state_dir, left[0]))
@@ -147,7 +149,7 @@ class Terminal:
             self._print([Item("error", "what was typed is not UTF-8 text; it was not sent")])
             return
         if text.strip():
-            self._print([Item("you", f"› {face.head(text)}")])
+            self._print([Item("you", question_line(face.head(text)))])
         if self._asked is not None and text.strip().lower() in _ANSWERS:
             await self._answer(self._asked, _ANSWERS[text.strip().lower()])
             return
@@ -179,8 +181,11 @@ class Terminal:
         elif offer.scan:
             await self._take(f"/project scan {shlex.quote(str(offer.path))}")
         else:
-            self.seat.moved = offer.path
-            self._exit(0)
+            self._move(offer.path)
+
+    def _move(self, path: Path) -> None:
+        self.seat.moved = moving.next_seat(path)
+        self._exit(0)
 
     async def _replied(self, reply: Reply) -> None:
         if reply.text:
@@ -191,6 +196,8 @@ class Terminal:
             await self._take_up()
         if reply.ask is not None:
             await self._ask(reply.ask)
+        if reply.moved is not None:
+            self._move(reply.moved)
         if reply.leave is not None:
             self._exit(reply.leave)
 
@@ -296,12 +303,13 @@ class Terminal:
     def message(self) -> StyleAndTextTuples:
         """What stands before the cursor, and above it."""
         gate = self._glance.gate if self._watched else ""
-        return face.above_the_line(gate, self.talk.open_text, self.talk.doing if self.talk.turn is not None else None)
+        doing = self.talk.doing if self.talk.turn is not None else None
+        return face.above_the_line(gate, self.talk.open_text, doing, self.screen.look)
 
     def toolbar(self) -> str:
         """The status line."""
         kind = "" if self.seat.kind == "chat" else f"{self.seat.kind} · "
-        return one_line(kind + self._glance.line, shutil.get_terminal_size().columns - 1)
+        return self.screen.look.plain(one_line(kind + self._glance.line, shutil.get_terminal_size().columns - 1))
 
     def _print(self, items: list[Item]) -> None:
         """Above the input line, which is drawn anew below."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lao.cli.context import Session
-from lao.cli.pilot import route
+from lao.cli.pilot import moving, route
 from lao.cli.pilot.commands import registry
 from lao.cli.pilot.plain import Plain
 from lao.cli.pilot.seat import HANDED_BACK, IDEATE, SPEC, TALK, Reply, Seat
@@ -25,6 +25,8 @@ from tests.agents.test_plan_draft import GOOD
 from tests.state.pipeline_steps import finish_phase, planned, ready_run, take
 from workflows import ideation, pilot, queues
 from workflows.factory import Factory, active
+
+Patch = pytest.MonkeyPatch
 
 
 class Desk:
@@ -103,6 +105,25 @@ def test_looking_shows_what_the_record_says(desk: Desk) -> None:
     assert "LAO_MEMORY.md" in desk("/memory").text
     assert desk("/skills").code == 0
     assert str(desk.root) in desk("/project").text
+
+
+def test_another_project_by_its_name(desk: Desk, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Patch) -> None:
+    """L3: /project use makes it the current one and goes there; the project that is open already is gone to by nobody,
+    and a Pilot that `lao run` of that project waits for only ends."""
+    home, other = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("blog")
+    monkeypatch.setenv("HOME", str(home))
+    for folder in (desk.root, other):
+        (folder / "factory.yaml").write_text("{}\n")
+    assert desk(f"/project use {desk.root}").moved is None
+    assert desk(f"/project use {other}").moved == other
+    with pytest.raises(BadInput, match="no project 'nothing'"):
+        desk("/project use nothing")
+    assert moving.next_seat(other) == other
+    monkeypatch.setenv(moving.FROM, str(other))
+    assert moving.next_seat(other) is None
+    offer = moving.offered(desk.seat, str(other))
+    assert isinstance(offer, moving.Offer)
+    assert offer.text.startswith("go back to ")
 
 
 def test_the_gate_of_a_plan_is_read_from_the_record(desk: Desk) -> None:

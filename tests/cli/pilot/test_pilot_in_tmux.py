@@ -62,10 +62,12 @@ SCENARIO = {
 class Session(Tmux):
     """A Pilot in a window of tmux."""
 
-    def start(self, folder: Path, env: str = "", ready: str = "ask, or /help") -> None:
+    def start(
+        self, folder: Path, env: str = "", ready: str = "ask, or /help", size: tuple[int, int] = (100, 30)
+    ) -> None:
         shell = f"{env} {sys.executable} -m lao pilot; echo ended with $?"
         self.run(
-            "new-session", "-d", "-s", "lao", "-x", "100", "-y", "30", "-c", str(folder),
+            "new-session", "-d", "-s", "lao", "-x", str(size[0]), "-y", str(size[1]), "-c", str(folder),
             f"PYTHONPATH={ROOT} HOME={folder} sh -c '{shell}; exec cat'",
         )  # fmt: skip
         self.until(ready)
@@ -148,6 +150,46 @@ def test_a_conversation_with_a_real_worker(project: Path, tmux: Session) -> None
     tmux.start(project, ready="it goes on here")
     tmux.until("it goes on here")
     tmux.until("the true end")
+    tmux.keys("C-d")
+    tmux.until("ended with 0")
+
+
+def test_a_turn_whose_worker_is_killed(project: Path, tmux: Session) -> None:
+    """L2 K1: kill -9 of the gpu worker in mid-stream: a new one takes the turn up, and the answer is there once."""
+    tmux.start(project)
+    tmux.type("twenty words")
+    tmux.until("word5 ")
+    os.kill(int((project / ".lao" / "gpu.lock").read_text().split()[0]), signal.SIGKILL)
+    tmux.until("the true end")
+    tmux.type("and now?")
+    text = tmux.until("All is well.")
+    assert text.count("the true end") == 1
+    tmux.keys("C-d")
+    tmux.until("ended with 0")
+
+
+@pytest.mark.parametrize(
+    ("size", "env", "sign"),
+    [
+        ((80, 24), "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0", "> "),
+        ((200, 50), "LAO_ASCII=1 NO_COLOR=1 LC_ALL=C.UTF-8", "> "),
+        ((100, 30), "LAO_COLOR=never LC_ALL=C.UTF-8", "› "),
+        ((20, 5), "LC_ALL=C.UTF-8", "› "),
+    ],
+)
+def test_sizes_symbols_and_colours(size: tuple[int, int], env: str, sign: str, project: Path, tmux: Session) -> None:
+    """One visual language: a turn with a tool call in 80, 100 and 200 columns and in 20 by 5, in ASCII where the
+    encoding or the person wants it, without colours where nobody wants them; no line is wider than the window."""
+    tmux.start(project, env=env, ready=sign, size=size)
+    tmux.type("look around")
+    call = "⚙ list_dir ." if sign == "› " else "# list_dir ."
+    tmux.until("All is well.")
+    text, coloured = tmux.screen(), tmux.screen("-e")
+    assert call in text
+    assert ("↳ [1]" if sign == "› " else "-> [1]") in text
+    assert text.isascii() is (sign == "> ")
+    assert bool(re.search(r"\x1b\[(?:\d+;)*3[0-7]m", coloured)) is ("LC_ALL=C " in env or size == (20, 5))
+    assert max(map(len, tmux.window().splitlines())) <= size[0]
     tmux.keys("C-d")
     tmux.until("ended with 0")
 
@@ -248,6 +290,11 @@ def test_a_bare_path_goes_to_another_project_when_it_is_confirmed(
     tmux.type(str(other))
     tmux.type("y")
     tmux.until(f"{other}: ask, or /help")
+    tmux.type(f"/project use {project}")
+    tmux.wait(lambda: " ".join(tmux.screen().split()).count("ask, or /help") >= 3)
+    tmux.type(f"/project use {project}")
+    tmux.type("/project")
+    tmux.until(f"project {project}")
     tmux.keys("C-d")
     tmux.until("ended with 0")
     assert not (project / ".lao" / "logs").exists(), "a path was asked of a model"
@@ -259,7 +306,7 @@ def test_off_a_terminal_and_on_a_dumb_one(project: Path, tmux: Session) -> None:
     assert (done.returncode, done.stdout.startswith(b"no plans yet")) == (0, True)
     assert lao(project, "pilot", "-m", "/show 9").returncode == 42
     assert lao(project, "pilot", "--json").returncode == 2
-    tmux.start(project, env="TERM=dumb", ready="› ")
+    tmux.start(project, env="TERM=dumb", ready="> ")
     tmux.type("/plans")
     tmux.until("no plans yet")
     tmux.keys("C-d")

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lao.cli.look import Look
 from lao.cli.pilot.blocks import LONGEST_LINES, Blocks
 from lao.cli.pilot.clean import clean, one_line
 from lao.cli.pilot.commands.registry import by_any_name
 from lao.cli.pilot.route import Kind, arguments, read
-from lao.cli.pilot.screen import Screen
+from lao.cli.pilot.screen import Screen, hung
 from lao.core.errors import BadInput
 
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
@@ -54,6 +55,28 @@ def test_clean_text_is_harmless_and_keeps_what_is(text: str) -> None:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", cleaned)
     plain = "".join(c for c in text if c.isascii() and c.isprintable())
     assert [c for c in cleaned if c in plain] or not plain
+
+
+def test_a_turn_in_ascii() -> None:
+    """B4: lists, tables, quotes, code and LAO's own symbols are ASCII where that is wanted, as are escaped letters."""
+    file = io.StringIO()
+    screen = Screen(file, width=40, look=Look(ascii=True))
+    screen.markdown("# für\n\n- a … b\n\n> q\n\n| a | b |\n|--|--|\n| c | ✓ |\n\n```python\nx = '→'\n```")
+    screen.line("› so\n  ↳ [1] x", "tool")
+    assert file.getvalue().isascii()
+    assert "> so\n  -> [1] x" in COLOURS.sub("", file.getvalue())
+    assert not re.search(r"\x1b\[(?:\d+;)*3[0-7]m", file.getvalue())
+
+
+def test_what_is_folded_keeps_its_column() -> None:
+    """Long lines of tables and lists go on under their words; a line that fits, and one without a column, stay so."""
+    assert hung("  /resume [PLAN]    Go on after a pause; back to the view.", 40) == [
+        "  /resume [PLAN]    Go on after a pause;", "                    back to the view.",
+    ]  # fmt: skip
+    assert hung("  ✓ checks: one two three four five", 20) == ["  ✓ checks: one two", "    three four five"]
+    assert hung("short", 20) == ["short"]
+    assert hung("a sentence that is long", 12) == ["a sentence", "that is long"]
+    assert hung("x" * 30, 12) == ["x" * 12, "x" * 12, "x" * 6]
 
 
 def test_a_line_stays_one_line() -> None:

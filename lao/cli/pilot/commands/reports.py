@@ -28,6 +28,10 @@ def _mark(state: str) -> str:
     return Look(ascii=here().ascii).mark(state)
 
 
+def _words(state: str) -> str:
+    return state.replace("_", " ")
+
+
 def plan_of(seat: Seat, given: Sequence[str]) -> Plan:
     """The plan that is named, else the newest that is not over, else the newest.
 
@@ -46,7 +50,7 @@ def plan_of(seat: Seat, given: Sequence[str]) -> Plan:
 def gate_text(gate: Gate) -> str:
     """The conditions of a plan's gate, a line each."""
     word = "DONE" if gate.passed else "NOT DONE" if gate.over else "at work"
-    lines = [f"{gate.plan.name} ({gate.plan.id}): {gate.plan.state.value}, {word}"]
+    lines = [f"{gate.plan.name} ({gate.plan.id}): {_words(gate.plan.state.value)}, {word}"]
     for condition in gate.conditions:
         lines.append(f"  {_mark(_LIGHTS[condition.light.value])} {condition.name}: {condition.text}")
         lines += [f"      {one_line(detail)}" for detail in condition.details[:5]]
@@ -60,14 +64,14 @@ def _plans(seat: Seat, _given: Sequence[str]) -> Reply:
         paused = ", PAUSED" if plan["paused"] is not None else ""
         mark = _mark(plan["state"])
         done = f"{counts['completed']} of {counts['total']} tasks"
-        lines.append(f"{mark} {plan['id']}  {plan['name']}: {plan['state']}, {done}{paused}")
+        lines.append(f"{mark} {plan['id']}  {plan['name']}: {_words(plan['state'])}, {done}{paused}")
         lines += [f"      {one_line(plan['reason'])}"] if plan["reason"] else []
     return Reply("\n".join(lines) or _NONE)
 
 
 def _tasks(seat: Seat, given: Sequence[str]) -> Reply:
     plan = plan_of(seat, given)
-    lines = [f"{plan.name} ({plan.id}): {plan.state.value}"]
+    lines = [f"{plan.name} ({plan.id}): {_words(plan.state.value)}"]
     for task in queries.tasks_view(seat.factory.store, plan.id):
         lines.append(f"  {_line(task)}")
         lines += [f"      {one_line(task['reason'])}"] if task["reason"] else []
