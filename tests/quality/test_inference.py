@@ -37,7 +37,7 @@ def test_nothing_to_go_by(tmp_path: Path) -> None:
     assert inferred(tmp_path) == ()
 
 
-def test_python(tmp_path: Path, tools: None) -> None:  # noqa: ARG001 - a fixture
+def test_python(tmp_path: Path, tools: None) -> None:
     """Tests ask for pytest, a ruff or mypy section for those; the project's own environment runs its tests."""
     write(tmp_path, pyproject_DOT_toml="[tool.ruff]\nline-length = 9\n[tool.mypy]\nstrict = true\nfiles = ['a']\n")
     write(tmp_path, tests__test_a_DOT_py="")
@@ -51,7 +51,7 @@ def test_python(tmp_path: Path, tools: None) -> None:  # noqa: ARG001 - a fixtur
     assert infer(tmp_path)[0] == ("test", ".venv/bin/python -m pytest -q")
 
 
-def test_mypy_needs_its_files(tmp_path: Path, tools: None) -> None:  # noqa: ARG001 - a fixture
+def test_mypy_needs_its_files(tmp_path: Path, tools: None) -> None:
     """A mypy section that names no files would end with a usage message, so it is left alone."""
     write(tmp_path, pyproject_DOT_toml="[tool.mypy]\nstrict = true\n[tool.other]\nfiles = ['a']\n")
     assert infer(tmp_path) == ()
@@ -66,7 +66,7 @@ def test_mypy_needs_its_files(tmp_path: Path, tools: None) -> None:  # noqa: ARG
         ("bun.lock", ["bun run --silent build", "bun run --silent test"]),
     ],
 )
-def test_lock_file_names_the_manager(tmp_path: Path, tools: None, lock: str, expected: list[str]) -> None:  # noqa: ARG001
+def test_lock_file_names_the_manager(tmp_path: Path, tools: None, lock: str, expected: list[str]) -> None:
     """The scripts are run by the package manager whose lock file is there; packageManager says it over that."""
     package(tmp_path, {"build": "tsc", "test": "jest"})
     (tmp_path / lock).touch()
@@ -86,7 +86,7 @@ def test_lock_file_names_the_manager(tmp_path: Path, tools: None, lock: str, exp
         "jest --watchAll",
     ],
 )
-def test_scripts_that_are_no_check(tmp_path: Path, tools: None, script: str) -> None:  # noqa: ARG001 - a fixture
+def test_scripts_that_are_no_check(tmp_path: Path, tools: None, script: str) -> None:
     """Watchers, writers and the script of ``npm init`` are passed over."""
     package(tmp_path, {"test": script, "lint": script})
     assert inferred(tmp_path) == ()
@@ -114,13 +114,13 @@ def test_what_cannot_run_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("text", ["[", "[]", "null", '{"scripts": []}', '{"scripts": {"test": 5}}', "\0"])
-def test_broken_package_json(tmp_path: Path, tools: None, text: str) -> None:  # noqa: ARG001 - a fixture
+def test_broken_package_json(tmp_path: Path, tools: None, text: str) -> None:
     """A manifest of another form asks for nothing; that it does not parse is the verifier's to say."""
     (tmp_path / "package.json").write_text(text)
     assert inferred(tmp_path) == ()
 
 
-def test_go_rust_swift(tmp_path: Path, tools: None) -> None:  # noqa: ARG001 - a fixture
+def test_go_rust_swift(tmp_path: Path, tools: None) -> None:
     """Each language's own tool; tests only where there are some."""
     write(tmp_path, go_DOT_mod="module x", Cargo_DOT_toml="", Package_DOT_swift="", src__lib_DOT_rs="fn a() {}")
     assert [c for _, c in infer(tmp_path)] == ["go build ./...", "cargo check", "swift build"]
@@ -132,13 +132,13 @@ def test_go_rust_swift(tmp_path: Path, tools: None) -> None:  # noqa: ARG001 - a
     ]  # fmt: skip
 
 
-def test_packages_are_not_searched(tmp_path: Path, tools: None) -> None:  # noqa: ARG001 - a fixture
+def test_packages_are_not_searched(tmp_path: Path, tools: None) -> None:
     """A test among installed packages is none of the project's."""
     write(tmp_path, go_DOT_mod="module x", vendor__a__a_test_DOT_go="")
     assert [c for _, c in infer(tmp_path)] == ["go build ./..."]
 
 
-def test_makefile(tmp_path: Path, tools: None) -> None:  # noqa: ARG001 - a fixture
+def test_makefile(tmp_path: Path, tools: None) -> None:
     """Targets count for what no language's tool does; ``check`` stands for ``test``; assignments are no targets."""
     write(tmp_path, Makefile="test := x\ncheck: all\n\tpython -m unittest\nlint:\n\truff .\nbuild:\n\tpip install .\n")
     assert infer(tmp_path) == (("lint", "make lint"), ("test", "make check"))
