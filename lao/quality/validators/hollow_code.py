@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from lao.core.python_source import Function, parsed
+from lao.core.python_source import Function
 from lao.core.words import Finding, Severity
 from lao.quality.protection import is_test
 from lao.quality.validators.change import Change, Smell, lines_of
+from lao.quality.validators.trees import nodes_of, tree_of
 
 ID: Final = "hollow_code"
 CONFIDENCE: Final = 0.85
@@ -51,10 +52,10 @@ def look_canned(change: Change) -> Iterator[Finding]:
 
 
 def _smells(_path: str, text: str) -> Iterator[Smell]:
-    tree = parsed(text)
+    tree = tree_of(text)
     if tree is None:
         return
-    based = {ast.unparse(b) for n in ast.walk(tree) if isinstance(n, ast.ClassDef) for b in n.bases}
+    based = {ast.unparse(b) for n in nodes_of(text) if isinstance(n, ast.ClassDef) for b in n.bases}
     stack: list[ast.AST] = [tree]
     while stack:
         node = stack.pop()
@@ -105,8 +106,7 @@ def _literal(text: str) -> str:
 
 def _tables(_path: str, text: str) -> Iterator[Smell]:
     """Functions of one parameter whose every return is a literal behind ``if parameter == literal``."""
-    tree = parsed(text)
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in nodes_of(text):
         if not isinstance(node, Function) or len([a for a in node.args.args if a.arg != "self"]) != 1:
             continue
         pairs = _pairs(node)

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
-from lao.core.python_source import Function, parsed
+from lao.core.python_source import Function
 from lao.core.words import Finding, Severity
 from lao.quality.validators.change import Change, Smell, text_in
+from lao.quality.validators.trees import nodes_of, tree_of
 
 ID: Final = "python_imports"
 CONFIDENCE: Final = 0.9
@@ -19,17 +20,21 @@ _MADE_LATER: Final = re.compile(r"_version|version|_pb2(?:_grpc)?$|^_?generated|
 _MAKES_NAMES: Final = re.compile(
     r"\b(?:globals|vars|locals)\s*\(|\bexec\s*\(|\bsetattr\s*\(|\bsys\.modules\b|__getattr__|import\s+\*|__path__"
 )
+Offers = dict[PurePosixPath, set[str] | None]
+"""Names by module, as far as they were looked up."""
+
 _BINARY: Final = (".so", ".pyd", ".pyx", ".pyi", ".c")
 
 
 def look(change: Change) -> Iterator[Finding]:
     """Major, as the import raises; a note where the plan still speaks of the module, so that it may come later."""
+    offers: Offers = {}
     for path, text in change.changed(".py"):
-        tree = parsed(text)
+        tree = tree_of(text)
         if tree is None:
             continue
-        old = {smell.key for smell in _smells(change, path, parsed(change.before.get(path, "")))}
-        for smell in _smells(change, path, tree):
+        old = {smell.key for smell in _smells(change, path, tree_of(change.before.get(path, "")), offers)}
+        for smell in _smells(change, path, tree, offers):
             if smell.key in old:
                 continue
             coming = _is_planned(change, smell.key)
@@ -45,12 +50,12 @@ def _is_planned(change: Change, key: str) -> bool:
     return any(re.search(rf"\b{re.escape(word)}\b", change.plan) for word in words[-1:])
 
 
-def _smells(change: Change, path: str, tree: ast.Module | None) -> Iterator[Smell]:
+def _smells(change: Change, path: str, tree: ast.Module | None, offers: Offers) -> Iterator[Smell]:
     if tree is None or path.startswith(("test_data/", "fixtures/")) or "/fixtures/" in path or "/data/" in path:
         return
     for node in _plain_imports(tree.body):
         if isinstance(node, ast.ImportFrom):
-            yield from _of_from(change, path, node)
+            yield from _of_from(change, path, node, offers)
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _of_module(change, node.lineno, alias.name)
@@ -77,7 +82,7 @@ def _of_module(change: Change, line: int, dotted: str) -> Iterator[Smell]:
         return
 
 
-def _of_from(change: Change, path: str, node: ast.ImportFrom) -> Iterator[Smell]:
+def _of_from(change: Change, path: str, node: ast.ImportFrom, offers: Offers) -> Iterator[Smell]:
     target = _target(change, path, node)
     if target is None:
         return
@@ -88,7 +93,9 @@ def _of_from(change: Change, path: str, node: ast.ImportFrom) -> Iterator[Smell]
         if not _is_special(change, known):
             yield Smell(node.lineno, target.as_posix(), f"there is no module {shown!r}", grave=True)
         return
-    offered = _offered(change, target)
+    if target not in offers:
+        offers[target] = _offered(change, target)
+    offered = offers[target]
     if offered is None:
         return
     for alias in node.names:
@@ -134,18 +141,17 @@ def _offered(change: Change, target: PurePosixPath) -> set[str] | None:
     for name in (f"{target.as_posix()}.py", f"{target.as_posix()}/__init__.py"):
         text = text_in(change.root, name)
         if text is not None:
-            tree = parsed(text)
-            return None if tree is None or _MAKES_NAMES.search(text) else _bound(tree) | _MODULE
+            return None if tree_of(text) is None or _MAKES_NAMES.search(text) else _bound(text) | _MODULE
     return None  # a package without a text of its own, or a binary module
 
 
 _MODULE: Final = {"__name__", "__file__", "__doc__", "__path__", "__package__", "__spec__", "__loader__", "__dict__"}
 
 
-def _bound(tree: ast.Module) -> set[str]:
+def _bound(text: str) -> set[str]:
     """Every name that some statement of the module may bind at its top level, ``global`` in functions included."""
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(text):
         if isinstance(node, Function | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):

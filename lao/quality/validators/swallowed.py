@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
-from lao.core.python_source import parsed
 from lao.core.words import Finding, Severity
 from lao.quality.protection import is_test
 from lao.quality.validators.change import Change, Smell, lines_of
 from lao.quality.validators.masking import SCRIPTS, line_at, line_text, masked
+from lao.quality.validators.trees import nodes_of
 
 ID: Final = "swallowed_errors"
 CONFIDENCE: Final = 0.8
@@ -48,9 +48,8 @@ def _smells(path: str, text: str) -> Iterator[Smell]:
 
 
 def _python(text: str) -> Iterator[Smell]:
-    tree = parsed(text)
     lines = text.split("\n")
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in nodes_of(text):
         if not isinstance(node, ast.ExceptHandler) or not _is_broad(node.type) or not all(map(_is_empty, node.body)):
             continue
         commented = any("#" in line for line in lines[node.lineno - 1 : node.body[-1].end_lineno])

@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from lao.core.python_source import Function, parsed
+from lao.core.python_source import Function
 from lao.core.words import Finding, Severity
 from lao.quality.protection import is_test
 from lao.quality.validators.change import Change, Smell, lines_of
 from lao.quality.validators.masking import TYPED, line_at, line_text, masked
+from lao.quality.validators.trees import nodes_of
 
 ID: Final = "type_smells"
 CONFIDENCE: Final = 0.7
@@ -44,8 +45,7 @@ def _smells(path: str, text: str) -> Iterator[Smell]:
 
 def _python(text: str) -> Iterator[Smell]:
     """Public functions of two annotations or more that all are Any."""
-    tree = parsed(text) if "Any" in text else None
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in nodes_of(text) if "Any" in text else ():
         if not isinstance(node, Function) or node.name.startswith("_") or node.decorator_list:
             continue
         arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
-from lao.core.python_source import parsed
 from lao.core.words import Finding, Severity
 from lao.quality.validators.change import Change, Smell, lines_of
 from lao.quality.validators.masking import SCRIPTS, line_at
+from lao.quality.validators.trees import nodes_of, tree_of
 
 ID: Final = "undefined_names"
 CONFIDENCE: Final = 0.95
@@ -58,17 +58,17 @@ def look_imports(change: Change) -> Iterator[Finding]:
 def _undefined(_path: str, text: str) -> Iterator[Smell]:
     if _WRITES_NAMES.search(text):
         return
-    tree = parsed(text)
-    table = _table(text)
+    tree = tree_of(text)
+    table = _table(text) if tree is not None else None
     if tree is None or table is None:
         return
     module = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
     missing = _missing(table, module)
     if not missing:
         return
-    guarded = _deleted(tree)
+    guarded = _only_noted(tree, text)
     lines: dict[str, int] = {}
-    for node in ast.walk(tree):
+    for node in nodes_of(text):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in missing:
             lines.setdefault(node.id, node.lineno)
     for name in sorted(missing - guarded):
@@ -102,13 +102,13 @@ def _missing(table: symtable.SymbolTable, module: set[str]) -> set[str]:
     return {name for name in asked - declared - _GIVEN if not name.startswith(".")}
 
 
-def _deleted(tree: ast.Module) -> set[str]:
+def _only_noted(tree: ast.Module, text: str) -> set[str]:
     """Names in annotations that are never looked at, when annotations are only kept as text."""
     later = any(isinstance(n, ast.ImportFrom) and n.module == "__future__" for n in tree.body)
     if not later:
         return set()
     notes: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(text):
         for value in (getattr(node, "annotation", None), getattr(node, "returns", None)):
             if isinstance(value, ast.expr):
                 notes |= {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}
@@ -132,7 +132,7 @@ def _unused(path: str, text: str) -> Iterator[Smell]:
 
 
 def _python_imports(text: str) -> Iterator[tuple[int, str]]:
-    tree = parsed(text)
+    tree = tree_of(text)
     lines = text.split("\n")
     for node in tree.body if tree is not None else ():
         if not isinstance(node, ast.Import | ast.ImportFrom) or getattr(node, "module", "") == "__future__":
