@@ -37,8 +37,8 @@ class Gating:
         Evidence (a failed command, bent tests, no work) always does: without it "done" would mean nothing.
         """
         kind = KINDS.get(finding.analyzer, "other")
-        if kind == EVIDENCE and finding.severity in _GRAVE:
-            return True
+        if kind == EVIDENCE:
+            return finding.severity in _GRAVE
         if self.mode == "off":
             return False
         wanted = {*self.severities, Severity.MINOR} if self.mode == "strict" else self.severities

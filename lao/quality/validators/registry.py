@@ -240,6 +240,14 @@ ANALYZERS: Final[tuple[Analyzer, ...]] = (
 KINDS: Final[Mapping[str, str]] = MappingProxyType({analyzer.id: analyzer.kind for analyzer in ANALYZERS})
 
 
+_VALIDATORS: Final = frozenset(analyzer.id for analyzer in ANALYZERS if analyzer.look is not None)
+
+
+def of_validators(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that a validator made."""
+    return [finding for finding in findings if finding.analyzer in _VALIDATORS]
+
+
 def validate(change: Change) -> tuple[Finding, ...]:
     """What all validators say of a change, in the order of the registry."""
     found: list[Finding] = []
