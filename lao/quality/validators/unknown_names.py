@@ -66,7 +66,8 @@ def _undefined(_path: str, text: str) -> Iterator[Smell]:
     missing = _missing(table, module)
     if not missing:
         return
-    guarded = _only_noted(tree, text)
+    bound = {n.target.id for n in nodes_of(text) if isinstance(n, ast.NamedExpr) and isinstance(n.target, ast.Name)}
+    guarded = bound | _only_noted(tree, text)  # := in a comprehension binds outside of it
     lines: dict[str, int] = {}
     for node in nodes_of(text):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in missing:
@@ -116,18 +117,15 @@ def _only_noted(tree: ast.Module, text: str) -> set[str]:
 
 
 def _unused(path: str, text: str) -> Iterator[Smell]:
-    if path.endswith(".py"):
-        if PurePosixPath(path).name == "__init__.py":
-            return  # imports are what it offers
-        found = _python_imports(text)
-    else:
-        found = _script_imports(text)
-    names = list(found)
+    if PurePosixPath(path).name == "__init__.py":
+        return  # imports are what it offers
+    python = path.endswith(".py")
+    names = list(_python_imports(text) if python else _script_imports(text))
     if not names:
         return
-    count = Counter(_WORD.findall(text))
+    count = Counter(_WORD.findall(text if python else _IMPORT_LINE.sub("", text)))
     for line, name in names:
-        if count[name] == 1:
+        if count[name] == int(python):  # Python's own import counts as one
             yield Smell(line, f"import {name}", name)
 
 
