@@ -50,7 +50,8 @@ def verify_files(
         if name:
             claimed.append(name)
     for name in dict.fromkeys((*claimed, *changed)):
-        findings += _file_findings(root, name, claimed=name in claimed, limits=limits or PlaceholderLimits())
+        before = change.before.get(name, "") if change is not None else ""
+        findings += _file_findings(root, name, before, claimed=name in claimed, limits=limits or PlaceholderLimits())
     findings += judge_findings(root, task, changed, judges_before)
     findings += lost_stub_findings(root, stubs_before)
     findings += _no_change(task, changed, findings)
@@ -91,7 +92,7 @@ def _is_inside(root: Path, path: str) -> bool:
     return True
 
 
-def _file_findings(root: Path, name: str, *, claimed: bool, limits: PlaceholderLimits) -> list[Finding]:
+def _file_findings(root: Path, name: str, before: str, *, claimed: bool, limits: PlaceholderLimits) -> list[Finding]:
     try:
         target = resolve(root, name)
     except BadInput as exc:
@@ -110,7 +111,10 @@ def _file_findings(root: Path, name: str, *, claimed: bool, limits: PlaceholderL
     if b"\0" in raw[:8_192]:
         return []
     text = raw.decode("utf-8", errors="replace")
-    return [*parse_findings(name, raw, text), *placeholder_findings(name, text, claimed=claimed, limits=limits)]
+    return [
+        *parse_findings(name, raw, text),
+        *placeholder_findings(name, text, claimed=claimed, limits=limits, before=before),
+    ]
 
 
 def _no_change(task: TaskSpec, changed: tuple[str, ...], findings: list[Finding]) -> list[Finding]:

@@ -30,9 +30,7 @@ _GIVEN: Final = frozenset(dir(builtins)) | {
     "PythonFinalizationError", "aiter", "anext", "WindowsError", "_", "__", "get_ipython", "display",
     "reveal_type", "reveal_locals", "exit", "quit", "copyright", "credits", "license", "help",
 }  # fmt: skip
-_WRITES_NAMES: Final = re.compile(
-    r"\b(?:globals|locals|vars)\s*\(|\bexec\s*\(|\b__builtins__\b|\bbuiltins\b|\bNameError\b|import\s*\*|\b__getattr__\b"
-)
+_WRITES_NAMES: Final = re.compile(r"\bglobals\s*\(|\bexec\s*\(|\b__builtins__\b|\bbuiltins\b|\bNameError\b|import\s*\*")
 """A module that makes names at run time, or is prepared for missing ones: nothing certain can be said."""
 
 _IMPORT_LINE: Final = re.compile(r"""^import\s+(?:type\s+)?(?P<what>[\w$,{}\s*]+?)\s+from\s*(['"])[^'"\n]+\2""", re.M)
