@@ -58,7 +58,8 @@ def _judge(changes: Iterator[tuple[str, Change]]) -> None:
 
 
 def _modules(most: int) -> Iterator[tuple[str, Change]]:
-    """The library as the folder, one module at a time as the new file."""
+    """The library as the folder, one module at a time as the new file. The plan names it: who uses it is not asked,
+    since that search through the whole library only informs."""
     library = Path(sysconfig.get_paths()["stdlib"])
     skipped = {"test", "site-packages", "__pycache__", "idlelib", "lib2to3", "tests"}
     paths = [p.relative_to(library) for p in sorted(library.rglob("*.py"))]
@@ -66,7 +67,7 @@ def _modules(most: int) -> Iterator[tuple[str, Change]]:
     for path in wanted[:: max(1, len(wanted) // most)][:most]:
         text = text_in(library, path)
         if text is not None:
-            yield path, Change(library, {path: text}, {}, frozenset({path}))
+            yield path, Change(library, {path: text}, {}, frozenset({path}), Path(path).stem)
 
 
 def _commits(most: int) -> Iterator[tuple[str, Change]]:
@@ -99,11 +100,11 @@ def _speed() -> None:
     names = [p.relative_to(ROOT).as_posix() for p in sorted((ROOT / "lao").rglob("*.py"))][:200:10]
     seconds = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.process_time()  # wall time says how busy the machine is
         validate(change_of(ROOT, names, {}, claimed=names))
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
     lines = sum(len((ROOT / n).read_text(encoding="utf-8").splitlines()) for n in names)
-    print(f"{len(names)} files, {lines} lines: {sorted(seconds)[2] * 1000:.0f} ms (median of 5)")
+    print(f"{len(names)} files, {lines} lines: {sorted(seconds)[2] * 1000:.0f} ms of processor time (median of 5)")
 
 
 if __name__ == "__main__":

@@ -175,7 +175,7 @@ ANALYZERS: Final[tuple[Analyzer, ...]] = (
         file_references.LINKS_CONFIDENCE,
         "minor",
         "relative links in Markdown without a file",
-        "`[guide](docs/gide.md)`",
+        "a link to `docs/gide.md`",
         file_references.look_links,
     ),
     Analyzer(

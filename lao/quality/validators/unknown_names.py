@@ -30,7 +30,10 @@ _GIVEN: Final = frozenset(dir(builtins)) | {
     "PythonFinalizationError", "aiter", "anext", "WindowsError", "_", "__", "get_ipython", "display",
     "reveal_type", "reveal_locals", "exit", "quit", "copyright", "credits", "license", "help",
 }  # fmt: skip
-_WRITES_NAMES: Final = re.compile(r"\bglobals\s*\(|\bexec\s*\(|\b__builtins__\b|\bbuiltins\b|\bNameError\b|import\s*\*")
+_WRITES_NAMES: Final = re.compile(
+    r"\bglobals\s*\(|\bexec\s*\(|\b__builtins__\b|\bbuiltins\b|\bNameError\b|import\s*\*"
+    r"|\bglobal_enum\b|\b_simple_enum\b|\b_convert_\b|\bsys\.modules\b|\bmodule_globals\b"
+)
 """A module that makes names at run time, or is prepared for missing ones: nothing certain can be said."""
 
 _IMPORT_LINE: Final = re.compile(r"""^import\s+(?:type\s+)?(?P<what>[\w$,{}\s*]+?)\s+from\s*(['"])[^'"\n]+\2""", re.M)
@@ -94,9 +97,12 @@ def _missing(table: symtable.SymbolTable, module: set[str]) -> set[str]:
         tables += scope.get_children()
         for symbol in scope.get_symbols():
             name = symbol.get_name()
-            if symbol.is_declared_global() and symbol.is_assigned():
+            if symbol.is_declared_global() and (symbol.is_assigned() or symbol.is_imported()):
                 declared.add(name)
-            if symbol.is_referenced() and (symbol.is_global() or scope is table):
+            outer = (
+                symbol.is_global() and not symbol.is_local()
+            )  # both in a function of the name "top": a slip of CPython
+            if symbol.is_referenced() and (outer or scope is table):
                 asked.add(name)
     return {name for name in asked - declared - _GIVEN if not name.startswith(".")}
 
