@@ -10,14 +10,17 @@ from lao.agents.ladder import REPEATED, Checked
 from lao.core.steps import DirectSteps, StepKind
 from lao.core.words import CommandResult, Finding, Json
 from lao.durable.files import FileWrite
-from lao.quality.commands import run_checks, validation_commands
+from lao.quality.commands import run_checks
 from lao.quality.evidence import code_signature, digest
+from lao.quality.gating import gating_of
 from lao.quality.known_names import known_names
 from lao.quality.placeholders import PlaceholderLimits
 from lao.quality.stubs import Stubs
+from lao.quality.validators.change import change_of
 from lao.quality.verifier import verify_files
-from lao.state import ledger, pipeline
+from lao.state import ledger, pipeline, plans
 from lao.workspace.tree import read_text_files
+from workflows.checks import commands_of
 from workflows.place import Place
 from workflows.work import Work
 
@@ -108,16 +111,17 @@ class TaskBench:
             self._took_s = clock.monotonic() - started
 
     def _commands(self, folder: Path) -> tuple[tuple[str, str], ...]:
-        work = self._work
-        limits = work.factory.settings.orchestration
-        return validation_commands(limits, work.plan.options, work.the_task.spec, folder)
+        return commands_of(self._work, self._work.the_task.spec, folder)
 
     def _judged_in(self, folder: Path, candidate: dict[str, Json], every: bool) -> dict[str, Json]:
         """``every``: the commands alone, and their results also when they fail."""
         work, limits = self._work, self._work.factory.settings.orchestration
         changed = tuple(candidate["changed"])
-        mechanical = () if every else mechanical_findings(work, folder, changed, self._given)
-        stop = [f for f in mechanical if f.blocks]
+        mechanical: tuple[Finding, ...] = ()
+        if not every:
+            before = self._place.texts_before(changed)
+            mechanical = mechanical_findings(work, folder, changed, self._given, before)
+        stop = gating_of(limits).blocking(mechanical)
         results: tuple[CommandResult, ...] = ()
         if not any(f.kind in _POINTLESS for f in stop):
             results = run_checks(
@@ -143,22 +147,40 @@ _POINTLESS = frozenset({"syntax", "missing_file", "empty_file", "outside_workspa
 """Findings with which the commands would only say the same at greater length."""
 
 
-def mechanical_findings(work: Work, folder: Path, changed: tuple[str, ...], given: Given) -> tuple[Finding, ...]:
-    """What can be said without running anything; nothing when the verifier is switched off."""
+def mechanical_findings(
+    work: Work, folder: Path, changed: tuple[str, ...], given: Given, before: Mapping[str, str] | None
+) -> tuple[Finding, ...]:
+    """What can be said without running anything; nothing when the verifier is switched off.
+
+    Args:
+        before: text by path of the changed files before the attempt; None when that is not known any more.
+    """
     told = work.factory.settings.orchestration
     if not told.verifier_enabled:
         return ()
     limits = PlaceholderLimits(told.placeholder_max_markers_per_kloc, told.placeholder_max_ratio)
     todos = ledger.open_todos(work.factory.store, work.the_task.id)
+    spec = work.the_task.spec
+    change = None
+    if before is not None:
+        change = change_of(folder, changed, before, claimed=spec.file_paths, plan=_asked_for(work))
     return verify_files(
         folder,
-        work.the_task.spec,
+        spec,
         changed,
         open_todos=todos,
         limits=limits,
         judges_before=given.judges,
         stubs_before=given.stubs,
+        change=change,
     )
+
+
+def _asked_for(work: Work) -> str:
+    """The plan in its words and in its tasks' words: what other tasks are still to make may be spoken of already."""
+    specs = [task.spec for task in plans.tasks_of(work.factory.store, work.plan.id)]
+    parts = ["\n".join((spec.title, spec.description, *spec.file_paths)) for spec in specs]
+    return "\n".join((work.plan.text, *parts))
 
 
 def decides(work: Work, command: str) -> bool:

@@ -19,7 +19,7 @@ from lao.core.steps import StepKind
 from lao.core.words import Finding, Json, Severity, TaskSpec
 from lao.llm.failures import Failure
 from lao.llm.tokens import CHARS_PER_TOKEN
-from lao.quality.commands import files_of_commands, validation_commands
+from lao.quality.commands import files_of_commands
 from lao.quality.protection import judge_files, protected_files
 from lao.quality.stubs import stubs_of
 from lao.search.repo_map import Focus
@@ -35,6 +35,7 @@ from lao.workspace.tree import listing, read_text_files
 from workflows import guidance, mcp
 from workflows.approvals import PersonAsker
 from workflows.bench import Given, TaskBench
+from workflows.checks import commands_of
 from workflows.hooking import compaction_hooks, has_compaction_hooks, has_tool_hooks, tool_hooks
 from workflows.place import Place, bring_home, open_place
 from workflows.search import map_of, searcher_of
@@ -248,9 +249,7 @@ def _brief(work: Work, root: Path, start: dict[str, Json]) -> CoderBrief:
 
 def _checks(work: Work, root: Path) -> tuple[str, ...]:
     """The commands that will decide about the task."""
-    limits = work.factory.settings.orchestration
-    found = validation_commands(limits, work.plan.options, work.the_task.spec, root)
-    return tuple(command for _, command in found)
+    return tuple(command for _, command in commands_of(work, work.the_task.spec, root))
 
 
 def _offers_subagent(work: Work) -> bool:

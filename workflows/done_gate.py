@@ -7,6 +7,7 @@ from enum import Enum
 
 from lao.core.states import TERMINAL_PLANS, TERMINAL_TASKS, TaskState
 from lao.core.words import Severity
+from lao.quality.gating import gating_of
 from lao.state import approvals, plans, standing
 from lao.state.records import Plan
 from workflows.factory import Factory
@@ -79,7 +80,8 @@ def _commands(factory: Factory, plan: Plan) -> Condition:
 
 def _findings(factory: Factory, plan: Plan) -> Condition:
     found = standing.findings(factory.store, plan.id)
-    critical = [(task, finding) for task, finding in found if finding.severity is Severity.CRITICAL]
+    blocks = gating_of(factory.settings.orchestration).blocks
+    critical = [(task, f) for task, f in found if f.severity is Severity.CRITICAL and blocks(f)]
     details = tuple(f"{f'task {task}: ' if task else ''}{finding.message}" for task, finding in critical)
     text = f"{len(critical)} critical of {len(found)} findings" if found else "no findings"
     if not critical:

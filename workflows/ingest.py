@@ -12,6 +12,7 @@ from lao.quality.commands import run_checks, validation_commands
 from lao.state import ledger, pipeline, plans
 from lao.workspace.git import Repository
 from lao.workspace.traces import plan_text
+from workflows.checks import inference_note
 from workflows.takeover import FOUND
 from workflows.traces import commit
 from workflows.work import Outcome, Work
@@ -23,6 +24,7 @@ def body(work: Work) -> Outcome:
     make_folders(plan.workspace)
     repository = work.repository()
     base, baseline = _found(work, repository) if repository else (None, [])
+    notes = inference_note(work, plan.workspace)
     commands = validation_commands(settings.orchestration, plan.options, None, plan.workspace)
     results = run_checks(
         commands,
@@ -38,9 +40,12 @@ def body(work: Work) -> Outcome:
         store = work.factory.store
         plans.remember_base(store, plan.id, base, baseline)
         ledger.add_validations(store, work.claim, "before", base, results)
+        ledger.add_findings(store, work.claim, notes)
         return pipeline.next_plan_run(plan.id, Phase.PLAN, now)
 
-    return Outcome(apply, text=f"workspace {plan.workspace.name}/ is ready")
+    return Outcome(
+        apply, text="; ".join((f"workspace {plan.workspace.name}/ is ready", *(note.message for note in notes)))
+    )
 
 
 def _found(work: Work, repository: Repository) -> tuple[str | None, list[list[str | None]]]:

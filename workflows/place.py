@@ -51,6 +51,12 @@ class Place:
             return self.repository.changed_files(self.base, candidate)
         return self.copy.changed() if self.copy is not None else ()
 
+    def texts_before(self, paths: tuple[str, ...]) -> dict[str, str]:
+        """Text by path of what was there before."""
+        if self.repository is not None and self.base is not None:
+            return self.repository.texts_at(self.base, paths)
+        return self.copy.texts(paths) if self.copy is not None else {}
+
     def restore(self) -> list[str]:
         """Bring the folder back to what it was before; the paths that were changed for it."""
         if self.repository is not None and self.base is not None:

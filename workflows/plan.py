@@ -9,12 +9,13 @@ from lao.config.settings import ModelSettings
 from lao.core.states import Role
 from lao.core.steps import StepKind
 from lao.core.words import Json
-from lao.quality.commands import files_of_commands, validation_commands
+from lao.quality.commands import files_of_commands
 from lao.search.repo_map import Focus
 from lao.state import ledger, pipeline
 from lao.workspace.traces import TASKS_FILE, tasks_text
 from lao.workspace.tree import listing
 from workflows import guidance
+from workflows.checks import commands_of
 from workflows.search import map_of
 from workflows.traces import commit_file
 from workflows.work import Outcome, Work
@@ -72,7 +73,7 @@ def _settings(work: Work) -> ModelSettings:
 def _there(work: Work) -> dict[str, Json]:
     """What lies in the workspace already: all files, and those that the checking commands run."""
     plan = work.plan
-    commands = validation_commands(work.factory.settings.orchestration, plan.options, None, plan.workspace)
+    commands = commands_of(work, None, plan.workspace)
     hidden = work.hidden(plan.workspace)
     judges = [f for f in files_of_commands(plan.workspace, [command for _, command in commands]) if not hidden(f)]
     return {

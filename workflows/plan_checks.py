@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from lao.core.states import Phase, TaskState
 from lao.core.steps import StepKind
 from lao.core.words import CommandResult, Json
-from lao.quality.commands import Commands, validation_commands
+from lao.quality.commands import Commands
 from lao.quality.parallel import Lanes, run_parallel
 from lao.state import plans, runs
 from lao.workspace.git import Repository
 from lao.workspace.traces import REVIEW_FILE
+from workflows.checks import commands_of, explicit_commands
 from workflows.work import Work
 
 _WORKED = frozenset({TaskState.VERIFYING, TaskState.REVIEWING, TaskState.COMPLETED})
@@ -106,12 +107,11 @@ def _seen(work: Work) -> dict[str, Json]:
 
 def _of_the_plan(work: Work, commit: str | None) -> Commands:
     """The explicit ones; a folder is laid out only where they have to be inferred from its manifests."""
-    limits, options = work.factory.settings.orchestration, work.plan.options
-    explicit = validation_commands(replace(limits, infer_validation_commands=False), options, None, work.plan.workspace)
-    if explicit or not limits.infer_validation_commands:
+    explicit = explicit_commands(work, None, work.plan.workspace)
+    if explicit or not work.factory.settings.orchestration.infer_validation_commands:
         return explicit
     with _place(work, commit) as folder:
-        return validation_commands(limits, options, None, folder)
+        return commands_of(work, None, folder)
 
 
 def _place(work: Work, commit: str | None) -> AbstractContextManager[Path]:

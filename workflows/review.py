@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lao.agents.objections import ROUNDS, Review, Ruling, has_criterion, rule
+from lao.agents.objections import ROUNDS, Review, Ruling, gated, has_criterion, rule
 from lao.agents.reviewer import ReviewBrief, review
 from lao.core.errors import AttemptFailed
 from lao.core.states import Role, TaskState
 from lao.core.words import CommandResult, Finding, Json, Severity, Verdict
 from lao.quality.commands import command_findings
+from lao.quality.gating import gating_of
 from lao.quality.proofs import proof_command, prove, reproduced
 from lao.state import facts, ledger, pipeline, runs
 from lao.state.facts import Fact
@@ -38,7 +39,8 @@ def body(work: Work) -> Outcome:
     if failed or checked.get("blocked"):
         return _refused(work, failed)
     diff = _diff(work, checked)
-    given = _ask(work, diff, evidence)
+    gating = gating_of(work.factory.settings.orchestration)
+    given = gated(_ask(work, diff, evidence), gating.blocks)
     work.off_gpu()
     proofs = _proofs(work, given, checked)
     ruling, verdict = rule(

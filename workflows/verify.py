@@ -8,9 +8,12 @@ from pathlib import Path
 
 from lao.core.steps import StepKind
 from lao.core.words import CommandResult, Finding, Json, Severity
-from lao.quality.commands import command_findings, run_checks, validation_commands
+from lao.quality.commands import command_findings, run_checks
+from lao.quality.gating import gating_of
+from lao.quality.validators.registry import of_validators
 from lao.state import ledger, pipeline, plans, runs
 from workflows.bench import Given, decides, mechanical_findings
+from workflows.checks import commands_of
 from workflows.work import Outcome, Work
 
 
@@ -23,7 +26,7 @@ def body(work: Work) -> Outcome:
     known = _same_tree(work, coded, commit)
     findings, results = known if known is not None else _looked_at(work, coded, commit)
     findings += _judge(work, results)
-    blocking = [f for f in findings if f.blocks]
+    blocking = gating_of(limits).blocking(findings)
     early = _can_be_checked_early(work, results)
 
     def apply(now: float) -> list[int]:
@@ -84,9 +87,13 @@ def _looked_at(work: Work, coded: dict[str, Json], commit: str | None) -> Looked
     limits = work.factory.settings.orchestration
     with _checkout(work, commit) as folder:
         changed = tuple(coded.get("changed") or ())
-        findings = list(mechanical_findings(work, folder, changed, Given.from_json(coded)))
+        before = _before(work, coded, changed)
+        findings = list(mechanical_findings(work, folder, changed, Given.from_json(coded), before))
+        if before is None:
+            checked = (coded.get("checked") or {}).get("findings") or ()
+            findings += of_validators(Finding.from_json(item) for item in checked)
         results = run_checks(
-            validation_commands(limits, work.plan.options, work.the_task.spec, folder),
+            commands_of(work, work.the_task.spec, folder),
             cwd=folder,
             steps=work.steps,
             marker=work.marker,
@@ -95,6 +102,12 @@ def _looked_at(work: Work, coded: dict[str, Json], commit: str | None) -> Looked
             stop=lambda: work.stopping,
         )
     return findings, results
+
+
+def _before(work: Work, coded: dict[str, Json], changed: tuple[str, ...]) -> dict[str, str] | None:
+    """The changed files as they were just before the attempt's commit; None where there is none to look at."""
+    repository, own = work.repository(), coded.get("commit")
+    return repository.texts_at(f"{own}^", changed) if repository is not None and own and coded.get("base") else None
 
 
 def _same_tree(work: Work, coded: dict[str, Json], commit: str | None) -> Looked | None:

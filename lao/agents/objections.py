@@ -14,7 +14,7 @@ no: it is parked for a person instead of being called done.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
@@ -66,6 +66,26 @@ class Review:
     @property
     def blocking(self) -> tuple[Objection, ...]:
         return tuple(o for o in self.objections if o.finding.blocks)
+
+
+def gated(review: Review, blocks: Callable[[Finding], bool]) -> Review:
+    """The same with severities as the quality gate has them: what does not block is a note, what does is major.
+
+    An approval with a finding that blocks is none; whether the finding stands is for the rules to say.
+    """
+    objections = tuple(replace(o, finding=_as_gated(o.finding, blocks)) for o in review.objections)
+    if objections == review.objections:
+        return review
+    said = review.verdict
+    approved = said.approved and not any(o.finding.blocks for o in objections)
+    verdict = replace(said, approved=approved, findings=tuple(o.finding for o in objections))
+    return Review(verdict, objections)
+
+
+def _as_gated(finding: Finding, blocks: Callable[[Finding], bool]) -> Finding:
+    if finding.blocks == blocks(finding):
+        return finding
+    return replace(finding, severity=Severity.MINOR if finding.blocks else Severity.MAJOR)
 
 
 def has_criterion(objection: Objection, demands: str) -> bool:

@@ -78,6 +78,7 @@ class Finding:
 
     @property
     def blocks(self) -> bool:
+        """Whether its severity is one that blocks; whether it does is the gate's to say (``lao.quality.gating``)."""
         return self.severity in (Severity.CRITICAL, Severity.MAJOR)
 
     @property

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import re
-import shutil
-import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +14,7 @@ from lao.core.words import CommandResult, Finding, Json, Severity, TaskSpec
 from lao.durable.processes import run_command
 from lao.durable.sandbox.policy import OPEN, Sandbox
 from lao.quality.evidence import digest
+from lao.quality.inference import infer
 
 Commands = tuple[tuple[str, str], ...]
 """(kind, command line): kind is build, lint, test or check."""
@@ -86,51 +83,6 @@ def files_of_commands(root: Path, commands: Iterable[str]) -> tuple[str, ...]:
             named = sorted(p.name for p in root.glob("*.py") if _TEST_FILE.fullmatch(p.name))
         found += named
     return tuple(dict.fromkeys(found))
-
-
-def infer(root: Path) -> Commands:
-    """What the manifests in ``root`` ask for, as far as the tools for it are on this machine."""
-    found: list[tuple[str, str]] = []
-    found += _of_node(root)
-    if _has_python_tests(root):
-        found.append(("test", f"{_python()} -m pytest -q"))
-    if (root / "go.mod").is_file() and shutil.which("go"):
-        found.append(("build", "go build ./..."))
-    if (root / "Cargo.toml").is_file() and shutil.which("cargo"):
-        found.append(("build", "cargo check"))
-    return tuple(found)
-
-
-def _of_node(root: Path) -> list[tuple[str, str]]:
-    manifest = root / "package.json"
-    if not (manifest.is_file() and (root / "node_modules").is_dir() and shutil.which("npm")):
-        return []
-    try:
-        scripts = json.loads(manifest.read_bytes()).get("scripts", {})
-    except (ValueError, AttributeError):
-        return []  # the verifier says that it does not parse
-    if not isinstance(scripts, dict):
-        return []
-    found = [("build", "npm run --silent build")] if scripts.get("build") else []
-    test = str(scripts.get("test") or "")
-    # npm init writes a test script that only fails; a watcher would never end
-    if test and "no test specified" not in test and "--watch" not in test:
-        found.append(("test", "npm test --silent"))
-    return found
-
-
-def _has_python_tests(root: Path) -> bool:
-    if importlib.util.find_spec("pytest") is None:
-        return False
-    folders = [root, *(f for f in (root / "tests", root / "test") if f.is_dir())]
-    names = (p.name for n, folder in enumerate(folders) for p in (folder.rglob("*.py") if n else folder.glob("*.py")))
-    return any(_TEST_FILE.fullmatch(name) for name in names)
-
-
-def _python() -> str:
-    import shlex
-
-    return shlex.quote(sys.executable)
 
 
 def run_checks(

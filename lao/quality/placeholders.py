@@ -59,11 +59,15 @@ class PlaceholderLimits:
     ratio: float = 0.02
 
 
-def placeholder_findings(name: str, text: str, *, claimed: bool, limits: PlaceholderLimits) -> list[Finding]:
+def placeholder_findings(
+    name: str, text: str, *, claimed: bool, limits: PlaceholderLimits, before: str = ""
+) -> list[Finding]:
     """What looks unfinished in a code file; prose and data have none.
 
     Args:
         claimed: the task is to write this file; in other files the same is only minor.
+        before: the file's earlier text; comments that it had already are minor. Stubs count all the same: a task that
+            writes the file is there to fill them.
     """
     if PurePosixPath(name).suffix.lower() not in _CODE:
         return []
@@ -71,9 +75,11 @@ def placeholder_findings(name: str, text: str, *, claimed: bool, limits: Placeho
     lines = text.splitlines()
     found = []
     markers: list[int] = []
+    known = {line.strip() for line in before.splitlines()}
     for number, line in enumerate(lines, 1):
         if _LEFT_OUT.search(line):
-            found.append(_finding(grave, "elision", name, number, line, "text was left out: write it in full"))
+            severity = Severity.MINOR if line.strip() in known else grave
+            found.append(_finding(severity, "elision", name, number, line, "text was left out: write it in full"))
         elif _STUB.search(line):
             found.append(_finding(grave, "placeholder", name, number, line, "implement it"))
         elif _MARKER.search(line):
@@ -82,7 +88,8 @@ def placeholder_findings(name: str, text: str, *, claimed: bool, limits: Placeho
         for number, function in _python_stubs(text):
             shown = f"{function} only raises NotImplementedError"
             found.append(_finding(grave, "placeholder", name, number, shown, "implement it"))
-    return [*found, *_marker_findings(name, lines, markers, grave, limits)]
+    fresh = any(lines[number - 1].strip() not in known for number in markers)
+    return [*found, *_marker_findings(name, lines, markers, grave if fresh else Severity.MINOR, limits)]
 
 
 def _finding(severity: Severity, kind: str, name: str, number: int, line: str, hint: str) -> Finding:

@@ -13,6 +13,8 @@ from lao.quality.parsing import parse_findings
 from lao.quality.placeholders import PlaceholderLimits, placeholder_findings
 from lao.quality.protection import judge_findings
 from lao.quality.stubs import lost_stub_findings
+from lao.quality.validators.change import Change
+from lao.quality.validators.registry import validate
 from lao.tools.paths import relative_name, resolve
 
 _MAX_BYTES: Final = 2_000_000
@@ -28,6 +30,7 @@ def verify_files(
     limits: PlaceholderLimits | None = None,
     judges_before: Mapping[str, str] = MappingProxyType({}),
     stubs_before: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    change: Change | None = None,
 ) -> tuple[Finding, ...]:
     """Everything that can be said about the task's files without a model.
 
@@ -36,6 +39,7 @@ def verify_files(
         open_todos: content of the to-do items that are not completed.
         judges_before: text by path of ``protection.judge_files`` before the attempt.
         stubs_before: ``stubs.stubs_of`` before the attempt.
+        change: the changed texts before and after, for the validators; None when the earlier texts are not known.
     """
     findings: list[Finding] = []
     claimed: list[str] = []
@@ -46,15 +50,23 @@ def verify_files(
         if name:
             claimed.append(name)
     for name in dict.fromkeys((*claimed, *changed)):
-        findings += _file_findings(root, name, claimed=name in claimed, limits=limits or PlaceholderLimits())
+        before = change.before.get(name, "") if change is not None else ""
+        findings += _file_findings(root, name, before, claimed=name in claimed, limits=limits or PlaceholderLimits())
     findings += judge_findings(root, task, changed, judges_before)
     findings += lost_stub_findings(root, stubs_before)
     findings += _no_change(task, changed, findings)
+    findings += _validated(change, judges_before)
     findings += [
         Finding(Severity.MINOR, "open_todo", f"the to-do item {item!r} is not completed", analyzer="todo_ledger")
         for item in open_todos
     ]
     return tuple(findings)
+
+
+def _validated(change: Change | None, judged: Mapping[str, str]) -> list[Finding]:
+    """What the validators say; of given tests the judges have said it."""
+    found = validate(change) if change is not None else ()
+    return [f for f in found if not (f.kind == "tests_weakened" and f.file in judged)]
 
 
 def _claimed(root: Path, path: str) -> tuple[str, Finding | None]:
@@ -80,7 +92,7 @@ def _is_inside(root: Path, path: str) -> bool:
     return True
 
 
-def _file_findings(root: Path, name: str, *, claimed: bool, limits: PlaceholderLimits) -> list[Finding]:
+def _file_findings(root: Path, name: str, before: str, *, claimed: bool, limits: PlaceholderLimits) -> list[Finding]:
     try:
         target = resolve(root, name)
     except BadInput as exc:
@@ -99,7 +111,10 @@ def _file_findings(root: Path, name: str, *, claimed: bool, limits: PlaceholderL
     if b"\0" in raw[:8_192]:
         return []
     text = raw.decode("utf-8", errors="replace")
-    return [*parse_findings(name, raw, text), *placeholder_findings(name, text, claimed=claimed, limits=limits)]
+    return [
+        *parse_findings(name, raw, text),
+        *placeholder_findings(name, text, claimed=claimed, limits=limits, before=before),
+    ]
 
 
 def _no_change(task: TaskSpec, changed: tuple[str, ...], findings: list[Finding]) -> list[Finding]:

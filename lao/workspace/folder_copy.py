@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +60,15 @@ class FolderCopy:
             new = set()  # the list was cut, so nobody knows what is new
         differ = {n for n in kept["copied"] if sha256_of(self._root / n) != sha256_of(self._place / "files" / n)}
         return tuple(sorted(new | differ))
+
+    def texts(self, paths: Iterable[str]) -> dict[str, str]:
+        """Text by path as it was, bad bytes replaced; without those that were not there, not copied or are binary."""
+        found = {}
+        for path in paths:
+            place = self._place / "files" / path
+            if place.is_file() and b"\0" not in (raw := place.read_bytes())[:8_192]:
+                found[path] = raw.decode("utf-8", errors="replace")
+        return found
 
     def restore(self) -> tuple[str, ...]:
         """Bring the folder back to the copy; the paths that were changed for it. Safe to repeat."""

@@ -25,6 +25,7 @@ from lao.workspace.desks import Desk
 from lao.workspace.git_calls import Git, no_identity
 from lao.workspace.landing import Landing, take_back
 from lao.workspace.lines import LineCommit
+from lao.workspace.old_texts import texts_at
 from lao.workspace.snapshots import clean_snapshots, snapshot_of
 from lao.workspace.traces import REVIEW_FILE, commit_message
 
@@ -239,6 +240,10 @@ class Repository:
         """Paths that differ between two commits, also deleted ones, sorted."""
         text = self._git.out("diff", "--name-only", "-z", "--no-renames", start or empty_tree(end), end)
         return tuple(sorted(name for name in text.split("\0") if name))
+
+    def texts_at(self, commit: str, paths: Collection[str]) -> dict[str, str]:
+        """Text by path as ``commit`` has them; see ``old_texts``."""
+        return texts_at(self._git, commit, paths)
 
     def snapshot(self, commit: str) -> AbstractContextManager[Path]:
         """A folder with exactly that commit, gone at the end; see ``snapshots``."""

@@ -10,6 +10,7 @@ import pytest
 
 from lao.core.words import Finding, Severity, TaskSpec
 from lao.quality.placeholders import PlaceholderLimits
+from lao.quality.validators.change import change_of
 from lao.quality.verifier import verify_files
 
 
@@ -124,6 +125,34 @@ def test_elisions_block(tmp_path: Path, line: str) -> None:
     assert verify(tmp_path, task(name), name) == [("major", "elision", name)]
     write(tmp_path, "other.py", "x = 1\n")
     assert verify(tmp_path, task("other.py"), name) == [("minor", "elision", name)]
+
+
+def test_older_comments_do_not_block(tmp_path: Path) -> None:
+    """Text left out and TODO comments that the file had before are noted; a stub in the task's file blocks still."""
+    old = "# ... rest of the code\n" + "# TODO: later\n" * 3 + "def f():\n    raise NotImplementedError\n"
+    write(tmp_path, "a.py", f"{old}X = 1\n")
+    change = change_of(tmp_path, ["a.py"], {"a.py": old}, claimed=["a.py"])
+    found = verify_files(tmp_path, task("a.py"), ("a.py",), change=change)
+    kinds = sorted((f.severity.value, f.kind) for f in found if f.analyzer == "placeholders")
+    assert kinds == [("major", "placeholder"), ("minor", "elision"), ("minor", "placeholder_density")]
+    write(tmp_path, "a.py", f"{old}# TODO: more\n")
+    change = change_of(tmp_path, ["a.py"], {"a.py": old}, claimed=["a.py"])
+    found = verify_files(tmp_path, task("a.py"), ("a.py",), change=change)
+    assert ("major", "placeholder_density") in [(f.severity.value, f.kind) for f in found]
+
+
+def test_validators_are_part_of_it(tmp_path: Path) -> None:
+    """With the texts before, the validators speak; of given tests only their judges do."""
+    write(tmp_path, "a.py", "X = missing\n")
+    write(tmp_path, "test_a.py", "def test_a():\n    pass\n")
+    before = {"test_a.py": "def test_a():\n    assert f()\n"}
+    change = change_of(tmp_path, ["a.py", "test_a.py"], before, claimed=["a.py"])
+    names = ("a.py", "test_a.py")
+    found = verify_files(tmp_path, task("a.py"), names, change=change, judges_before=before)
+    assert {f.analyzer for f in found} >= {"undefined_names", "judges"}
+    assert "weakened_tests" not in {f.analyzer for f in found}
+    loose = verify_files(tmp_path, task("a.py"), names, change=change)
+    assert "weakened_tests" in {f.analyzer for f in loose}
 
 
 @pytest.mark.parametrize(
