@@ -1,7 +1,8 @@
 """A report as pure data: statements with the rows that they rest on. Reads nothing and draws nothing.
 
-A reference names one row or commit: ``plan:ID``, ``task:7``, ``run:12``, ``step:12/3``, ``validation:55``, ``finding:9``,
-``event:101`` (a model call, load or decision of the gate), ``question:4``, ``requirement:ID/R1``, ``commit:PLAN_ID/SHA``.
+A reference names one row or commit: ``plan:ID``, ``task:7``, ``run:12``, ``step:12/3``, ``validation:55``,
+``finding:9``, ``event:101`` (a model call, load or decision of the gate), ``question:4``, ``requirement:PLAN_ID/R1``,
+``commit:PLAN_ID/SHA``.
 What is unknown is None or said to be unknown, never 0.
 """
 
@@ -158,8 +159,8 @@ class Span:
     """A stretch of time.
 
     Attributes:
-        kind: phase, swap (a model after another one), load (the first one), wait (ready, but not begun), gate (a decision
-            of the memory gate), call (of a model).
+        kind: phase, swap (a model after another one), load (the first one), wait (ready, but not begun), gate (a
+            decision of the memory gate), call (of a model).
         start, end: seconds since the epoch; ``end`` None: it goes on.
         task: id, None when it is of the plan or of no plan.
     """
