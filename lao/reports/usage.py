@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lao.reports.model import Claim, Energy, Usage
+from lao.reports.model import Claim, Energy, Figure, Usage
 from lao.reports.refs import ref
 from lao.state.report_rows import CallFacts, EnergyFacts, PlanFacts
 
@@ -32,7 +32,7 @@ def _usage(model: str, role: str, own: Sequence[tuple[str, CallFacts]]) -> Usage
         f"{seconds:g} s"
     )
     whose = f":{role}:{model}"
-    figures = [(f"usage.calls{whose}", len(calls)), (f"usage.prompt{whose}", prompt)]
+    figures: list[Figure] = [(f"usage.calls{whose}", len(calls)), (f"usage.prompt{whose}", prompt)]
     figures += [(f"usage.completion{whose}", completion), (f"usage.seconds{whose}", seconds)]
     figures += [(f"usage.cached{whose}", cached)] if cached is not None else []
     claim = Claim(text, plans, tuple(figures))

@@ -1,4 +1,4 @@
-"""All rows of a plan that its report rests on, read in one transaction so that they agree. Reads only, judges nothing."""
+"""All rows of a plan that its report rests on, read in one transaction so that they agree. Judges nothing."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def plan_facts(store: Store, plan_id: str) -> PlanFacts:
 
 
 def plans_within(store: Store, since: float, until: float) -> tuple[str, ...]:
-    """Ids of plans that were handed in, worked on or ended in the window (seconds since the epoch), the oldest first."""
+    """Ids of plans handed in, worked on or ended in the window (seconds since the epoch), the oldest first."""
     began = RunRow.started_at.between(since, until) | RunRow.finished_at.between(since, until)
     across = (RunRow.started_at < since) & (RunRow.finished_at.is_null() | (RunRow.finished_at > until))
     touched = RunRow.select(RunRow.plan).where(began | (across & (RunRow.state == "running")))
