@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
+from urllib.parse import quote
 
 from lao.core.errors import BadInput
 
@@ -16,8 +17,9 @@ _LONGEST_RANGE: Final = 100_000
 
 
 def ref(kind: str, *parts: object) -> str:
-    """``ref("task", 7)`` is ``"task:7"``, ``ref("step", 12, 3)`` is ``"step:12/3"``."""
-    return f"{kind}:{'/'.join(str(part) for part in parts)}"
+    """``ref("task", 7)`` is ``"task:7"``, ``ref("step", 12, 3)`` is ``"step:12/3"``; signs that end a word or a comment
+    are escaped as in an address."""
+    return f"{kind}:{'/'.join(quote(str(part), safe='') for part in parts)}"
 
 
 def split(reference: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lao.reports import evidence as proofs
 from lao.reports.changes import Change
-from lao.reports.model import CHECKED, NONE, PROVED, AttemptReport, Claim, FindingReport, TaskReport
+from lao.reports.model import CHECKED, NONE, PROVED, AttemptReport, Claim, Figure, FindingReport, TaskReport
 from lao.reports.refs import ref
 from lao.reports.risk import Known, risk
 from lao.state.report_rows import CallFacts, FindingFacts, PlanFacts, RunFacts, TaskFacts, ValidationFacts
@@ -118,11 +118,14 @@ def _claim(facts: PlanFacts, task: TaskFacts, now: Sequence[ValidationFacts], pr
     }[proof]
     text = f"task {task.id} is {task.state}{begun}: {proofs.pass_text(now)}{meaning}"
     refs = [ref("task", task.id), *(ref("validation", row.id) for row in now)]
+    figures: list[Figure] = [("tasks", 1), *proofs.counted(now)]
     if proof == PROVED:
         before = [row for row in facts.validations if row.task == task.id and row.moment == proofs.BEFORE]
         failed = {row.command: row for row in before if not row.passed}
-        refs += [ref("validation", failed[row.command].id) for row in now if row.passed and row.command in failed]
-    return Claim(text, tuple(refs), (("tasks", 1), *proofs.counted(now)))
+        mended = list(dict.fromkeys(failed[row.command].id for row in now if row.passed and row.command in failed))
+        refs += [ref("validation", number) for number in mended]
+        figures.append(("before.failed", len(mended)))
+    return Claim(text, tuple(refs), tuple(figures))
 
 
 def _attempts(facts: PlanFacts, task: TaskFacts) -> tuple[AttemptReport, ...]:

@@ -49,13 +49,11 @@ def _phases(runs: Iterable[RunFacts], plan: str) -> Iterator[Span]:
         label, where = f"{run.phase}{whose}", ref("run", run.id)
         if run.started is not None and (run.ended is not None or run.state == "running"):
             yield Span("phase", label, run.started, _not_before(run.started, run.ended), run.task, where, plan)
-        waited_until = run.started
         if run.state == "ready" and run.started is None:
-            yield Span(
-                "wait", f"{label}: {run.reason}" if run.reason else label, run.ready, None, run.task, where, plan
-            )
-        elif waited_until is not None and waited_until - run.ready >= _SHORTEST_WAIT_S:
-            yield Span("wait", label, run.ready, waited_until, run.task, where, plan)
+            why = f"{label}: {run.reason}" if run.reason else label
+            yield Span("wait", why, run.ready, None, run.task, where, plan)
+        elif run.started is not None and run.started - run.ready >= _SHORTEST_WAIT_S:
+            yield Span("wait", label, run.ready, run.started, run.task, where, plan)
 
 
 def _not_before(start: float, end: float | None) -> float | None:
