@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from lao.reports.model import CHECKED, NONE, PROVED, Evidence, Figure
 from lao.reports.refs import ref
+from lao.reports.wording import several
 from lao.state.report_rows import ValidationFacts
 
 BEFORE, TASK, CLOSE = "before", "task", "close"
@@ -62,8 +63,8 @@ def counted(rows: Sequence[ValidationFacts]) -> tuple[Figure, ...]:
 
 
 def pass_text(rows: Sequence[ValidationFacts]) -> str:
-    """``12 of 14 commands pass``; ``no command was run`` without any."""
+    """``12 of 14 commands pass``, ``1 of 1 command passes``; ``no command was run`` without any."""
     if not rows:
         return "no command was run"
     passed = sum(row.passed for row in rows)
-    return f"{passed} of {len(rows)} commands pass"
+    return f"{passed} of {several(len(rows), 'command')} {'passes' if len(rows) == 1 else 'pass'}"

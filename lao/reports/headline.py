@@ -9,6 +9,7 @@ from lao.reports import evidence as proofs
 from lao.reports.model import Claim, Energy, Figure, FindingReport, TaskReport
 from lao.reports.refs import ref
 from lao.reports.usage import energy_claim
+from lao.reports.wording import several
 from lao.state.report_rows import PlanFacts, ValidationFacts
 
 _WORDS = {
@@ -26,7 +27,7 @@ def headline(facts: PlanFacts, closing: Sequence[ValidationFacts]) -> Claim:
     done = sum(task.state == "completed" for task in tasks)
     refs = [ref("plan", plan.id), *(ref("task", task.id) for task in tasks)]
     figures: list[Figure] = [("tasks", len(tasks)), ("tasks.completed", done)]
-    parts = [f"{done} of {len(tasks)} tasks completed" if tasks else "no task was planned"]
+    parts = [f"{done} of {several(len(tasks), 'task')} completed" if tasks else "no task was planned"]
     for state in ("failed", "needs_human", "cancelled"):
         number = sum(task.state == state for task in tasks)
         if number:
@@ -77,7 +78,7 @@ def _failing(facts: PlanFacts) -> Iterator[Claim]:
 def _unproved(tasks: Sequence[TaskReport]) -> Iterator[Claim]:
     bare = sorted(task.id for task in tasks if task.state == "completed" and task.proof == "none")
     if bare:
-        text = f"{len(bare)} completed tasks have no command that could fail: look at their diffs"
+        text = f"no command that could fail stands behind {several(len(bare), 'completed task')}: look at the diff"
         yield Claim(text, tuple(ref("task", number) for number in bare), (("tasks", len(bare)),))
 
 
@@ -87,7 +88,9 @@ def _findings(facts: PlanFacts, findings: Sequence[FindingReport]) -> Iterator[C
         yield Claim("no finding stands", (ref("plan", facts.plan.id),))
         return
     counts = [(grade, sum(one.severity == grade for one in standing)) for grade in ("critical", "major")]
-    text = f"{len(standing)} findings stand: " + ", ".join(f"{number} {grade}" for grade, number in counts)
+    text = f"standing: {several(len(standing), 'finding')}, " + ", ".join(
+        f"{number} {grade}" for grade, number in counts
+    )
     figures = (("findings", len(standing)), *((f"findings.{grade}", number) for grade, number in counts))
     yield Claim(text, tuple(sorted((one.ref for one in standing), key=_number)), figures)
 
@@ -96,7 +99,7 @@ def _crashes(facts: PlanFacts) -> Iterator[Claim]:
     died = [run for run in facts.runs if run.crashes]
     if died:
         total = sum(run.crashes for run in died)
-        text = f"workers died {total} times in {len(died)} of its phases; each was resumed from its journal"
+        text = f"a worker died {several(total, 'time')} in {several(len(died), 'phase')} of it; what was done was kept"
         yield Claim(text, tuple(ref("run", run.id) for run in died), (("runs", len(died)), ("crashes", total)))
 
 
@@ -104,14 +107,14 @@ def _swaps(facts: PlanFacts) -> Iterator[Claim]:
     loads = [event for event in facts.models if event.kind == "load"]
     if loads:
         seconds = round(sum(event.seconds for event in loads), 3)
-        text = f"models were loaded {len(loads)} times for it, in {seconds:g} s"
+        text = f"models were loaded {several(len(loads), 'time')} for it, in {seconds:g} s"
         refs = tuple(ref("event", event.id) for event in loads)
         yield Claim(text, refs, (("events", len(loads)), ("events.seconds", seconds)))
 
 
 def _questions(facts: PlanFacts) -> Iterator[Claim]:
     if facts.questions:
-        text = f"{len(facts.questions)} questions wait for a person"
+        text = f"waiting for a person: {several(len(facts.questions), 'question')}"
         refs = tuple(ref("question", one.id) for one in facts.questions)
         yield Claim(text, refs, (("questions", len(refs)),))
 

@@ -10,6 +10,7 @@ from lao.reports.plans import report_of
 from lao.reports.refs import ref
 from lao.reports.timeline import model_spans
 from lao.reports.usage import usage_of
+from lao.reports.wording import several
 from lao.state.report_rows import PlanFacts, model_facts, plan_facts, plans_within, working_times
 from lao.state.store import Store
 
@@ -47,11 +48,11 @@ def last_night(store: Store) -> float:
     epoch."""
     now = store.now()
     begin = now - DAY_S
-    last_end: float | None = None
+    last_end = begin
     for start, end in working_times(store, begin):
-        if last_end is not None and start - last_end >= IDLE_S:
+        if start - last_end >= IDLE_S:
             begin = start
-        last_end = max(last_end or 0.0, now if end is None else end)
+        last_end = max(last_end, now if end is None else end)
     return min(begin, now)
 
 
@@ -75,12 +76,12 @@ def _headline(plans: Sequence[PlanReport], facts: Sequence[PlanFacts]) -> tuple[
     refs = tuple(ref("plan", plan.id) for plan in plans)
     states = [(state, sum(plan.state == state for plan in plans)) for state in _ORDER]
     told = [(state, number) for state, number in states if number]
-    text = f"{len(plans)} plans: " + ", ".join(f"{number} {state}" for state, number in told)
+    text = f"{several(len(plans), 'plan')}: " + ", ".join(f"{number} {state}" for state, number in told)
     figures = (("plans", len(plans)), *((f"plans.{state}", number) for state, number in told))
     tasks = [task for one in facts for task in one.tasks]
     done = sum(task.state == "completed" for task in tasks)
     of_tasks = Claim(
-        f"{done} of {len(tasks)} tasks completed",
+        f"{done} of {several(len(tasks), 'task')} completed",
         tuple(ref("task", task.id) for task in tasks) or refs,
         (("tasks", len(tasks)), ("tasks.completed", done)),
     )

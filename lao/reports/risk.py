@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lao.quality.protection import is_test
 from lao.reports.model import CHECKED, PROVED
+from lao.reports.wording import several
 
 _NO_PROOF, _ONLY_CHECKED, _NOT_DONE = 30, 8, 10
 _TESTS, _API, _OUTSIDE = 15, 15, 12
@@ -53,7 +54,7 @@ def _parts(known: Known) -> Iterator[tuple[float, str]]:
     elif known.proof == CHECKED:
         yield _ONLY_CHECKED, "its commands passed before it too"
     if known.changed is not None:
-        yield round(_SIZE * math.log10(1 + known.changed), 1), f"{known.changed} lines changed"
+        yield round(_SIZE * math.log10(1 + known.changed), 1), f"{several(known.changed, 'line')} changed"
     else:
         yield _SIZE, "the size of its diff is not measured"
     if tests := [path for path in known.files if is_test(path)]:
@@ -63,9 +64,9 @@ def _parts(known: Known) -> Iterator[tuple[float, str]]:
     if outside := [path for path in known.files if known.wanted and path not in known.wanted]:
         yield _OUTSIDE, f"files that it was not given: {_named(outside)}"
     if known.blocking:
-        yield _BLOCKING * min(known.blocking, 3), f"{known.blocking} blocking findings stand"
+        yield _BLOCKING * min(known.blocking, 3), f"{several(known.blocking, 'blocking finding')}"
     if known.other:
-        yield _FINDING * min(known.other, 5), f"{known.other} other findings stand"
+        yield _FINDING * min(known.other, 5), f"{several(known.other, 'other finding')}"
     if known.attempts > 1:
         yield _ATTEMPT * min(known.attempts - 1, 5), f"it took {known.attempts} attempts"
     if known.state != "completed":

@@ -9,6 +9,7 @@ from lao.reports.changes import Change
 from lao.reports.model import CHECKED, NONE, PROVED, AttemptReport, Claim, Figure, FindingReport, TaskReport
 from lao.reports.refs import ref
 from lao.reports.risk import Known, risk
+from lao.reports.wording import several
 from lao.state.report_rows import CallFacts, FindingFacts, PlanFacts, RunFacts, TaskFacts, ValidationFacts
 
 _ENDED = ("done", "failed", "skipped")
@@ -166,8 +167,8 @@ def _attempt_claim(
     task: TaskFacts, number: int, outcome: str, runs: Sequence[RunFacts], calls: Sequence[CallFacts]
 ) -> Claim:
     crashed = sum(run.crashes for run in runs)
-    died = f", a worker died in it {crashed} times and it was resumed" if crashed else ""
+    died = f", a worker died in it {several(crashed, 'time')}" if crashed else ""
     refs = (*(ref("run", run.id) for run in runs), *(ref("event", call.id) for call in calls))
     figures = (("runs", len(runs)), ("calls", len(calls)), ("crashes", crashed))
-    text = f"attempt {number} of task {task.id}: {outcome}, {len(calls)} model calls{died}"
+    text = f"attempt {number} of task {task.id}: {outcome}, {several(len(calls), 'model call')}{died}"
     return Claim(text, refs, figures)

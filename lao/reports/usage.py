@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from lao.reports.model import Claim, Energy, Figure, Usage
 from lao.reports.refs import ref
+from lao.reports.wording import several
 from lao.state.report_rows import CallFacts, EnergyFacts, PlanFacts
 
 
@@ -26,9 +27,9 @@ def _usage(model: str, role: str, own: Sequence[tuple[str, CallFacts]]) -> Usage
     seconds = round(sum(call.seconds for call in calls), 3)
     plans = tuple(dict.fromkeys(ref("plan", plan) for plan, _ in own))
     cached = sum(told) if told else None
-    share = "from the server's cache: not told" if cached is None else f"{cached} of them from the server's cache"
+    share = _share(cached, len(told), len(calls))
     text = (
-        f"{role} ({model}): {len(calls)} calls, {prompt} prompt tokens, {share}, {completion} completion tokens, "
+        f"{role} ({model}): {several(len(calls), 'call')}, {prompt} prompt tokens, {share}, {completion} completion tokens, "
         f"{seconds:g} s"
     )
     whose = f":{role}:{model}"
@@ -37,6 +38,14 @@ def _usage(model: str, role: str, own: Sequence[tuple[str, CallFacts]]) -> Usage
     figures += [(f"usage.cached{whose}", cached)] if cached is not None else []
     claim = Claim(text, plans, tuple(figures))
     return Usage(model, role, len(calls), prompt, completion, cached, seconds, claim)
+
+
+def _share(cached: int | None, told: int, calls: int) -> str:
+    """What is known of the server's prompt cache; calls of which it told nothing are not taken for 0."""
+    if cached is None:
+        return "from the server's cache: not told"
+    partly = f" (told of {several(told, 'call')})" if told < calls else ""
+    return f"{cached} of them from the server's cache{partly}"
 
 
 def energy_of(pieces: Iterable[EnergyFacts], worked: int) -> Energy | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import peewee as pw
 
 from lao.core.errors import BadInput
-from lao.core.states import PILOT_PLAN
+from lao.core.states import PILOT_PLAN, TERMINAL_PLANS
 from lao.core.words import Finding, Json
 from lao.state.records import Plan, finding_of, plan_record
 from lao.state.requirements import Requirement, of_plan
@@ -211,6 +212,26 @@ def plans_within(store: Store, since: float, until: float) -> tuple[str, ...]:
     with store.reading():
         query = PlanRow.shown(PlanRow.id).where(own | PlanRow.id.in_(touched))
         return tuple(ident for (ident,) in query.order_by(PlanRow.created_at, PlanRow.id).tuples())
+
+
+@dataclass(frozen=True)
+class PlanOver:
+    """A plan that is over, and when it came to be (seconds since the epoch)."""
+
+    id: str
+    state: str
+    moved: float
+    workspace: Path
+
+
+def plans_over(store: Store, plan_id: str | None = None) -> tuple[PlanOver, ...]:
+    """Plans that are over, the newest first; only this one, if it is, where one is named."""
+    with store.reading():
+        fields = (PlanRow.id, PlanRow.state, PlanRow.updated_at, PlanRow.workspace)
+        query = PlanRow.shown(*fields).where(PlanRow.state.in_([state.value for state in TERMINAL_PLANS]))
+        query = query if plan_id is None else query.where(PlanRow.id == plan_id)
+        rows = query.order_by(PlanRow.updated_at.desc(), PlanRow.id).tuples()
+        return tuple(PlanOver(ident, state, moved, Path(folder)) for ident, state, moved, folder in rows)
 
 
 def working_times(store: Store, since: float) -> tuple[tuple[float, float | None], ...]:

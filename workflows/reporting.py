@@ -1,0 +1,62 @@
+"""When reports are written: as soon as a plan is over, and again whenever one is missing or of an earlier end.
+
+A report is a view of the state, so writing it is no step of any phase: whoever is killed before or within leaves it to
+the next pass of the reconciler, the next worker or ``lao report``.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from lao.core.errors import LaoError, StateDamaged
+from lao.reports import files
+from lao.reports.read import plan_report
+from lao.state import report_rows
+from workflows.factory import Factory
+
+log = logging.getLogger("lao")
+
+AT_ONCE: Final = 5
+"""Reports of one pass, so that a state full of plans without any holds nothing else up."""
+
+
+def refresh(factory: Factory, made: dict[str, str]) -> int:
+    """Write the reports that are missing or stale, the newest plans first; returns how many.
+
+    Args:
+        made: stamps of reports that this worker has seen in place, by plan; brought up to date.
+    """
+    written = 0
+    for plan in report_rows.plans_over(factory.store):
+        wanted = files.stamp(plan.state, plan.moved)
+        if made.get(plan.id) == wanted:
+            continue
+        if not files.is_made(factory.settings.paths.state_dir, plan.workspace, plan.id, wanted):
+            if written == AT_ONCE:
+                break
+            written += 1
+            write(factory, plan.id)
+        made[plan.id] = wanted  # also of one that could not be written: the next worker tries again
+    return written
+
+
+def write_if_over(factory: Factory, plan_id: str) -> None:
+    """Write the report of a plan that has just ended; nothing while it goes on."""
+    if any(plan.id == plan_id for plan in report_rows.plans_over(factory.store, plan_id)):
+        write(factory, plan_id)
+
+
+def write(factory: Factory, plan_id: str) -> files.Published | None:
+    """Write the report of a plan that is over. A disk that cannot take it is told in the log (None), and costs no more
+    than the report."""
+    try:
+        published = files.publish(plan_report(factory.store, plan_id), factory.settings.paths.state_dir)
+    except StateDamaged:
+        raise
+    except (LaoError, OSError) as error:
+        log.warning("the report of plan %s is not written: %s; 'lao report %s' tries again", plan_id, error, plan_id)
+        return None
+    for place in published.foreign:
+        log.warning("%s is not LAO's and stays as it is; the report is in %s", place, published.folder)
+    return published
