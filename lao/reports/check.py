@@ -32,7 +32,8 @@ _NIGHT: Final = re.compile(re.escape(MARK) + r" \S+ · night (\S+) (\S+) ")
 
 
 _CHANGEABLE: Final = re.compile(
-    r"[0-9a-f]{10,}|[\d.]+|\b(done|failed|completed|cancelled|needs_human|needs a person|proved|checked|unchecked|open)\b"
+    r"[0-9a-f]{10,}|[\d.]+"
+    r"|\b(done|failed|completed|cancelled|needs_human|needs a person|proved|checked|unchecked|open)\b"
 )
 
 

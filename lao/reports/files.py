@@ -37,6 +37,12 @@ def folder_of(state_dir: Path, plan_id: str) -> Path:
     return state_dir / "reports" / plan_id
 
 
+def places(state_dir: Path, workspace: Path, plan_id: str) -> tuple[Path, ...]:
+    """The files of a plan's report: the copies, and those in its folder that are LAO's."""
+    here = [workspace / name for name in NAMES if (workspace / name).is_file() and is_ours(workspace / name)]
+    return (*(folder_of(state_dir, plan_id) / name for name in NAMES), *here)
+
+
 def stamp(state: str, moved: float) -> str:
     """What a report is made of: a plan that has moved since has another one."""
     return f"{SCHEMA_VERSION} {state} {moved!r}"

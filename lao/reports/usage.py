@@ -29,8 +29,8 @@ def _usage(model: str, role: str, own: Sequence[tuple[str, CallFacts]]) -> Usage
     cached = sum(told) if told else None
     share = _share(cached, len(told), len(calls))
     text = (
-        f"{role} ({model}): {several(len(calls), 'call')}, {prompt} prompt tokens, {share}, {completion} completion tokens, "
-        f"{seconds:g} s"
+        f"{role} ({model}): {several(len(calls), 'call')}, {prompt} prompt tokens, {share}, "
+        f"{completion} completion tokens, {seconds:g} s"
     )
     whose = f":{role}:{model}"
     figures: list[Figure] = [(f"usage.calls{whose}", len(calls)), (f"usage.prompt{whose}", prompt)]
