@@ -45,7 +45,7 @@ def command() -> None:
 @click.option("--open", "open_it", is_flag=True, help="Write the page and open it in the browser.")
 @click.option("--all", "every", is_flag=True, help="All findings, also beyond the first 200.")
 @pass_session
-def show(session: Session, plan: str | None, since: str | None, **flags: bool) -> None:
+def show(session: Session, /, plan: str | None, since: str | None, **flags: bool) -> None:
     """The report of PLAN (name, id or file), or of the night: everything since the workers last had nothing to do for
     four hours, at most a day."""
     formats = [name for name in ("as_json", "markdown", "html") if flags[name]]
@@ -99,6 +99,7 @@ def migrate(session: Session, file: Path | None, as_json: bool) -> None:
     """Lift a quality_report.json of LAO 3.1 to today's version; the old one is kept beside it."""
     from lao.reports import check as checking
     from lao.reports import versions
+    from lao.reports.model import SCHEMA_VERSION
 
     place = _absolute(session, file or Path("quality_report.json"))
     text = checking.read_text(place)
@@ -106,9 +107,9 @@ def migrate(session: Session, file: Path | None, as_json: bool) -> None:
     if as_json:
         emit_json({"file": str(place), "migrated": kept is not None, "kept": None if kept is None else str(kept)})
     elif kept is None:
-        emit(f"{place} is of version {versions.SCHEMA_VERSION} already")
+        emit(f"{place} is of version {SCHEMA_VERSION} already")
     else:
-        emit(f"{place} is of version {versions.SCHEMA_VERSION} now; the old one is {kept}")
+        emit(f"{place} is of version {SCHEMA_VERSION} now; the old one is {kept}")
 
 
 def _nothing(*, as_json: bool) -> None:
@@ -133,7 +134,7 @@ def _show_plan(factory: Factory, plan: Plan, flags: dict[str, bool]) -> None:
     elif flags["markdown"]:
         emit(plan_markdown(report).rstrip("\n"))
     elif flags["html"] or flags["open_it"]:
-        _page(factory, _plan_page(factory, report), f"{plan.id}/report.html", open_it=flags["open_it"])
+        _page(factory, _plan_page(report), f"{plan.id}/report.html", open_it=flags["open_it"])
     else:
         from lao.cli.report_view import print_plan
 
@@ -160,10 +161,11 @@ def _show_night(factory: Factory, since: str | None, flags: dict[str, bool]) -> 
         print_night(night)
 
 
-def _plan_page(factory: Factory, report: PlanReport) -> str:
+def _plan_page(report: PlanReport) -> str:
     from lao.reports.html import plan_page
+    from lao.reports.patches import patches
 
-    return plan_page(report)
+    return plan_page(report, patches(report))
 
 
 def _night_page(night: NightReport) -> str:

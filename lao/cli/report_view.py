@@ -69,11 +69,12 @@ def print_checked(found: Sequence[Checked], problems: Sequence[dict[str, Any]]) 
     look = here()
     for one in problems:
         place = f"{one['place']}: " if one["place"] else ""
-        emit(f"{look.mark('fail')} {look.clean(f'{one["file"]}: {place}{one["problem"]}')}")
+        text = f"{one['file']}: {place}{one['problem']}"
+        emit(f"{look.mark('fail')} {look.clean(text)}")
     for checked in found:
         if not checked.problems:
-            told = f"{checked.statements} statements, {checked.references} references"
-            emit(f"{look.mark('ok')} {look.clean(f'{checked.file}: {checked.note or told + ", all resolve"}')}")
+            told = f"{checked.statements} statements, {checked.references} references, all resolve"
+            emit(f"{look.mark('ok')} {look.clean(f'{checked.file}: {checked.note or told}')}")
     if not found and not problems:
         emit("no plan is over yet, so there is no report to check")
 

@@ -103,7 +103,7 @@ class AttemptReport:
     """One attempt at a task.
 
     Attributes:
-        outcome: done, failed, skipped, or the state of its last run while it goes on.
+        outcome: superseded when another attempt followed, else the task's state.
         reason: why it ended so, "" when nothing is recorded.
         started, ended: seconds since the epoch; None: not begun, not over.
         calls, tokens: of its model calls (prompt and completion).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from lao.reports import evidence as proofs
 from lao.reports.changes import Change
@@ -12,7 +13,10 @@ from lao.reports.risk import Known, risk
 from lao.reports.wording import several
 from lao.state.report_rows import CallFacts, FindingFacts, PlanFacts, RunFacts, TaskFacts, ValidationFacts
 
-_ENDED = ("done", "failed", "skipped")
+SUPERSEDED: Final = "superseded"
+"""How an attempt ended that another one followed."""
+
+_ENDED: Final = ("done", "failed", "skipped")
 
 
 def commits_of(facts: PlanFacts, task: TaskFacts) -> tuple[str, ...]:
@@ -141,7 +145,7 @@ def _attempt(facts: PlanFacts, task: TaskFacts, number: int) -> AttemptReport:
     begun = [run.started for run in runs if run.started is not None]
     ends = [run.ended for run in runs if run.ended is not None]
     over = all(run.state in _ENDED for run in runs)
-    outcome = _outcome(runs)
+    outcome = task.state if number == task.attempts else SUPERSEDED
     reason = next((run.reason for run in reversed(runs) if run.reason), "")
     tokens = sum(call.prompt + call.completion for call in calls)
     return AttemptReport(
@@ -153,22 +157,15 @@ def _attempt(facts: PlanFacts, task: TaskFacts, number: int) -> AttemptReport:
         calls=len(calls),
         tokens=tokens,
         crashes=sum(run.crashes for run in runs),
-        claim=_attempt_claim(task, number, outcome, runs, calls),
+        claim=_attempt_claim(task, number, runs, calls),
     )
 
 
-def _outcome(runs: Sequence[RunFacts]) -> str:
-    """The state of the last run that says something: skipped ones follow a run that ended otherwise."""
-    told = [run for run in runs if run.state not in ("skipped", "blocked")] or list(runs)
-    return told[-1].state
-
-
-def _attempt_claim(
-    task: TaskFacts, number: int, outcome: str, runs: Sequence[RunFacts], calls: Sequence[CallFacts]
-) -> Claim:
+def _attempt_claim(task: TaskFacts, number: int, runs: Sequence[RunFacts], calls: Sequence[CallFacts]) -> Claim:
     crashed = sum(run.crashes for run in runs)
     died = f", a worker died in it {several(crashed, 'time')}" if crashed else ""
     refs = (*(ref("run", run.id) for run in runs), *(ref("event", call.id) for call in calls))
     figures = (("runs", len(runs)), ("calls", len(calls)), ("crashes", crashed))
-    text = f"attempt {number} of task {task.id}: {outcome}, {several(len(calls), 'model call')}{died}"
+    phases = ", ".join(f"{run.phase} {run.state}" for run in runs)
+    text = f"attempt {number} of task {task.id}: {phases}; {several(len(calls), 'model call')}{died}"
     return Claim(text, refs, figures)
