@@ -7,6 +7,8 @@ the next pass of the reconciler, the next worker or ``lao report``.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from lao.core.errors import LaoError, StateDamaged
@@ -28,11 +30,14 @@ def refresh(factory: Factory, made: dict[str, str]) -> int:
         made: stamps of reports that this worker has seen in place, by plan; brought up to date.
     """
     written = 0
-    for plan in report_rows.plans_over(factory.store):
+    over, git = report_rows.plans_over(factory.store), factory.settings.git.enabled
+    last = _last_in_folders(over)
+    for plan in over:
         wanted = files.stamp(plan.state, plan.moved)
         if made.get(plan.id) == wanted:
             continue
-        if not files.is_made(factory.settings.paths.state_dir, plan.workspace, plan.id, wanted):
+        state_dir, visible = factory.settings.paths.state_dir, git and plan.id in last
+        if not files.is_made(state_dir, plan.workspace, plan.id, wanted, in_folder=visible):
             if written == AT_ONCE:
                 break
             written += 1
@@ -51,7 +56,9 @@ def write(factory: Factory, plan_id: str) -> files.Published | None:
     """Write the report of a plan that is over. A disk that cannot take it is told in the log (None), and costs no more
     than the report."""
     try:
-        published = files.publish(plan_report(factory.store, plan_id), factory.settings.paths.state_dir)
+        report, settings = plan_report(factory.store, plan_id), factory.settings
+        last = _last_in_folders(report_rows.plans_over(factory.store))
+        published = files.publish(report, settings.paths.state_dir, in_folder=settings.git.enabled and plan_id in last)
     except StateDamaged:
         raise
     except (LaoError, OSError) as error:
@@ -60,3 +67,11 @@ def write(factory: Factory, plan_id: str) -> files.Published | None:
     for place in published.foreign:
         log.warning("%s is not LAO's and stays as it is; the report is in %s", place, published.folder)
     return published
+
+
+def _last_in_folders(over: Iterable[report_rows.PlanOver]) -> set[str]:
+    """Of plans that worked in one folder (a changed plan is a new one) only the last has its report there."""
+    last: dict[Path, str] = {}
+    for plan in over:  # the newest first
+        last.setdefault(plan.workspace, plan.id)
+    return set(last.values())

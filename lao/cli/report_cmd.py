@@ -209,7 +209,8 @@ def _places(session: Session, factory: Factory, reference: str | None) -> list[P
     if wanted is not None and not over:
         raise BadInput(f"plan {reference!r} is not over, so it has no report yet", f"'lao report {wanted}' shows it")
     state_dir = factory.settings.paths.state_dir
-    return [place for plan in over for place in files.places(state_dir, plan.workspace, plan.id)]
+    found = [place for plan in over for place in files.places(state_dir, plan.workspace, plan.id)]
+    return list(dict.fromkeys(found))
 
 
 def _check_all(factory: Factory, places: list[Path], *, alone: bool) -> tuple[list[Checked], list[dict[str, Any]]]:

@@ -1,10 +1,12 @@
 """Where a plan's report lies: in its folder, unseen by git, and under ``.lao/reports``. A view that can be made again.
 
-The files are never part of a commit: the last commit stays the one that commands ran on.
+The files are never part of a commit: the last commit stays the one that commands ran on. A folder without a repository
+gets none, as it gets no other trace of LAO.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -48,18 +50,21 @@ def stamp(state: str, moved: float) -> str:
     return f"{SCHEMA_VERSION} {state} {moved!r}"
 
 
-def is_made(state_dir: Path, workspace: Path, plan_id: str, wanted: str) -> bool:
+def is_made(state_dir: Path, workspace: Path, plan_id: str, wanted: str, *, in_folder: bool = True) -> bool:
     """Whether the files are there and of this stamp."""
     own = folder_of(state_dir, plan_id)
     try:
         fresh = (own / _STAMP).read_text(encoding="utf-8") == wanted
     except (OSError, UnicodeDecodeError):
         return False
-    return fresh and all((own / name).exists() and _lies_in(workspace, name) for name in NAMES)
+    return fresh and all((own / name).exists() and (not in_folder or _lies_in(workspace, name)) for name in NAMES)
 
 
-def publish(report: PlanReport, state_dir: Path) -> Published:
+def publish(report: PlanReport, state_dir: Path, *, in_folder: bool = True) -> Published:
     """Write the report of a plan that is over; what is there already and equal is left as it is.
+
+    Args:
+        in_folder: also in the plan's folder, if that is a repository.
 
     Raises:
         OSError, DiskFull: it could not be written; the next pass makes it again.
@@ -67,7 +72,9 @@ def publish(report: PlanReport, state_dir: Path) -> Published:
     texts = {quality.FILE: quality.text_of(quality.document(report)), markdown.FILE: markdown.plan_markdown(report)}
     workspace, own = Path(report.workspace), folder_of(state_dir, report.id)
     written, foreign = [], []
-    if workspace.is_dir():
+    for name, text in texts.items():
+        _write(own / name, text)
+    if in_folder and _takes(workspace):
         _hide(workspace)
         for name, text in texts.items():
             place = workspace / name
@@ -76,8 +83,6 @@ def publish(report: PlanReport, state_dir: Path) -> Published:
                 written.append(place)
             else:
                 foreign.append(place)
-    for name, text in texts.items():
-        _write(own / name, text)
     _write(own / _STAMP, stamp(report.state, report.ended or 0.0))  # last: what a kill left half is made again
     return Published(own, (*written, *(own / name for name in NAMES)), tuple(foreign))
 
@@ -97,8 +102,12 @@ def is_ours(place: Path) -> bool:
 
 
 def _lies_in(workspace: Path, name: str) -> bool:
-    """Whether something of the name is in the plan's folder; a folder that is gone wants none."""
-    return not workspace.is_dir() or (workspace / name).exists() or (workspace / name).is_symlink()
+    """Whether something of the name is in the plan's folder; one that is gone, or no repository, wants none."""
+    return not _takes(workspace) or os.path.lexists(workspace / name)
+
+
+def _takes(workspace: Path) -> bool:
+    return (workspace / ".git").exists()
 
 
 def _write(place: Path, text: str) -> None:
@@ -109,9 +118,10 @@ def _write(place: Path, text: str) -> None:
 
 def _hide(workspace: Path) -> None:
     """Let git not see the files, by the repository's own exclude list, which is no file of the work."""
-    if not (workspace / ".git").exists():
-        return
-    place = Git(workspace).common_dir / "info" / "exclude"
+    folder = Git(workspace).common_dir
+    if not folder.is_dir():  # a .git that points nowhere
+        raise FileNotFoundError(f"{str(folder)!r} is not there")
+    place = folder / "info" / "exclude"
     text = place.read_text(encoding="utf-8", errors="surrogateescape") if place.is_file() else ""
     missing = [line for line in _IGNORED if line not in text.splitlines()]
     if missing:
@@ -121,8 +131,6 @@ def _hide(workspace: Path) -> None:
 
 def _is_tracked(workspace: Path, name: str) -> bool:
     """Whether somebody has committed a file of this name; then it is theirs."""
-    if not (workspace / ".git").exists():
-        return False
     try:
         return Git(workspace).call("ls-files", "--error-unmatch", "--", name, ok=(0, 1, 128))[0] == 0
     except LaoError:  # a broken repository: nothing in it is touched
