@@ -10,7 +10,7 @@ from lao.quality.protection import is_test
 from lao.reports.model import CHECKED, PROVED
 from lao.reports.wording import several
 
-_NO_PROOF, _ONLY_CHECKED, _NOT_DONE = 30, 8, 10
+_NO_PROOF, _ONLY_CHECKED, _NOT_DONE, _FAILING = 30, 8, 10, 20
 _TESTS, _API, _OUTSIDE = 15, 15, 12
 _BLOCKING, _FINDING, _ATTEMPT = 12, 2, 4
 _SIZE, _AT_MOST = 5, 100.0
@@ -25,6 +25,7 @@ class Known:
         lost: public names whose definitions went or were rewritten; None: not looked at.
         wanted: paths that the task was given; () when it was given none.
         blocking, other: findings that stand.
+        failing: commands that failed at its last verification (and did not decide about it, if it is completed).
         attempts: begun.
     """
 
@@ -37,6 +38,7 @@ class Known:
     blocking: int
     other: int
     attempts: int
+    failing: int = 0
 
 
 def risk(known: Known) -> tuple[float, tuple[str, ...]]:
@@ -57,6 +59,8 @@ def _parts(known: Known) -> Iterator[tuple[float, str]]:
         yield round(_SIZE * math.log10(1 + known.changed), 1), f"{several(known.changed, 'line')} changed"
     else:
         yield _SIZE, "the size of its diff is not measured"
+    if known.failing:
+        yield _FAILING, f"{several(known.failing, 'command')} failed at its last verification"
     if tests := [path for path in known.files if is_test(path)]:
         yield _TESTS, f"it touches tests: {_named(tests)}"
     if known.lost:

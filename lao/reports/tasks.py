@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from lao.reports import evidence as proofs
@@ -71,7 +72,12 @@ def _task(
     known = [changed[commit] for commit in commits if commit in changed]
     measured = bool(commits) and len(known) == len(commits)
     added, removed = sum(one.added for one in known), sum(one.removed for one in known)
-    points, why = risk(_known(task, proof, standing, known, added + removed if measured else None))
+    points, why = risk(
+        replace(
+            _known(task, proof, standing, known, added + removed if measured else None),
+            failing=sum(not row.passed for row in now),
+        )
+    )
     before = proofs.first_before(own)
     shown = [before[row.command] for row in now if row.command in before]
     return TaskReport(
