@@ -11,7 +11,7 @@ import peewee as pw
 from lao.core.errors import BadInput
 from lao.core.states import PILOT_PLAN, TERMINAL_PLANS
 from lao.core.words import Finding, Json
-from lao.state.records import Plan, finding_of, plan_record
+from lao.state.records import Plan, plan_record
 from lao.state.requirements import Requirement, of_plan
 from lao.state.store import Store
 from lao.state.tables import (
@@ -309,10 +309,11 @@ def _validations(plan_id: str) -> tuple[ValidationFacts, ...]:
 
 
 def _findings(plan_id: str) -> tuple[FindingFacts, ...]:
-    rows = FindingRow.select(FindingRow, RunRow).join(RunRow, pw.JOIN.LEFT_OUTER).where(FindingRow.plan == plan_id)
+    f = FindingRow
+    query = f.select(f.id, f.task, f.run, RunRow.attempt, f.finding).join(RunRow, pw.JOIN.LEFT_OUTER)
     return tuple(
-        FindingFacts(row.id, row.task_id, row.run_id, row.run.attempt if row.run_id else 0, finding_of(row))
-        for row in rows.order_by(FindingRow.id)
+        FindingFacts(ident, task, run, attempt or 0, Finding.from_json(item))
+        for ident, task, run, attempt, item in query.where(f.plan == plan_id).order_by(f.id).tuples()
     )
 
 

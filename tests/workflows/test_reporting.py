@@ -91,7 +91,7 @@ def test_a_file_of_the_same_name_stays_its_owners(plant: Open) -> None:
 
 def test_a_failed_night_is_told_first(plant: Open) -> None:
     """The parked plan comes before the good one; what failed and why stands above everything else of its page."""
-    it = plant(attempts={"candidates": 1, "repairs": 0}, orchestration={"validation_test_cmd": "test -s one.txt"})
+    it = plant(attempts={"candidates": 1, "repairs": 0})
     good = it.submit("good", GOOD)
     bad = it.submit("bad", "# Parts\n\n- task: bad | file: one.txt | content: 1 | test: test -s never.txt\n")
     it.turn()
