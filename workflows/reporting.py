@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from lao.core.errors import LaoError, StateDamaged
+from lao.core.errors import LaoError, StateDamaged, Transient
 from lao.reports import files
 from lao.reports.read import plan_report
 from lao.state import report_rows
@@ -48,7 +48,11 @@ def refresh(factory: Factory, made: dict[str, str]) -> int:
 
 def write_if_over(factory: Factory, plan_id: str) -> None:
     """Write the report of a plan that has just ended; nothing while it goes on."""
-    if any(plan.id == plan_id for plan in report_rows.plans_over(factory.store, plan_id)):
+    try:
+        over = report_rows.plans_over(factory.store, plan_id)
+    except Transient:  # a state that is locked for long: the reconciler looks again
+        return
+    if over:
         write(factory, plan_id)
 
 

@@ -111,7 +111,7 @@ def _takes(workspace: Path) -> bool:
 
 
 def _write(place: Path, text: str) -> None:
-    raw = text.encode("utf-8")
+    raw = text.encode("utf-8", "backslashreplace")  # half a character of some command's output
     if not (place.is_file() and place.stat().st_size == len(raw) and place.read_bytes() == raw):
         write_atomic(place, raw)
 

@@ -20,8 +20,8 @@ _WORDS = {
 }
 
 
-def headline(facts: PlanFacts, closing: Sequence[ValidationFacts]) -> Claim:
-    """How the plan stands, in one sentence."""
+def headline(facts: PlanFacts, closing: Sequence[ValidationFacts], *, there: bool) -> Claim:
+    """How the plan stands, in one sentence. ``there``: whether the repository has the commit that was judged."""
     plan, tasks = facts.plan, facts.tasks
     word = _WORDS.get(plan.state, f"not over ({plan.state.value})")
     done = sum(task.state == "completed" for task in tasks)
@@ -35,9 +35,10 @@ def headline(facts: PlanFacts, closing: Sequence[ValidationFacts]) -> Claim:
             figures.append((f"tasks.{state}", number))
     if closing:
         commit = closing[-1].commit
-        parts.append(f"{proofs.pass_text(closing)} on the whole{f' ({commit[:10]})' if commit else ''}")
+        gone = "" if there else ", which is gone"
+        parts.append(f"{proofs.pass_text(closing)} on the whole{f' ({commit[:10]}{gone})' if commit else ''}")
         refs += [ref("validation", row.id) for row in closing]
-        refs += [ref("commit", plan.id, commit)] if commit else []
+        refs += [ref("commit", plan.id, commit)] if commit and there else []
         figures += proofs.counted(closing)
     elif plan.state in TERMINAL_PLANS:
         parts.append("no command was run on the whole")

@@ -7,7 +7,7 @@ from typing import Final
 
 from lao.core.states import TERMINAL_PLANS
 from lao.reports import evidence as proofs
-from lao.reports.changes import changes
+from lao.reports.changes import changes, is_there
 from lao.reports.headline import claims, headline, worked_runs
 from lao.reports.model import SCHEMA_VERSION, PlanReport, Question
 from lao.reports.next_steps import next_steps
@@ -42,6 +42,7 @@ def report_of(facts: PlanFacts, *, findings: int | None = FINDINGS) -> PlanRepor
     every = findings_of(facts)
     tasks = tasks_of(facts, every, changed)
     closing = proofs.of_last_run(facts.validations, proofs.CLOSE)
+    judged = closing[-1].commit if closing else None
     energy = energy_of(facts.energy, worked_runs(facts))
     spans, left_out = timeline(facts)
     over = plan.state in TERMINAL_PLANS
@@ -51,12 +52,12 @@ def report_of(facts: PlanFacts, *, findings: int | None = FINDINGS) -> PlanRepor
         name=plan.name,
         state=plan.state.value,
         over=over,
-        claim=headline(facts, closing),
+        claim=headline(facts, closing, there=bool(judged) and is_there(Path(plan.workspace), str(judged))),
         reason=plan.reason,
         file=plan.file,
         workspace=str(plan.workspace),
         base_commit=plan.base_commit,
-        commit=closing[-1].commit if closing else None,
+        commit=judged,
         claims=claims(facts, tasks, every, energy),
         requirements=requirements_of(facts, tasks),
         tasks=tasks,
