@@ -14,7 +14,7 @@ from typing import Final
 from lao.core.errors import LaoError, StateDamaged, Transient
 from lao.reports import files
 from lao.reports.read import plan_report
-from lao.state import report_rows
+from lao.state import report_plans
 from workflows.factory import Factory
 
 log = logging.getLogger("lao")
@@ -30,7 +30,7 @@ def refresh(factory: Factory, made: dict[str, str]) -> int:
         made: stamps of reports that this worker has seen in place, by plan; brought up to date.
     """
     written = 0
-    over, git = report_rows.plans_over(factory.store), factory.settings.git.enabled
+    over, git = report_plans.plans_over(factory.store), factory.settings.git.enabled
     last = _last_in_folders(over)
     for plan in over:
         wanted = files.stamp(plan.state, plan.moved)
@@ -49,7 +49,7 @@ def refresh(factory: Factory, made: dict[str, str]) -> int:
 def write_if_over(factory: Factory, plan_id: str) -> None:
     """Write the report of a plan that has just ended; nothing while it goes on."""
     try:
-        over = report_rows.plans_over(factory.store, plan_id)
+        over = report_plans.plans_over(factory.store, plan_id)
     except Transient:  # a state that is locked for long: the reconciler looks again
         return
     if over:
@@ -61,7 +61,7 @@ def write(factory: Factory, plan_id: str) -> files.Published | None:
     than the report."""
     try:
         report, settings = plan_report(factory.store, plan_id), factory.settings
-        last = _last_in_folders(report_rows.plans_over(factory.store))
+        last = _last_in_folders(report_plans.plans_over(factory.store))
         published = files.publish(report, settings.paths.state_dir, in_folder=settings.git.enabled and plan_id in last)
     except StateDamaged:
         raise
@@ -73,7 +73,7 @@ def write(factory: Factory, plan_id: str) -> files.Published | None:
     return published
 
 
-def _last_in_folders(over: Iterable[report_rows.PlanOver]) -> set[str]:
+def _last_in_folders(over: Iterable[report_plans.PlanOver]) -> set[str]:
     """Of plans that worked in one folder (a changed plan is a new one) only the last has its report there."""
     last: dict[Path, str] = {}
     for plan in over:  # the newest first

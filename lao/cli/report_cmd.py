@@ -200,12 +200,12 @@ def _absolute(session: Session, file: Path) -> Path:
 def _places(session: Session, factory: Factory, reference: str | None) -> list[Path]:
     """The report files of a plan, or of all plans that are over."""
     from lao.reports import files
-    from lao.state import references, report_rows
+    from lao.state import references, report_plans
 
     wanted = None
     if reference is not None:
         wanted = references.find_plan(factory.store, reference, path_of(session, reference)).id
-    over = report_rows.plans_over(factory.store, wanted)
+    over = report_plans.plans_over(factory.store, wanted)
     if wanted is not None and not over:
         raise BadInput(f"plan {reference!r} is not over, so it has no report yet", f"'lao report {wanted}' shows it")
     state_dir = factory.settings.paths.state_dir

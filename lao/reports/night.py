@@ -11,7 +11,8 @@ from lao.reports.refs import ref
 from lao.reports.timeline import model_spans
 from lao.reports.usage import usage_of
 from lao.reports.wording import several
-from lao.state.report_rows import PlanFacts, model_facts, plan_facts, plans_within, working_times
+from lao.state.report_plans import plans_within, working_times
+from lao.state.report_rows import PlanFacts, model_facts, plan_facts
 from lao.state.store import Store
 
 IDLE_S: Final = 4 * 3600.0
