@@ -32,7 +32,7 @@ from lao.state import plans, runs, serving
 from lao.state.records import Claim
 from lao.state.runs import NotClaimed
 from lao.state.transitions import LostClaim
-from workflows import failures, hooking, takeover, turns
+from workflows import failures, hooking, reporting, takeover, turns
 from workflows.calibrate import profile_of_run
 from workflows.energy import metered
 from workflows.factory import Factory, active
@@ -281,6 +281,8 @@ def _over(factory: Factory, claim: Claim, ready: list[int]) -> None:
     attempt = claim.run.phase is Phase.CODE and factory.desks
     try:
         _finished(factory, ready)
+        if claim.run.task_id is None and claim.run.phase is not Phase.PILOT:
+            reporting.write_if_over(factory, claim.run.plan_id)
         for run_id in runs.call_back(factory.store, claim.run.plan_id) if attempt else ():
             wake(factory.store, run_id)
     finally:  # also when the queue's file is locked for long: the reconciler wakes them, but clears no desk

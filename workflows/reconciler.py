@@ -1,4 +1,5 @@
-"""Repairs what a crash left: frees runs of dead workers, parks those that keep crashing, wakes forgotten runs."""
+"""Repairs what a crash left: frees runs of dead workers, parks those that keep crashing, wakes forgotten runs, writes
+reports that are missing."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from lao.durable.holding import owner_alive
 from lao.durable.processes import kill_marked
 from lao.state import pauses, plans, recovery, runs, waits
 from lao.state.store import explain
-from workflows import failures, queues
+from workflows import failures, queues, reporting
 from workflows.factory import Factory
 from workflows.wake import wake
 
@@ -71,10 +72,12 @@ def _name(factory: Factory, plan_id: str) -> str:
 def reconcile_forever(factory: Factory) -> None:
     """The reconciler's thread in the cpu consumer. An error of one pass is logged, and the next pass tries again."""
     told: dict[str, float] = {}
+    made: dict[str, str] = {}
     while not factory.stop.wait(EVERY_S):
         try:
             told = tell_pauses(factory, told)
             woken = reconcile(factory, GRACE_S)
+            reporting.refresh(factory, made)
         except (LaoError, sqlite3.Error) as error:  # of the state, of the queue's file
             problem = explain(error, factory.settings.paths.queue)
             factory.is_damaged(error)

@@ -50,6 +50,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "approve": Entry("lao.cli.approvals_cmd:approve", "Say yes to a question."),
         "deny": Entry("lao.cli.approvals_cmd:deny", "Say no to a question."),
         "status": Entry("lao.cli.status_cmd:command", "Show plans, tasks, queue and tokens."),
+        "report": Entry("lao.cli.report_cmd:command", "Tell what a plan, or the night, came to, and on what it rests."),
         "doctor": Entry("lao.cli.doctor_cmd:command", "Look over the project; --durability tries this disk."),
         "projects": Entry("lao.cli.projects_cmd:command", "List your projects, find more, see what they need."),
         "skills": Entry("lao.cli.skills_cmd:command", "List, show and validate skills."),

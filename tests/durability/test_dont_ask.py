@@ -88,6 +88,7 @@ def test_refused_calls_ask_nobody_and_hang_nowhere(tmp_path: Path) -> None:
         )
         assert orphans(factory) == []
         left = {path.name for path in (factory.root / "parts").iterdir()} - {".git", ".gitignore", ".lao"}
-        assert left == {"LAO_PLAN.md", "LAO_REVIEW.log", "LAO_TASKS.json", "part_1.txt"}
+        report = {"LAO_QUALITY.md", "quality_report.json"}
+        assert left == {"LAO_PLAN.md", "LAO_REVIEW.log", "LAO_TASKS.json", "part_1.txt"} | report
         assert not (factory.root / "outside.txt").exists()
         assert not (tmp_path / "notes").exists(), "the MCP tool was not called"

@@ -1,0 +1,69 @@
+"""What the models did, by model and role, and the energy: sums of rows, unknown where nobody counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lao.reports.model import Claim, Energy, Figure, Usage
+from lao.reports.refs import ref
+from lao.reports.wording import several
+from lao.state.report_rows import CallFacts, EnergyFacts, PlanFacts
+
+
+def usage_of(facts: Sequence[PlanFacts]) -> tuple[Usage, ...]:
+    """By model and role, the one with the most tokens first."""
+    calls: dict[tuple[str, str], list[tuple[str, CallFacts]]] = {}
+    for one in facts:
+        for call in one.calls:
+            calls.setdefault((call.model, call.role), []).append((one.plan.id, call))
+    found = [_usage(model, role, own) for (model, role), own in calls.items()]
+    return tuple(sorted(found, key=lambda one: (-one.prompt_tokens - one.completion_tokens, one.model, one.role)))
+
+
+def _usage(model: str, role: str, own: Sequence[tuple[str, CallFacts]]) -> Usage:
+    calls = [call for _, call in own]
+    told = [call.cached for call in calls if call.cached is not None]
+    prompt, completion = sum(call.prompt for call in calls), sum(call.completion for call in calls)
+    seconds = round(sum(call.seconds for call in calls), 3)
+    plans = tuple(dict.fromkeys(ref("plan", plan) for plan, _ in own))
+    cached = sum(told) if told else None
+    share = _share(cached, len(told), len(calls))
+    text = (
+        f"{role} ({model}): {several(len(calls), 'call')}, {prompt} prompt tokens, {share}, "
+        f"{completion} completion tokens, {seconds:g} s"
+    )
+    whose = f":{role}:{model}"
+    figures: list[Figure] = [(f"usage.calls{whose}", len(calls)), (f"usage.prompt{whose}", prompt)]
+    figures += [(f"usage.completion{whose}", completion), (f"usage.seconds{whose}", seconds)]
+    figures += [(f"usage.cached{whose}", cached)] if cached is not None else []
+    claim = Claim(text, plans, tuple(figures))
+    return Usage(model, role, len(calls), prompt, completion, cached, seconds, claim)
+
+
+def _share(cached: int | None, told: int, calls: int) -> str:
+    """What is known of the server's prompt cache; calls of which it told nothing are not taken for 0."""
+    if cached is None:
+        return "from the server's cache: not told"
+    partly = f" (told of {several(told, 'call')})" if told < calls else ""
+    return f"{cached} of them from the server's cache{partly}"
+
+
+def energy_of(pieces: Iterable[EnergyFacts], worked: int) -> Energy | None:
+    """The sum of what was measured. ``worked``: how many phases with a model have begun and are over."""
+    every = list(pieces)
+    known = [piece for piece in every if piece.joules is not None]
+    if not known:
+        return None
+    joules = round(sum(piece.joules or 0.0 for piece in known), 1)
+    source = "; ".join(dict.fromkeys(piece.source for piece in known))
+    complete = len(known) == len(every) and len({piece.run for piece in known}) >= worked
+    return Energy(joules, source, complete)
+
+
+def energy_claim(plan_id: str, energy: Energy | None) -> Claim:
+    """Energy as a statement."""
+    where = (ref("plan", plan_id),)
+    if energy is None:
+        return Claim("energy: not measured", where)
+    least = "" if energy.complete else "at least "
+    return Claim(f"energy: {least}{energy.joules:g} J ({energy.source})", where, (("energy", energy.joules),))
