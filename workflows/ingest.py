@@ -1,4 +1,4 @@
-"""Ingest (cpu): the plan's folder and repository, LAO_PLAN.md, and how the checking commands stood before."""
+"""Ingest (cpu): the plan's folder and repository, LAO_PLAN.md, how the checking commands stood before, the survey."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lao.quality.commands import run_checks, validation_commands
 from lao.state import ledger, pipeline, plans
 from lao.workspace.git import Repository
 from lao.workspace.traces import plan_text
+from workflows import surveys
 from workflows.takeover import FOUND
 from workflows.traces import commit
 from workflows.work import Outcome, Work
@@ -33,14 +34,19 @@ def body(work: Work) -> Outcome:
         timeout_s=settings.orchestration.validation_timeout_s,
         stop=lambda: work.stopping,
     )
+    found = surveys.taken(work, commands, results, [str(path) for path, _ in baseline])
+    if found is not None:
+        surveys.keep(work, found, what="survey")
+    following = Phase.SURVEY if found is not None and surveys.is_open(found) else Phase.PLAN
 
     def apply(now: float) -> list[int]:
         store = work.factory.store
         plans.remember_base(store, plan.id, base, baseline)
         ledger.add_validations(store, work.claim, "before", base, results)
-        return pipeline.next_plan_run(plan.id, Phase.PLAN, now)
+        return pipeline.next_plan_run(plan.id, following, now)
 
-    return Outcome(apply, text=f"workspace {plan.workspace.name}/ is ready")
+    result = {"survey": found} if found is not None else None
+    return Outcome(apply, result=result, text=f"workspace {plan.workspace.name}/ is ready")
 
 
 def _found(work: Work, repository: Repository) -> tuple[str | None, list[list[str | None]]]:
