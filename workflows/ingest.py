@@ -36,7 +36,7 @@ def body(work: Work) -> Outcome:
     )
     found = surveys.taken(work, commands, results, [str(path) for path, _ in baseline])
     if found is not None:
-        surveys.keep(work, found, what="survey")
+        surveys.keep(work, found, what=surveys.SURVEY)
     following = Phase.SURVEY if found is not None and surveys.is_open(found) else Phase.PLAN
 
     def apply(now: float) -> list[int]:

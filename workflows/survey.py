@@ -31,7 +31,7 @@ def body(work: Work) -> Outcome:
     part, told = _asked(work, document)
     work.off_gpu()
     complete = with_part(document, part, told)
-    surveys.keep(work, complete, what="analyst")
+    surveys.keep(work, complete, what=surveys.MODEL)
     why = f": {told['why']}" if told["why"] else ""
     return Outcome(
         lambda now: pipeline.next_plan_run(work.plan.id, Phase.PLAN, now),

@@ -24,6 +24,12 @@ _LAO_MAKES = (".gitignore",)
 """Beside its own files: what LAO puts into a repository that it makes, which is no work of the user's."""
 
 
+SURVEY, MODEL = "survey", "analyst"
+"""What is kept: the survey as ingest takes it, and with a model's part."""
+
+_SUBJECTS = {SURVEY: "survey of", MODEL: "what a model adds to the survey of"}
+
+
 def taken(
     work: Work, commands: Sequence[tuple[str, str]], results: Sequence[CommandResult], dirty: Collection[str]
 ) -> dict[str, Json] | None:
@@ -101,7 +107,8 @@ def keep(work: Work, document: dict[str, Json], *, what: str) -> None:
         return
     with repository.exclusive():
         _write(work, free, contents)
-        commit(work, repository, message=f"lao(analyst): survey of {folder.name}", what=what, paths=tuple(free))
+        message = f"lao(analyst): {_SUBJECTS[what]} {folder.name}"
+        commit(work, repository, message=message, what=what, paths=tuple(free))
 
 
 def _write(work: Work, names: Sequence[str], contents: dict[str, str]) -> None:

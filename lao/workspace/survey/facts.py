@@ -225,10 +225,14 @@ def _symbols(root: Path, inventory: Inventory, named: tuple[str, ...], graph: Gr
 def _summary(document: dict[str, Json]) -> str:
     inventory, tests = document["file_inventory"], document["test_layout"]
     code = [e for e in inventory["languages"] if e["language"] not in PROSE and e["language"] != "other"]
-    spoken = ", ".join(f"{e['language']} ({e['files']} files, {e['lines']} lines)" for e in code[:4])
-    parts = [f"{inventory['files']} files" + (f": {spoken}" if spoken else ", no source code")]
+    spoken = ", ".join(f"{e['language']} ({_files(e['files'])}, {e['lines']} lines)" for e in code[:4])
+    parts = [_files(inventory["files"]) + (f": {spoken}" if spoken else ", no source code")]
     kinds = list(dict.fromkeys(m["kind"] for m in document["build_system"]["manifests"]))
     parts += [f"built with {', '.join(kinds)}"] if kinds else []
     runner = f" ({', '.join(tests['frameworks'])})" if tests["frameworks"] else ""
-    parts.append(f"{tests['files']} test files{runner}" if tests["files"] else "no tests")
+    parts.append(f"{_files(tests['files'], 'test file')}{runner}" if tests["files"] else "no tests")
     return "; ".join(parts) + "."
+
+
+def _files(count: int, word: str = "file") -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

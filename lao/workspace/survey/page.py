@@ -8,6 +8,7 @@ from typing import Final
 
 from lao import __version__
 from lao.core.words import Json
+from lao.workspace.survey.shape import NO_TESTS
 
 MARK: Final = "<!-- LAO "
 """How every ``ANALYST.md`` of LAO begins; another file of that name is the user's."""
@@ -61,7 +62,8 @@ def prompt_lines(document: Mapping[str, Json]) -> Iterator[str]:
         yield f"- Checked by {_command(command)}"
     yield from (f"- Tests: {line}" for line in _tests(tests))
     for risk in document["risk_areas"]:
-        yield f"- Take care: {_said(risk)}"
+        if risk["text"] != NO_TESTS:  # the first line says it; as a warning it makes planners ask for tests
+            yield f"- Take care: {_said(risk)}"
     yield from (f"- Convention: {_plain(text)}" for text in document["conventions"])
     yield from (f"- {_plain(text)}" for text in document["advice"])
     for point in document["integration_points"]:

@@ -50,6 +50,7 @@ _FRAMEWORKS: Final = (
     "pytest", "jest", "vitest", "mocha", "ava", "jasmine", "playwright", "cypress", "junit", "testng", "rspec",
     "phpunit", "xunit", "nunit",
 )  # fmt: skip
+NO_TESTS: Final = "there are no tests"
 _BIG_LINES: Final = 800
 _MOST: Final = 20
 
@@ -141,7 +142,7 @@ def risks_of(
     found += [Said(m.path, m.problem) for m in manifests if m.problem]
     sources = [f for f in inventory.files if is_source(f)]
     if sources and not tests.files:
-        found.append(Said("", "there are no tests"))
+        found.append(Said("", NO_TESTS))
     shown = sorted(dirty)
     found += [Said(path, "changed by the user and not committed") for path in shown[:5]]
     if len(shown) > 5:

@@ -94,17 +94,19 @@ class _Sheet:
         head = f"# {title}\n"
         room = limit - self._count(head) - _NOTE
         shown: list[str] = []
-        used = 0
+        used = cut = 0
         for number, item in enumerate(items):
             text = item if whole else self._cut(item, (room - used) // (len(items) - number))
             cost = self._count(f"{text}\n")
             if not text or used + cost > room:
                 break
             shown.append(text)
-            used += cost
+            used, cut = used + cost, cut + (text != item)
         missing = len(items) - len(shown)
         if missing:
             self._missing.append(f"{title}: {missing} of {len(items)}")
+        if cut:
+            self._missing.append(f"{title}: the ends of {cut}")
         if not shown:
             self._carried = max(0, limit)
             return
