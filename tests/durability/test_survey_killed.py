@@ -55,12 +55,12 @@ def test_killed_in_the_survey(tmp_path: Path, queue: Queue, fault: str) -> None:
             for q in Queue
         }
         try:
-            until(lambda: workers[queue].poll() is not None, 60)
+            until(lambda: workers[queue].poll() is not None, 180)
             assert workers[queue].poll() == -9, "the point was not hit"
         finally:
             for worker in workers.values():
                 kill_group(worker)
-        done = factory.lao("run", "--single-run", "--plain")
+        done = factory.lao("run", "--single-run", "--plain", timeout=400)
         assert done.returncode == 0, done.stderr
         calls = [e.get("role") for e in factory.server.log if e["kind"] == "completion"]
     assert 1 <= calls.count("analyst") <= 2
