@@ -30,7 +30,7 @@ from lao.tools.context import ToolContext
 from lao.tools.permissions.policy import Policy
 from lao.tools.toolbox import Toolbox as ToolBox
 from lao.workspace.symbols import related_files
-from lao.workspace.traces import REVIEW_FILE, TASKS_FILE
+from lao.workspace.traces import own_files
 from lao.workspace.tree import listing, read_text_files
 from workflows import guidance, mcp
 from workflows.approvals import PersonAsker
@@ -216,7 +216,7 @@ def _context(work: Work, root: Path) -> dict[str, Json]:
         "precompact": has_compaction_hooks(work.factory),
         "subagent": _offers_subagent(work),
         "stubs": {} if checks else stubs_of(read_text_files(root, spec.file_paths, JUDGES_CHARACTERS), spec),
-        "tree": listing(root, 60, (work.factory.settings.git.plan_file_name, TASKS_FILE, REVIEW_FILE), hidden=hidden),
+        "tree": listing(root, 60, own_files(work.factory.settings.git.plan_file_name), hidden=hidden),
         "map": map_of(work, root, Role.CODER, focus),
         "memory": memory.text,
         "skills": skills.text,

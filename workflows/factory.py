@@ -30,6 +30,7 @@ from lao.state.store import Store, open_store
 from workflows.mcp import open_mcp
 from workflows.meter import Meter
 from workflows.slots import Slots
+from workflows.surveyor import Surveyor
 
 if TYPE_CHECKING:
     from lao.llm.client import OpenAIModel
@@ -69,6 +70,7 @@ class Factory:
         self.slots = Slots(lambda: settings.orchestration.swap_patience_s, self.stop.is_set, self.meter.changed)
         self._resident_for: int | None = None
         self.say_once = Once(log.warning)
+        self.surveyor = Surveyor(settings)
         self._chats: dict[float, OpenAIModel] = {}
         self._gate_lock = threading.Lock()
         self._opening = threading.Lock()
@@ -236,8 +238,13 @@ class Factory:
 
     def model_key(self, phase: Phase) -> str:
         """The key of the model that a phase needs, "" for phases without one."""
-        role = PHASE_ROLE.get(phase)
+        role = self.role_of(phase)
         return self.settings.models[role].key if role else ""
+
+    def role_of(self, phase: Phase) -> Role | None:
+        """Whose model a phase asks; None for phases without one."""
+        role = PHASE_ROLE.get(phase)
+        return self.surveyor.role if role is Role.ANALYST else role
 
     def resident_model(self) -> str:
         """The model that LAO loaded last and has not unloaded, "" when there is none."""

@@ -13,6 +13,9 @@ from workflows.factory import Factory
 _PARKING = (NeedsHuman, BadInput)
 """What a person must mend (no git, a wrong API token): parked, and ``retry-failed`` goes on afterwards."""
 
+_OPTIONAL = (Phase.WHOLE, Phase.SURVEY)
+"""Without what these phases produce the plan goes on."""
+
 
 def end_run(factory: Factory, claim: Claim, error: LaoError) -> list[int]:
     """End the run as failed and draw the consequence, in one fenced transaction. Returns runs that became ready."""
@@ -22,7 +25,7 @@ def end_run(factory: Factory, claim: Claim, error: LaoError) -> list[int]:
         return turns.fail(factory, claim, reason)
     with runs.finishing(store, claim, RunState.FAILED, reason=reason) as now:
         severity = Severity.MAJOR if isinstance(error, AttemptFailed) else Severity.CRITICAL
-        severity = Severity.INFO if claim.run.phase is Phase.WHOLE else severity
+        severity = Severity.INFO if claim.run.phase in _OPTIONAL else severity
         kind = error.kind if isinstance(error, AttemptFailed) else type(error).__name__.lower()
         finding = Finding(severity, kind, error.message, hint=error.hint, analyzer=claim.run.phase.value)
         ledger.add_findings(store, claim, [finding])
@@ -66,6 +69,8 @@ def _end_plan_phase(factory: Factory, claim: Claim, error: LaoError, reason: str
     plan_id = claim.run.plan_id
     if claim.run.phase is Phase.WHOLE:  # evidence gathered early: what is missing, the close gathers
         return pipeline.unblock_successors(claim.run.id, now)
+    if claim.run.phase is Phase.SURVEY:  # what ingest found stands without a model's part
+        return pipeline.next_plan_run(plan_id, Phase.PLAN, now)
     if claim.run.phase is Phase.CLOSE and pipeline.open_tasks(plan_id):  # set back meanwhile: it comes again after them
         return []
     attempts_left = claim.run.attempt < factory.settings.orchestration.max_task_attempts

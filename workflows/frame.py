@@ -205,7 +205,7 @@ def _lost(factory: Factory, claim: Claim, error: LostClaim) -> None:
 
 def _open(factory: Factory, claim: Claim, prepared: Prepared | None) -> Work:
     run = claim.run
-    role = PHASE_ROLE.get(run.phase)
+    role = factory.role_of(run.phase)
     takeover.take_over(factory, claim)
     journal = Journal(
         factory.store,

@@ -1,4 +1,4 @@
-"""Ingest (cpu): the plan's folder and repository, LAO_PLAN.md, and how the checking commands stood before."""
+"""Ingest (cpu): the plan's folder and repository, LAO_PLAN.md, how the checking commands stood before, the survey."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lao.quality.commands import run_checks, validation_commands
 from lao.state import ledger, pipeline, plans
 from lao.workspace.git import Repository
 from lao.workspace.traces import plan_text
+from workflows import surveys
 from workflows.checks import inference_note
 from workflows.takeover import FOUND
 from workflows.traces import commit
@@ -35,16 +36,22 @@ def body(work: Work) -> Outcome:
         timeout_s=settings.orchestration.validation_timeout_s,
         stop=lambda: work.stopping,
     )
+    found = surveys.taken(work, commands, results, [str(path) for path, _ in baseline])
+    if found is not None:
+        surveys.keep(work, found, what=surveys.SURVEY)
+    following = Phase.SURVEY if found is not None and surveys.is_open(found) else Phase.PLAN
 
     def apply(now: float) -> list[int]:
         store = work.factory.store
         plans.remember_base(store, plan.id, base, baseline)
         ledger.add_validations(store, work.claim, "before", base, results)
         ledger.add_findings(store, work.claim, notes)
-        return pipeline.next_plan_run(plan.id, Phase.PLAN, now)
+        return pipeline.next_plan_run(plan.id, following, now)
 
     return Outcome(
-        apply, text="; ".join((f"workspace {plan.workspace.name}/ is ready", *(note.message for note in notes)))
+        apply,
+        result={"survey": found} if found is not None else None,
+        text="; ".join((f"workspace {plan.workspace.name}/ is ready", *(note.message for note in notes))),
     )
 
 

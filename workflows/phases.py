@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from lao.core.errors import LaoError, Transient
+from lao.core.errors import LaoError, ServerAway, Transient
 from lao.core.states import PHASE_QUEUE, PHASE_ROLE, Phase, Role
 from lao.state import runs
 from lao.state.runs import NotClaimed
-from workflows import close, code, ingest, pilot_turn, plan, review, turns, verify, whole
+from workflows import close, code, ingest, pilot_turn, plan, review, survey, turns, verify, whole
 from workflows.factory import Factory, active
 from workflows.frame import Body, perform
 from workflows.queues import gpu, huey_for
@@ -43,6 +43,7 @@ def _task(phase: Phase, body: Body) -> Any:
 
 TASKS: Final = {
     Phase.INGEST: _task(Phase.INGEST, ingest.body),
+    Phase.SURVEY: _task(Phase.SURVEY, survey.body),
     Phase.PLAN: _task(Phase.PLAN, plan.body),
     Phase.CODE: _task(Phase.CODE, code.body),
     Phase.VERIFY: _task(Phase.VERIFY, verify.body),
@@ -67,12 +68,23 @@ def _prepare(factory: Factory, role: Role, run_id: int) -> Prepared:
             recorded(factory, lambda: runs.reserve(factory.store, run_id, ""))
 
 
-def _prepared(factory: Factory, role: Role, run_id: int) -> Prepared | None:
+def _prepare_survey(factory: Factory, run_id: int) -> Prepared:
+    """The analyst's own model where the server has it and can hold it, else the planner's."""
+    role = factory.surveyor.choose(lambda: factory.server)
+    prepared = _prepare(factory, role, run_id)
+    if prepared.problem is None or role is Role.PLANNER or isinstance(prepared.problem, ServerAway):
+        return prepared
+    return _prepare(factory, factory.surveyor.give_up(prepared.problem.message), run_id)
+
+
+def _prepared(factory: Factory, phase: Phase, run_id: int) -> Prepared | None:
     """What the gate says of a run that is still wanted."""
     try:
         if isinstance(runs.wanted(factory.store, run_id, desks=factory.desks), NotClaimed):
             return None
-        return _prepare(factory, role, run_id)
+        if phase is Phase.SURVEY:
+            return _prepare_survey(factory, run_id)
+        return _prepare(factory, PHASE_ROLE[phase], run_id)
     except LaoError as error:
         return Prepared(problem=factory.judged(error))
 
@@ -84,11 +96,10 @@ def memory_gate(task: Any) -> None:
     A hook must not raise: Huey would drop the task, or run it without a model. The body fails closed instead.
     """
     phase = Phase(type(task).__name__)
-    role = PHASE_ROLE.get(phase)
-    if role is None or not task.args:
+    if phase not in PHASE_ROLE or not task.args:
         return
     try:
-        task.lao_prepared = _prepared(active.get(), role, task.args[0])
+        task.lao_prepared = _prepared(active.get(), phase, task.args[0])
     except LaoError as error:
         task.lao_prepared = Prepared(problem=error)
     except Exception as error:  # a hook that raises would run the phase without its model

@@ -12,9 +12,9 @@ from lao.core.words import Json
 from lao.quality.commands import files_of_commands
 from lao.search.repo_map import Focus
 from lao.state import ledger, pipeline
-from lao.workspace.traces import TASKS_FILE, tasks_text
+from lao.workspace.traces import ANALYST_FILE, ANALYST_REPORT, TASKS_FILE, tasks_text
 from lao.workspace.tree import listing
-from workflows import guidance
+from workflows import guidance, surveys
 from workflows.checks import commands_of
 from workflows.search import map_of
 from workflows.traces import commit_file
@@ -43,6 +43,7 @@ def body(work: Work) -> Outcome:
         judges=there["judges"],
         map_text=there.get("map", ""),
         memory=there.get("memory", ""),
+        survey=there.get("survey", ""),
         on_chunk=keep_chunk,
     )
     work.off_gpu()
@@ -77,8 +78,9 @@ def _there(work: Work) -> dict[str, Json]:
     hidden = work.hidden(plan.workspace)
     judges = [f for f in files_of_commands(plan.workspace, [command for _, command in commands]) if not hidden(f)]
     return {
-        "files": listing(plan.workspace, 500, hidden=hidden).splitlines(),
+        "files": listing(plan.workspace, 500, (ANALYST_FILE, ANALYST_REPORT), hidden=hidden).splitlines(),
         "judges": judges,
         "map": map_of(work, plan.workspace, Role.PLANNER, Focus(text=plan.text)),
         "memory": guidance.memory_text(work, Role.PLANNER).text,
+        "survey": surveys.section(work, Role.PLANNER),
     }

@@ -21,7 +21,7 @@ from lao.state.facts import Fact
 from lao.tools.permissions.policy import Policy
 from lao.workspace.traces import REVIEW_FILE, review_line
 from lao.workspace.tree import read_text_files
-from workflows import guidance
+from workflows import guidance, surveys
 from workflows.traces import commit
 from workflows.work import Outcome, Work
 
@@ -125,7 +125,14 @@ def _demands(work: Work) -> str:
 def _ask(work: Work, diff: str, evidence: tuple[CommandResult, ...]) -> Review:
     spec = work.the_task.spec
     memory = guidance.memory_text(work, Role.REVIEWER, paths=spec.file_paths).text
-    brief = ReviewBrief(task=spec, plan_title=work.plan.name, diff=diff, evidence=evidence, memory=memory)
+    brief = ReviewBrief(
+        task=spec,
+        plan_title=work.plan.name,
+        diff=diff,
+        evidence=evidence,
+        memory=memory,
+        survey=surveys.section(work, Role.REVIEWER),
+    )
     try:
         return review(brief, model=work.model, settings=work.model_settings(Role.REVIEWER), steps=work.steps)
     except AttemptFailed as error:

@@ -63,7 +63,8 @@ class Seat:
 
     def __init__(self, factory: Factory, role: Role, model_name: str, run_id: int | None = None) -> None:
         self._run_id = run_id
-        self._factory, self._role, self._key = factory, role, factory.model_settings(role).key
+        self.role = role
+        self._factory, self._key = factory, factory.model_settings(role).key
         self._first = self._name = model_name or self._key
         self._shared: int | None = None
         self._own = 0
@@ -76,7 +77,7 @@ class Seat:
             LaoError: the memory gate refused to load the model again.
         """
         while not self._factory.slots.take(self._key):
-            found = prepare(self._factory, self._role, self._run_id)
+            found = prepare(self._factory, self.role, self._run_id)
             if found.problem is not None:
                 raise found.problem
             self._name = found.model_name or self._key
@@ -118,7 +119,7 @@ class Seat:
 
     def telling(self) -> AbstractContextManager[None]:
         """Who looks on is told that the block asks the model."""
-        return self._factory.live_calls.call(self._run_id, self._role.value, self._key)
+        return self._factory.live_calls.call(self._run_id, self.role.value, self._key)
 
     def named(self, request: ChatRequest) -> ChatRequest:
         """The request under the name that the instance has now."""

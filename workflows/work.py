@@ -10,7 +10,7 @@ from lao.config.narrowing import narrowed
 from lao.config.settings import ModelSettings, PermissionSettings
 from lao.core.chat import Model
 from lao.core.profile import Profile
-from lao.core.states import PHASE_ROLE, Role
+from lao.core.states import Role
 from lao.core.words import Json
 from lao.durable.journal import Journal
 from lao.state import ledger, profiles
@@ -67,7 +67,8 @@ class Work:
 
     @property
     def role(self) -> Role | None:
-        return PHASE_ROLE.get(self.claim.run.phase)
+        """Whose model this run asks; None in phases without one."""
+        return self.seat.role if self.seat is not None else None
 
     @property
     def marker(self) -> str:

@@ -52,6 +52,7 @@ def make_plan(
     judges: Collection[str] = (),
     map_text: str = "",
     memory: str = "",
+    survey: str = "",
 ) -> tuple[TaskSpec, ...]:
     """The tasks of a plan, in dependency order.
 
@@ -64,14 +65,17 @@ def make_plan(
             no task may change it.
         map_text: the repository map; it stands before each chunk.
         memory: what is known about the project, for the end of each message.
+        survey: what was found in the workspace; it stands first, before each chunk.
 
     Raises:
         AttemptFailed: kinds "no_tasks", "bad_plan" (unknown or circular dependencies), "bad_json", or the model's own.
     """
     shown = body(plan_text)
-    planner = _Planner(model, settings, steps, plan_text, map_text, memory)
+    planner = _Planner(model, settings, steps, plan_text, _Around(map_text, memory, survey))
     reserved = reserved_tokens + (estimate(memory) if memory else 0)
-    parts = chunks(shown, _chunk_limit(settings, utilization, reserved) - estimate(map_text)) or [shown]
+    parts = chunks(shown, _chunk_limit(settings, utilization, reserved) - estimate(map_text) - estimate(survey)) or [
+        shown
+    ]
     tasks: list[TaskSpec] = []
     for number, part in enumerate(parts, 1):
         fresh = planner.plan_chunk(part, number, len(parts), tasks)
@@ -104,18 +108,26 @@ def _overhead() -> int:
     return estimate(load("planner")) + _SLACK
 
 
+@dataclass(frozen=True)
+class _Around:
+    """What each message has beside the chunk of the plan."""
+
+    map_text: str = ""
+    memory: str = ""
+    survey: str = ""
+
+
 class _Planner:
     """The calls of one plan."""
 
-    def __init__(
-        self, model: Model, settings: ModelSettings, steps: Steps, text: str, map_text: str = "", memory: str = ""
-    ) -> None:
-        self._memory = memory
+    def __init__(self, model: Model, settings: ModelSettings, steps: Steps, text: str, around: _Around) -> None:
+        self._memory = around.memory
+        self._survey = f"{around.survey}\n\n" if around.survey else ""
         self._model = model
         self._settings = settings
         self._steps = steps
         self._text = text
-        self._map = load("planner_map", map=map_text) + "\n\n" if map_text.strip() else ""
+        self._map = load("planner_map", map=around.map_text) + "\n\n" if around.map_text.strip() else ""
         self._schema = schema("plan_schema")
 
     def plan_chunk(self, chunk: str, number: int, total: int, earlier: Sequence[TaskSpec]) -> list[TaskSpec]:
@@ -168,6 +180,7 @@ class _Planner:
         titles = clip(titles, self._settings.context_length // 8, tail_share=0.8)
         user = load(
             "planner_user",
+            survey=self._survey,
             map=self._map,
             earlier=load("planner_earlier", titles=titles) + "\n\n" if titles else "",
             part=f", part {number} of {total}" if total > 1 else "",

@@ -50,6 +50,7 @@ class ReviewBrief:
         files: (path, content) of changed files, for context.
         evidence: what LAO's own commands really did.
         memory: what is known about the project.
+        survey: what was found in the workspace; it stands first, the same for all tasks of the plan.
     """
 
     task: TaskSpec
@@ -58,6 +59,7 @@ class ReviewBrief:
     files: tuple[tuple[str, str], ...] = ()
     evidence: tuple[CommandResult, ...] = ()
     memory: str = ""
+    survey: str = ""
 
 
 def review(brief: ReviewBrief, *, model: Model, settings: ModelSettings, steps: Steps) -> Review:
@@ -201,8 +203,9 @@ def _message(brief: ReviewBrief, budget: int) -> str:
         head += "\n\nFiles of this task:\n" + "\n".join(f"- {p}" for p in task.file_paths)
     evidence = _evidence(brief, budget // 4)
     end = load("reviewer_end")
+    survey = brief.survey if estimate(brief.survey) <= budget // 8 else ""
     memory = clip(brief.memory, max(0, budget // 8)) if brief.memory else ""
-    left = budget - sum(map(estimate, (head, evidence, memory, end)))
+    left = budget - sum(map(estimate, (survey, head, evidence, memory, end)))
     diff = f"# The change\n{fenced('change.diff', clip(brief.diff.strip() or '(no change)', max(100, left * 2 // 3)))}"
     left -= estimate(diff)
     shown = []
@@ -211,7 +214,7 @@ def _message(brief: ReviewBrief, budget: int) -> str:
         if estimate(part) <= left:
             shown.append(part)
             left -= estimate(part)
-    return "\n\n".join(part for part in (head, diff, *shown, evidence, memory, end) if part)
+    return "\n\n".join(part for part in (survey, head, diff, *shown, evidence, memory, end) if part)
 
 
 def _evidence(brief: ReviewBrief, limit: int) -> str:

@@ -29,6 +29,7 @@ class Phase(str, Enum):
     """The phases of the pipeline; each is one Huey task."""
 
     INGEST = "ingest"
+    SURVEY = "survey"
     PLAN = "plan"
     CODE = "code"
     VERIFY = "verify"
@@ -88,6 +89,7 @@ class RunState(str, Enum):
 PHASE_QUEUE: Final = MappingProxyType(
     {
         Phase.INGEST: Queue.CPU,
+        Phase.SURVEY: Queue.GPU,
         Phase.PLAN: Queue.GPU,
         Phase.CODE: Queue.GPU,
         Phase.VERIFY: Queue.CPU,
@@ -100,6 +102,7 @@ PHASE_QUEUE: Final = MappingProxyType(
 
 PHASE_ROLE: Final = MappingProxyType(
     {
+        Phase.SURVEY: Role.ANALYST,
         Phase.PLAN: Role.PLANNER,
         Phase.CODE: Role.CODER,
         Phase.REVIEW: Role.REVIEWER,
@@ -115,7 +118,7 @@ PILOT_PLAN: Final = "pilot"
 
 TURN_OVER: Final = frozenset({TurnState.DONE, TurnState.FAILED, TurnState.INTERRUPTED})
 
-FEEDS: Final = MappingProxyType({Phase.INGEST: (Phase.PLAN,), Phase.VERIFY: (Phase.CODE, Phase.REVIEW)})
+FEEDS: Final = MappingProxyType({Phase.INGEST: (Phase.SURVEY, Phase.PLAN), Phase.VERIFY: (Phase.CODE, Phase.REVIEW)})
 """Which phases with a model may become ready when a phase without one ends."""
 
 TERMINAL_TASKS: Final = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.NEEDS_HUMAN, TaskState.CANCELLED})

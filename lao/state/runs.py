@@ -141,7 +141,7 @@ def _enter_phase(row: RunRow, now: float) -> None:
     state = _TASK_STATE.get(Phase(row.phase))
     if state is not None and row.task.state != state.value:
         move_task(row.task, state, now)
-    if row.phase == Phase.PLAN.value and row.plan.state == PlanState.QUEUED.value:
+    if row.phase in (Phase.SURVEY.value, Phase.PLAN.value) and row.plan.state == PlanState.QUEUED.value:
         move_plan(row.plan, PlanState.PLANNING, now)
 
 

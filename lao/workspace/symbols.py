@@ -55,7 +55,7 @@ def related_files(root: Path, paths: Iterable[str], limit: int) -> tuple[str, ..
             if read >= _MAX_READ or len(found) >= limit:
                 break
             read += 1
-            for used in _uses(real, path):
+            for used in used_by(real, path):
                 if used not in given and used not in found:
                     found[used] = None
                     following.append(used)
@@ -107,7 +107,8 @@ def _head(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
     return f"{word} {node.name}({ast.unparse(node.args)}){result}:"
 
 
-def _uses(root: Path, path: str) -> Iterator[str]:
+def used_by(root: Path, path: str) -> Iterator[str]:
+    """Files inside the resolved ``root`` that one file imports; some may come twice."""
     suffix = PurePosixPath(path).suffix
     text = _read(root, path) if suffix in (".py", ".pyi", ".go", *_SCRIPTS) else None
     if text is None:

@@ -12,6 +12,17 @@ from lao.core.words import Json, TaskSpec, Verdict
 
 TASKS_FILE: Final = "LAO_TASKS.json"
 REVIEW_FILE: Final = "LAO_REVIEW.log"
+ANALYST_FILE: Final = "ANALYST.md"
+ANALYST_REPORT: Final = "analyst_report.json"
+
+
+def own_files(plan_file: str) -> tuple[str, ...]:
+    """The files at the top of a plan's folder that LAO writes itself, and that are no part of the user's work.
+
+    Args:
+        plan_file: how the copy of the plan is called (``git.plan_file_name``).
+    """
+    return (plan_file, TASKS_FILE, REVIEW_FILE, ANALYST_FILE, ANALYST_REPORT)
 
 
 def plan_text(plan: str, source: str) -> str:

@@ -10,7 +10,7 @@ TOO_LARGE: Final = 32_000_000
 """Bytes after which the file is begun anew: its news has been told, and the state has the rest."""
 
 _LINE: Final = re.compile(r"\d\d:\d\d:\d\d ([A-Z]) (.*)")
-_OF_A_PHASE: Final = re.compile(r"(.+: )?(ingest|plan|code|verify|review|whole|close)( of run \d+| task \d+|:)")
+_OF_A_PHASE: Final = re.compile(r"(.+: )?(ingest|survey|plan|code|verify|review|whole|close)( of run \d+| task \d+|:)")
 """What the frame of a phase logs is in the state, and told from there."""
 
 

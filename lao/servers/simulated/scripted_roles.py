@@ -28,6 +28,7 @@ _FRAMED = re.compile(r"^# The plan\b.*\n((?:.*\n)*?)# End of the plan$", re.M)
 _SHOWN_TASKS = re.compile(r'^\{"tasks": ', re.M)
 _FILES = re.compile(r"^Files of this task:\s*\n((?:\s*- .+\n?)+)", re.M)
 _ONE_FILE = re.compile(r"^Write the complete file `([^`\n]+)`", re.M)
+_SHOWN_FILE = re.compile(r"^--- (\S+)$", re.M)
 _TEXT_WORDS = re.compile(r"\b(text|notes?|letter|poem|document)\b", re.I)
 
 
@@ -41,7 +42,22 @@ def answer(request: SimRequest) -> Answer:
         verdict = "APPROVED" if '"APPROVED"' in json.dumps(request.schema) else "approved"
         summary = "The simulated reviewer approves everything."
         return Answer(json.dumps({"verdict": verdict, "findings": [], "summary": summary}))
+    if request.role == "analyst":
+        return Answer(json.dumps(_survey(request)))
     return Answer("This is the simulated server; no rule of its scenario matches this request.")
+
+
+def _survey(request: SimRequest) -> dict[str, Json]:
+    """A survey that names the first file whose beginning is shown."""
+    shown = _SHOWN_FILE.search(request.last_user_text)
+    points = [{"file": shown[1], "text": "Its beginning is shown."}] if shown else []
+    return {
+        "summary": "The simulated analyst has read the workspace.",
+        "integration_points": points,
+        "risk_areas": [],
+        "conventions": ["Names are short."],
+        "advice": [],
+    }
 
 
 def _plan(request: SimRequest) -> list[Json]:
