@@ -14,6 +14,8 @@ TASKS_FILE: Final = "LAO_TASKS.json"
 REVIEW_FILE: Final = "LAO_REVIEW.log"
 ANALYST_FILE: Final = "ANALYST.md"
 ANALYST_REPORT: Final = "analyst_report.json"
+QUALITY_FILE: Final = "LAO_QUALITY.md"
+QUALITY_REPORT: Final = "quality_report.json"
 
 
 def own_files(plan_file: str) -> tuple[str, ...]:
@@ -22,7 +24,7 @@ def own_files(plan_file: str) -> tuple[str, ...]:
     Args:
         plan_file: how the copy of the plan is called (``git.plan_file_name``).
     """
-    return (plan_file, TASKS_FILE, REVIEW_FILE, ANALYST_FILE, ANALYST_REPORT)
+    return (plan_file, TASKS_FILE, REVIEW_FILE, ANALYST_FILE, ANALYST_REPORT, QUALITY_FILE, QUALITY_REPORT)
 
 
 def plan_text(plan: str, source: str) -> str:
