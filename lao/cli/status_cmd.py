@@ -100,6 +100,8 @@ def _print(view: dict[str, Any]) -> None:
             emit(
                 f"    {look.word('paused', 'PAUSED')} since {since(plan['paused'])}; 'lao resume {plan['id']}' goes on"
             )
+        if plan["waits"]:
+            emit(look.plain(f"    {look.word('waiting', plan['waits'])}"))
         if plan["reason"]:
             emit(look.plain(f"    {plan['reason']}"))
         for task in (t for t in view["tasks"] if t["plan"] == plan["id"]):

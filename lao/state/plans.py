@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lao.core.states import Phase, PlanState
 from lao.core.words import Json
-from lao.state import pipeline
+from lao.state import budgets, pipeline
 from lao.state.records import Plan, Task, plan_record, task_record
 from lao.state.store import Store
 from lao.state.tables import PlanRow, RejectionRow, TaskRow
@@ -91,6 +91,8 @@ def retry(store: Store, plan_id: str | None) -> tuple[int, tuple[int, ...]]:
             number, runs = pipeline.retry_plan(row, store.now(), cancelled=plan_id is not None)
             count += number
             ready += runs
+            if number and plan_id is not None:
+                budgets.renew(row.id, store.now())
     return count, tuple(ready)
 
 
