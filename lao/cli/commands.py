@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "hooks": Entry("lao.cli.hooks_cmd:command", "List the hooks of this project, or try them."),
         "calibrate": Entry("lao.cli.calibrate_cmd:command", "Measure what the models can do, and keep it."),
         "index": Entry("lao.cli.index_cmd:command", "Bring the search index of a folder up to date."),
+        "preflight": Entry("lao.cli.preflight_cmd:command", "Look at a plan before it is worked on, without a model."),
         "submit": Entry("lao.cli.submit_cmd:command", "Queue a plan and print its id."),
         "run": Entry("lao.cli.run_cmd:command", "Watch the plans folder and work on what is queued."),
         "pilot": Entry("lao.cli.pilot_cmd:command", "Talk with the factory: ask, steer, plan."),

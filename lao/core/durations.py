@@ -25,7 +25,7 @@ def seconds_of(value: Json, what: str) -> float:
     """
     found = _FORM.fullmatch(value.strip()) if isinstance(value, str) else None
     number = float(found[1]) * _UNITS[found[2].lower()] if found else value
-    if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number):
-        if 0 < number <= LONGEST_S:
-            return float(number)
+    real = isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
+    if real and 0 < number <= LONGEST_S:
+        return float(number)
     raise BadInput(f"{what} {value!r} is no length of time", "write seconds, or 90s, 30m, 2h, 7d")

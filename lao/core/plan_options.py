@@ -1,4 +1,4 @@
-"""What a plan's front matter asks for beside its commands: other plans first, a budget, the models it was written for."""
+"""What a plan's front matter asks for beside its commands: other plans first, a budget, the models it is meant for."""
 
 from __future__ import annotations
 

@@ -37,11 +37,21 @@ def every(store: Store) -> dict[str, str]:
         return held()
 
 
+def waiting(store: Store, options: Mapping[str, Json], plan_id: str = "") -> str:
+    """What a plan with this front matter waits for, "" for nothing."""
+    with store.reading():
+        return _why(options, plan_id)
+
+
 def why(row: Any) -> str:
     """Inside a transaction or a block of reads: what the plan waits for, "" for nothing."""
+    return _why(row.options, row.id)
+
+
+def _why(options: Mapping[str, Json] | None, plan_id: str) -> str:
     waits = []
-    for name in _needs(row.options):
-        other = _newest(name, row.id)
+    for name in _needs(options):
+        other = _newest(name, plan_id)
         if other is None:
             waits.append(f"plan {name!r}, which has not been handed in")
         elif other.state != PlanState.COMPLETED.value:
