@@ -90,20 +90,7 @@ def _print(view: dict[str, Any]) -> None:
     if not view["plans"]:
         emit("no plans yet: drop a Markdown file into the plans folder, or 'lao submit PLAN'")
     for plan in view["plans"]:
-        counts = plan["tasks"]
-        done = f"{counts['completed']} of {counts['total']} tasks completed"
-        state = look.word(plan["state"])
-        emit(
-            look.plain(f"{plan['id']}  {plan['name']}: {state}, {done}{_cache(plan['cache'])}{_energy(plan['energy'])}")
-        )
-        if plan["paused"] is not None:
-            emit(
-                f"    {look.word('paused', 'PAUSED')} since {since(plan['paused'])}; 'lao resume {plan['id']}' goes on"
-            )
-        if plan["waits"]:
-            emit(look.plain(f"    {look.word('waiting', plan['waits'])}"))
-        if plan["reason"]:
-            emit(look.plain(f"    {plan['reason']}"))
+        _print_plan(plan, look)
         for task in (t for t in view["tasks"] if t["plan"] == plan["id"]):
             _print_task(task, look)
     for run in view["running"]:
@@ -132,6 +119,19 @@ def _print(view: dict[str, Any]) -> None:
     )
     if view["faults"]:
         emit("faults: " + ", ".join(f"{name} {count}" for name, count in view["faults"].items()))
+
+
+def _print_plan(plan: dict[str, Any], look: Look) -> None:
+    counts = plan["tasks"]
+    done = f"{counts['completed']} of {counts['total']} tasks completed"
+    state = look.word(plan["state"])
+    emit(look.plain(f"{plan['id']}  {plan['name']}: {state}, {done}{_cache(plan['cache'])}{_energy(plan['energy'])}"))
+    if plan["paused"] is not None:
+        emit(f"    {look.word('paused', 'PAUSED')} since {since(plan['paused'])}; 'lao resume {plan['id']}' goes on")
+    if plan["waits"]:
+        emit(look.plain(f"    {look.word('waiting', plan['waits'])}"))
+    if plan["reason"]:
+        emit(look.plain(f"    {plan['reason']}"))
 
 
 def _cache(cache: dict[str, Any]) -> str:

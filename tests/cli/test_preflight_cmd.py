@@ -108,7 +108,8 @@ def test_the_size_is_cut_as_the_planner_cuts(lao: Terminal) -> None:
     big = "".join(f"## Part {n}\n\nWrite `part_{n}.py`.\n{'It does what is written here. ' * 90}\n" for n in range(9))
     view = lao.json("preflight", "--plan", write(f"# Big\n\n{big}\nTest: `python3 -m pytest`\n"), code=0)
     assert view["figures"]["chunks"] > 2
-    huge = f"# Big\n\n## One\n\nWrite `one.py`.\nTest: `python3 -m pytest`\n{'Much to be done here. ' * 900}\n## Two\n\nx\n"
+    tests = "Test: `python3 -m pytest`"
+    huge = f"# Big\n\n## One\n\nWrite `one.py`.\n{tests}\n{'Much to be done here. ' * 900}\n## Two\n\nx\n"
     assert "'One'" in str(rows(lao.json("preflight", "--plan", write(huge), code=4), "size"))
 
 

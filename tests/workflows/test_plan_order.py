@@ -39,7 +39,7 @@ def test_a_plan_waits_until_the_plan_that_it_depends_on_is_completed(plant: Buil
 
 
 def test_a_plan_waits_on_when_the_other_one_was_given_up(plant: Build) -> None:
-    """C5: it does not build on what is missing, says why, and leaves the project idle; a retry of the other frees it."""
+    """C5: it does not build on what is missing, says why, and leaves the project idle."""
     it = plant()
     first = it.submit("first", plan("depends_on: never.md", "a"))
     it.submit("second", plan("depends_on: [first]", "b"))
