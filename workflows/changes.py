@@ -1,4 +1,4 @@
-"""What a plan or a task changed, and what proves it: the commits by git, the evidence by the record. Changes nothing."""
+"""What a plan or a task changed, and what proves it: commits by git, evidence by the record. Changes nothing."""
 
 from __future__ import annotations
 

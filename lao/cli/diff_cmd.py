@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    help="Show what a plan (name, id or file) or a task (number) changed, with the commands that prove it. On a terminal "
-    "it is paged."
+    help="Show what a plan (name, id or file) or a task (number) changed, with the commands that prove it. On a "
+    "terminal it is paged."
 )
 @click.argument("target", metavar="PLAN|TASK")
 @click.option("--stat", is_flag=True, help="A line a file instead of the patch.")

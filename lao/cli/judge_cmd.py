@@ -30,8 +30,8 @@ def accept(session: Session, plan: str, note: str, anyway: bool, as_json: bool) 
 
 
 @click.command(
-    help="Keep that you do not want the work of a plan (name, id or file) that is over. The note is remembered, and the "
-    "planner of a corrected plan is told."
+    help="Keep that you do not want the work of a plan (name, id or file) that is over. The note is remembered, and "
+    "the planner of a corrected plan is told."
 )
 @click.argument("plan")
 @click.option("--note", default="", help="One sentence: why.")

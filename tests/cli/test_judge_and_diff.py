@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lao.cli.main import main
 from lao.config.overrides import CONFIG_VARIABLES, FLAGS_VARIABLE, VARIABLES
-from lao.state import facts, judgements
+from lao.state import facts, judgements, plans
 from tests.workflows.conftest import Plant, identity, plant  # noqa: F401  # fixtures
 from workflows import judging
 
@@ -30,18 +29,17 @@ validation: test -e part_a.txt
 
 
 @pytest.fixture
-def lao(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., str]:
-    monkeypatch.chdir(tmp_path)
+def lao(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
+    """Runs a command as a program of its own, for the project is open in this one."""
     for name in (*VARIABLES, *CONFIG_VARIABLES, FLAGS_VARIABLE):
         monkeypatch.delenv(name, raising=False)
 
     def call(*arguments: str, code: int = 0) -> str:
-        capsys.readouterr()
-        got = main(list(arguments))
-        shown = capsys.readouterr()
-        assert got == code, shown
-        assert "Traceback" not in shown.err
-        return shown.out + shown.err
+        command = [sys.executable, "-m", "lao", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == code, done
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
 
     return call
 
@@ -117,8 +115,6 @@ def test_reject_takes_back_by_one_commit_and_keeps_the_rest(
     ]
     it.submit("parts", TWO + "\nIn blue.\n")
     newer = next(plan for plan in it.plans() if plan["supersedes"] == plan_id)
-    from lao.state import plans
-
     assert "wrong colours" in judging.told_planner(it.factory, plans.get(it.factory.store, str(newer["id"])))
 
 
