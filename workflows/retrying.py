@@ -71,7 +71,7 @@ def find(factory: Factory, choice: Choice) -> tuple[Failed, ...]:
     """What the choice means now. What was cancelled is only meant where its plan or its class is named."""
     every = failed.ended(factory.store, choice.plan_id)
     now = factory.clock.now()
-    known = {item.task: item for item in every if item.task is not None}
+    known: dict[int | None, Ended] = {item.task: item for item in every if item.task is not None}
     found = [Failed(item, _class(item, known)) for item in every]
     cancelled = choice.plan_id is not None or "cancelled" in choice.classes
     return tuple(

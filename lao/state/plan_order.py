@@ -78,7 +78,7 @@ def refuse_cycle(store: Store, file: Path, options: Mapping[str, Json]) -> None:
     """
     name = file.stem
     with store.reading():
-        todo = [(need, (name,)) for need in needs_of(options)]
+        todo: list[tuple[str, tuple[str, ...]]] = [(need, (name,)) for need in needs_of(options)]
         met: set[str] = set()
         while todo:
             need, way = todo.pop()
