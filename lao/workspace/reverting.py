@@ -12,7 +12,7 @@ from lao.core.errors import Refused
 from lao.core.folders import sync_file, sync_folder
 from lao.durable.faults import crash_point
 from lao.workspace.changes import REVERT_STEP, Change, changes_of, others_since, parent_of
-from lao.workspace.commits import Commit
+from lao.workspace.commits import Commit, tip
 from lao.workspace.git_calls import Git
 
 Entry = tuple[str, str]
@@ -39,7 +39,7 @@ class RevertCommit(Commit):
     before: dict[str, Entry | None] = field(default_factory=dict)
 
     def _add(self, index: Path) -> None:
-        absent = "0" * 40
+        absent = "0" * len(tip(self.git)[0] or "")
         records = [
             f"{entry[0]} {entry[1]}\t{path}" if entry else f"0 {absent}\t{path}" for path, entry in self.before.items()
         ]
