@@ -6,7 +6,7 @@ from lao.core.states import PlanState, TaskState
 from lao.core.steps import StepKind
 from lao.core.words import CommandResult
 from lao.quality.commands import command_findings
-from lao.state import ledger, pipeline, plans, queries
+from lao.state import ledger, pipeline, plan_order, plans, queries
 from workflows import guidance, plan_checks
 from workflows.work import Outcome, Work
 
@@ -38,7 +38,7 @@ def body(work: Work) -> Outcome:
         ledger.add_validations(factory.store, work.claim, "close", whole.commit, results)
         ledger.add_findings(factory.store, work.claim, command_findings(results))
         pipeline.end_plan(plan.id, state, now, reason)
-        return []
+        return plan_order.freed(plan.id)
 
     return Outcome(apply, text=f"{state.value}{': ' + reason if reason else ''}{note}{early}")
 

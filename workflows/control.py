@@ -13,7 +13,7 @@ from lao.core.states import Phase, RunState
 from lao.durable.faults import crash_point
 from lao.durable.holding import owner_alive
 from lao.durable.processes import kill_marked
-from lao.state import cancelling, pauses, plans, replaying, runs
+from lao.state import budgets, cancelling, pauses, plans, replaying, runs
 from lao.state.cancelling import Begun, Cancelled
 from lao.state.records import Plan, Task
 from lao.workspace.desks import desks_of
@@ -103,6 +103,7 @@ def replay(factory: Factory, task: Task, since: Phase) -> int:
     early = factory.settings.orchestration.early_release
     with factory.store.write():
         ready = replaying.replay(task.id, since, factory.store.now(), early=early)
+        budgets.renew(task.plan_id, factory.store.now())
     crash_point("after_finish")
     wake_all(factory.store, ready)
     return len(ready)

@@ -8,10 +8,9 @@ import logging
 from huey.api import crontab
 
 from lao.core.errors import ConfigError
-from lao.state import plans
+from workflows import retrying
 from workflows.factory import active
 from workflows.queues import cpu
-from workflows.wake import wake_all
 
 log = logging.getLogger("lao")
 
@@ -46,9 +45,7 @@ def _retry_is_due(at: dt.datetime) -> bool:
 
 @cpu.periodic_task(_retry_is_due, name="retry_failed", queue="cpu")  # type: ignore[untyped-decorator]
 def retry_failed() -> None:
-    """Give failed and parked work another set of attempts."""
-    factory = active.get()
-    count, ready = plans.retry(factory.store, None)
-    wake_all(factory.store, ready)
+    """Give failed and parked work another set of attempts, as often as it may have one without a person."""
+    count = retrying.by_clock(active.get())
     if count:
         log.info("retry-failed by cron: %s set back", count)

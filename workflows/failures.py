@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lao.core.errors import AttemptFailed, BadInput, LaoError, NeedsHuman
+from lao.core.errors import AttemptFailed, BadInput, BudgetSpent, LaoError, NeedsHuman
 from lao.core.states import Phase, PlanState, RunState, TaskState
 from lao.core.words import Finding, Severity
-from lao.state import ledger, pipeline, runs
+from lao.state import budgets, ledger, pipeline, runs
 from lao.state.records import Claim
 from workflows import turns
 from workflows.factory import Factory
@@ -62,6 +62,8 @@ def _end_attempt(factory: Factory, claim: Claim, error: LaoError, reason: str, n
             cooldown_s=limits.retry_cooldown_base_s,
         )
     state = TaskState.NEEDS_HUMAN if isinstance(error, _PARKING) else TaskState.FAILED
+    if isinstance(error, BudgetSpent):
+        budgets.park_waiting(claim.run.plan_id, task_id, now, reason)
     return pipeline.end_task(task_id, state, now, reason)
 
 

@@ -14,7 +14,7 @@ from lao.search.repo_map import Focus
 from lao.state import ledger, pipeline
 from lao.workspace.traces import ANALYST_FILE, ANALYST_REPORT, TASKS_FILE, tasks_text
 from lao.workspace.tree import listing
-from workflows import guidance, surveys
+from workflows import guidance, judging, surveys
 from workflows.checks import commands_of
 from workflows.search import map_of
 from workflows.traces import commit_file
@@ -32,6 +32,7 @@ def body(work: Work) -> Outcome:
         ledger.note_chunk(factory.store, plan.id, done.number, [task.to_json() for task in done.tasks])
 
     there = work.steps.run(StepKind.READ, "files", lambda: _there(work))
+    memory = "\n\n".join(text for text in (there.get("memory", ""), there.get("rejected", "")) if text)
     specs = make_plan(
         plan.text,
         model=work.model,
@@ -42,7 +43,7 @@ def body(work: Work) -> Outcome:
         existing_files=there["files"],
         judges=there["judges"],
         map_text=there.get("map", ""),
-        memory=there.get("memory", ""),
+        memory=memory,
         survey=there.get("survey", ""),
         on_chunk=keep_chunk,
     )
@@ -83,4 +84,5 @@ def _there(work: Work) -> dict[str, Json]:
         "map": map_of(work, plan.workspace, Role.PLANNER, Focus(text=plan.text)),
         "memory": guidance.memory_text(work, Role.PLANNER).text,
         "survey": surveys.section(work, Role.PLANNER),
+        "rejected": judging.told_planner(work.factory, plan),
     }

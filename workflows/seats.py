@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Final
@@ -129,12 +129,17 @@ class Seat:
 
 
 class SeatedModel:
-    """A ``Model`` that asks only while its phase has a slot."""
+    """A ``Model`` that asks only while its phase has a slot.
 
-    def __init__(self, model: Model, seat: Seat) -> None:
-        self._model, self._seat = model, seat
+    Args:
+        may_ask: called before each call; what it raises is raised.
+    """
+
+    def __init__(self, model: Model, seat: Seat, may_ask: Callable[[], None] = lambda: None) -> None:
+        self._model, self._seat, self._may_ask = model, seat, may_ask
 
     def complete(self, request: ChatRequest) -> ChatAnswer:
+        self._may_ask()
         for left in reversed(range(_TRIES)):
             self._seat.take()
             try:

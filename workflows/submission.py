@@ -6,10 +6,11 @@ from pathlib import Path
 
 from lao.config.narrowing import mode_of
 from lao.core.errors import BadInput
+from lao.core.plan_options import budget_of, check_models
 from lao.core.priority import priority_of
 from lao.core.words import Json
 from lao.quality.commands import validation_commands
-from lao.state import plans
+from lao.state import plan_order, plans
 from lao.state.plans import Submission
 from lao.workspace.folders import workspace_for
 from lao.workspace.front_matter import split
@@ -83,6 +84,9 @@ def checked(factory: Factory, path: Path, text: str) -> tuple[dict[str, Json], P
     if not any(character.isalnum() for character in body):
         raise BadInput(f"plan {str(path)!r} is empty", "write what is to be built, as Markdown")
     priority_of(options)
+    budget_of(options)
+    plan_order.refuse_cycle(factory.store, path, options)
+    check_models(options, {role.value: model.key for role, model in factory.settings.models.items()})
     mode_of(factory.settings.permissions, options)
     validation_commands(factory.settings.orchestration, options, None, factory.settings.paths.root)
     return options, workspace_for(path, factory.settings.paths)

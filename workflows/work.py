@@ -9,11 +9,12 @@ from pathlib import Path
 from lao.config.narrowing import narrowed
 from lao.config.settings import ModelSettings, PermissionSettings
 from lao.core.chat import Model
+from lao.core.errors import BudgetSpent
 from lao.core.profile import Profile
 from lao.core.states import Role
 from lao.core.words import Json
 from lao.durable.journal import Journal
-from lao.state import ledger, profiles
+from lao.state import budgets, ledger, profiles
 from lao.state.records import Claim, Plan, Task
 from lao.tools.context import ToolAudit
 from lao.tools.permissions.hiding import hidden_by
@@ -93,9 +94,16 @@ class Work:
         """The chat client; asking it takes a slot of the GPU (``off_gpu`` gives it up)."""
         assert self.role is not None and self.seat is not None, "a phase with a model"
         if self.profile is None:
-            return SeatedModel(self.factory.chat, self.seat)
+            return SeatedModel(self.factory.chat, self.seat, self.check_budget)
         limit = first_token_limit_s(self.factory.settings, self.model_settings(self.role), self.profile)
-        return SeatedModel(self.factory.chat_waiting(limit), self.seat)
+        return SeatedModel(self.factory.chat_waiting(limit), self.seat, self.check_budget)
+
+    def check_budget(self) -> None:
+        """Raise BudgetSpent when the plan has used all that its front matter allows."""
+        reason = budgets.spent(self.factory.store, self.plan.id)
+        if reason:
+            again = f"raise it in a new version of the plan, or 'lao retry-failed {self.plan.name}' allows it once more"
+            raise BudgetSpent(reason, again)
 
     def off_gpu(self, expected_s: float | None = None, *, back: bool = False) -> None:
         """Let others generate: what comes now asks no model.

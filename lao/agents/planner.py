@@ -73,9 +73,8 @@ def make_plan(
     shown = body(plan_text)
     planner = _Planner(model, settings, steps, plan_text, _Around(map_text, memory, survey))
     reserved = reserved_tokens + (estimate(memory) if memory else 0)
-    parts = chunks(shown, _chunk_limit(settings, utilization, reserved) - estimate(map_text) - estimate(survey)) or [
-        shown
-    ]
+    around = estimate(map_text) + estimate(survey)
+    parts = parts_of(plan_text, settings, utilization, reserved, around)
     tasks: list[TaskSpec] = []
     for number, part in enumerate(parts, 1):
         fresh = planner.plan_chunk(part, number, len(parts), tasks)
@@ -94,12 +93,25 @@ def make_plan(
     return tuple(assign_commands(plan_items.in_order(tasks), plan_text))
 
 
+def parts_of(
+    plan_text: str, settings: ModelSettings, utilization: float, reserved_tokens: int, around: int = 0
+) -> list[str]:
+    """The pieces in which a planner with these settings is shown the plan; one where all of it fits.
+
+    Args:
+        around: tokens of the map and the survey, which stand before each piece.
+    """
+    shown = body(plan_text)
+    return chunks(shown, chunk_limit(settings, utilization, reserved_tokens) - around) or [shown]
+
+
 def _judges(plan_text: str, existing: Collection[str]) -> set[str]:
     run = " ".join(command for _, command in plan_commands(plan_text))
     return {p for p in existing if is_test(p) and re.search(rf"(?<![\w./-]){re.escape(p)}(?![\w/-])", run)}
 
 
-def _chunk_limit(settings: ModelSettings, utilization: float, reserved_tokens: int) -> int:
+def chunk_limit(settings: ModelSettings, utilization: float, reserved_tokens: int) -> int:
+    """Tokens of the plan that are shown at once."""
     window = int(settings.context_length * utilization)
     return max(_LEAST_CHUNK, window - completion_limit(settings) - max(reserved_tokens, _overhead()))
 

@@ -63,6 +63,7 @@ _MODES: Final = ("auto", "confirm", "accept_edits", "plan_only", "dont_ask", "by
                 "acceptEdits", "plan", "dontAsk", "bypassPermissions")  # fmt: skip
 
 _RUN: Final[Mapping[str, Any]] = MappingProxyType({"shown_in": ("run",), "setting": False})
+_PLAN: Final[Mapping[str, Any]] = MappingProxyType({"shown_in": ("run", "preflight"), "setting": False})
 
 GLOBAL_OPTIONS: Final[Sequence[GlobalOption]] = (
     _option("--config", "Configuration file (default: ./factory.yaml if present).", str, "PATH"),
@@ -77,7 +78,7 @@ GLOBAL_OPTIONS: Final[Sequence[GlobalOption]] = (
     _option("--embedder-model", "Model key of the embedder.", str, "KEY"),
     _option("--pilot-model", "Model key of the Pilot.", str, "KEY"),
     _option("--analyst-model", "Model key of the analyst.", str, "KEY"),
-    _option("--plan", "run: work on this plan only.", str, "PATH", **_RUN),
+    _option("--plan", "run: work on this plan only; preflight: look at it.", str, "PATH", **_PLAN),
     _option("--single-run", "run: end when the queue is idle.", **_RUN),
     _option("--plain", "run: plain log lines instead of the live view.", **_RUN),
     _option("--no-pilot", "run: no Pilot when the queue is idle.", shown_in=("run",)),

@@ -73,7 +73,10 @@ def run(session: Session, factory: Factory, *, quiet: bool = False) -> int:
     paused = queries.paused_open(store, [*known, *taken]) if single else 0
     if paused:
         say(f"{paused} of these plans paused: 'lao resume' goes on")
-    return exit_code(outcome, paused=paused) or rejected
+    held = queries.held_open(store, [*known, *taken]) if single else {}
+    for plan_id, why in held.items():
+        say(f"plan {plan_id} {why}")
+    return exit_code(outcome, paused=paused + len(held)) or rejected
 
 
 def _say_pauses(factory: Factory) -> None:

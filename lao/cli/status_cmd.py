@@ -51,7 +51,7 @@ def empty_view() -> dict[str, Any]:
 def collect(factory: Any) -> dict[str, Any]:
     """The view that ``--json`` prints; see docs/operating.md for its fields."""
     from lao.cli.questions import view
-    from lao.state import approvals, cache_share, energy, pauses, plans, queries, surroundings
+    from lao.state import approvals, cache_share, energy, judgements, pauses, plans, queries, surroundings
     from workflows.queues import live_workers, sizes
 
     store = factory.store
@@ -59,11 +59,17 @@ def collect(factory: Any) -> dict[str, Any]:
     rejected = [{"file": file, "reason": reason} for file, _, reason in plans.rejections(store)]
     shares = cache_share.by_plan(store, factory.settings.server.base_url)
     used = energy.pieces(store)
+    judged = judgements.every(store)
     of_plans, of_tasks = energy.by_plan(used), energy.by_task(used)
     return {
         "paused": pauses.of_all(store),
         "plans": [
-            {**plan, "cache": shares[plan["id"]], "energy": of_plans.get(plan["id"])}
+            {
+                **plan,
+                "cache": shares[plan["id"]],
+                "energy": of_plans.get(plan["id"]),
+                "judgement": judged[plan["id"]].verdict if plan["id"] in judged else None,
+            }
             for plan in queries.plans_view(store)
         ],
         "tasks": [{**task, "energy": of_tasks.get(task["id"])} for task in queries.tasks_view(store)],
@@ -90,18 +96,7 @@ def _print(view: dict[str, Any]) -> None:
     if not view["plans"]:
         emit("no plans yet: drop a Markdown file into the plans folder, or 'lao submit PLAN'")
     for plan in view["plans"]:
-        counts = plan["tasks"]
-        done = f"{counts['completed']} of {counts['total']} tasks completed"
-        state = look.word(plan["state"])
-        emit(
-            look.plain(f"{plan['id']}  {plan['name']}: {state}, {done}{_cache(plan['cache'])}{_energy(plan['energy'])}")
-        )
-        if plan["paused"] is not None:
-            emit(
-                f"    {look.word('paused', 'PAUSED')} since {since(plan['paused'])}; 'lao resume {plan['id']}' goes on"
-            )
-        if plan["reason"]:
-            emit(look.plain(f"    {plan['reason']}"))
+        _print_plan(plan, look)
         for task in (t for t in view["tasks"] if t["plan"] == plan["id"]):
             _print_task(task, look)
     for run in view["running"]:
@@ -130,6 +125,19 @@ def _print(view: dict[str, Any]) -> None:
     )
     if view["faults"]:
         emit("faults: " + ", ".join(f"{name} {count}" for name, count in view["faults"].items()))
+
+
+def _print_plan(plan: dict[str, Any], look: Look) -> None:
+    counts = plan["tasks"]
+    done = f"{counts['completed']} of {counts['total']} tasks completed"
+    state = look.word(plan["state"]) + (f" and {plan['judgement']} by a person" if plan["judgement"] else "")
+    emit(look.plain(f"{plan['id']}  {plan['name']}: {state}, {done}{_cache(plan['cache'])}{_energy(plan['energy'])}"))
+    if plan["paused"] is not None:
+        emit(f"    {look.word('paused', 'PAUSED')} since {since(plan['paused'])}; 'lao resume {plan['id']}' goes on")
+    if plan["waits"]:
+        emit(look.plain(f"    {look.word('waiting', plan['waits'])}"))
+    if plan["reason"]:
+        emit(look.plain(f"    {plan['reason']}"))
 
 
 def _cache(cache: dict[str, Any]) -> str:

@@ -27,9 +27,13 @@ POLL_S = 0.1
 def command(session: Session, plan: Path, wait: bool, as_json: bool) -> None:
     with open_project(session) as factory:
         import workflows.phases  # noqa: F401  # registers the tasks that a wake-up names
+        from workflows import preflight
         from workflows.submission import submit_file
 
         submission = submit_file(factory, (session.cwd or Path.cwd()) / plan)
+        if submission.created:
+            for warning in preflight.warnings(factory, Path(submission.plan.file), submission.plan.text):
+                say(f"warning: {warning}")
         if not as_json:
             emit(submission.plan.id)
         if not submission.created:

@@ -59,6 +59,7 @@ def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) ->
         filled["paths"][name] = str(getattr(paths, name))
     orchestration = dict(filled["orchestration"])
     allowed = tuple(orchestration.pop("strict_closure_allowed_statuses"))
+    retried = tuple(orchestration.pop("retry_failed_classes"))
     return Settings(
         server=ServerSettings(
             base_url=_bare_url(filled["lm_studio_base_url"]),
@@ -68,7 +69,9 @@ def build(draft: Draft, schema: Schema, config_file: Path | None, root: Path) ->
         paths=paths,
         memory_gate=MemoryGateSettings(**filled["memory_gate"]),
         gpu=GpuSettings(**filled["gpu"]),
-        orchestration=OrchestrationSettings(**orchestration, strict_closure_allowed_statuses=allowed),
+        orchestration=OrchestrationSettings(
+            **orchestration, strict_closure_allowed_statuses=allowed, retry_failed_classes=retried
+        ),
         attempts=_attempts(filled),
         calibration_auto=filled["calibration"]["auto"],
         git=GitSettings(**filled["git"]),

@@ -142,6 +142,8 @@ class OrchestrationSettings:
     no_progress_repeat_limit: int
     coder_max_turns: int
     retry_failed_cron: str | None
+    retry_failed_classes: tuple[str, ...]
+    retry_failed_limit: int
     benchmark_min_pass_rate: float
     benchmark_fail_on_regression: bool
     pilot_mode_enabled: bool

@@ -10,6 +10,7 @@ LaoError                      exit 1
 ├── AttemptFailed             counts against the task's attempts; a fresh attempt follows
 ├── Terminal                  the plan or task fails; no attempt could change that
 ├── NeedsHuman     exit 4     parked until a person decides
+│   └── BudgetSpent           with all that is open of its plan
 └── Interrupted               the worker is stopping; the phase goes back to the queue untouched
 """
 
@@ -114,6 +115,10 @@ class NeedsHuman(LaoError):
     """A person must decide; the phase is set aside and the rest goes on."""
 
     exit_code = 4
+
+
+class BudgetSpent(NeedsHuman):
+    """The plan has used what its front matter allows; all that is open of it is parked."""
 
 
 class Interrupted(LaoError):

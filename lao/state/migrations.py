@@ -8,6 +8,7 @@ from typing import Any
 from lao.core.errors import Refused
 from lao.state.acceptance_tables import ACCEPTANCE_TABLES
 from lao.state.chat_tables import CHAT_TABLES
+from lao.state.judgement_tables import JUDGEMENT_TABLES
 from lao.state.tables import (
     TABLES,
     ApprovalRow,
@@ -81,6 +82,11 @@ def _requirements(db: Any) -> None:
     db.create_tables(ACCEPTANCE_TABLES, safe=True)
 
 
+def _judgements(db: Any) -> None:
+    """What people said of finished plans."""
+    db.create_tables(JUDGEMENT_TABLES, safe=True)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _create_tables,
     _profiles_and_ladder,
@@ -92,6 +98,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _isolation,
     _chats,
     _requirements,
+    _judgements,
 )
 """Entry n brings a file of version n to version n + 1."""
 

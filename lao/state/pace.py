@@ -8,6 +8,7 @@ from statistics import median
 from typing import Final
 
 from lao.core.states import Phase, TaskState
+from lao.state.spans import together
 from lao.state.store import Store
 from lao.state.tables import RunRow, TaskRow
 
@@ -73,9 +74,5 @@ def pace(store: Store) -> Pace:
 
 def _overlap(spans: list[tuple[float, float]]) -> float:
     """The length of the union of spans (in the order of their beginnings) as a share of the sum of their lengths."""
-    together = alone = reached = 0.0
-    for begin, end in spans:
-        together += max(0.0, end - max(begin, reached))
-        alone += max(0.0, end - begin)
-        reached = max(reached, end)
-    return together / alone if alone > 0 else 1.0
+    alone = sum(max(0.0, end - begin) for begin, end in spans)
+    return together(spans) / alone if alone > 0 else 1.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lao.core.states import PILOT_PLAN
+from lao.state import plan_order
 from lao.state.store import Store
 from lao.state.tables import MetaRow, RunRow
 
@@ -59,9 +60,9 @@ def is_paused(plan_id: str) -> bool:
 
 
 def not_paused() -> Any:
-    """A condition on ``RunRow``: nothing keeps its plan from going on."""
+    """A condition on ``RunRow``: nothing keeps its plan from going on, neither a pause nor a plan that it waits for."""
     found = _rows()
-    return RunRow.plan == PILOT_PLAN if "" in found else RunRow.plan.not_in(list(found))
+    return RunRow.plan == PILOT_PLAN if "" in found else RunRow.plan.not_in([*found, *plan_order.held()])
 
 
 def _key(plan_id: str | None) -> str:

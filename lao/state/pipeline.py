@@ -4,7 +4,7 @@ to wake after the commit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from lao.core.errors import LaoError
@@ -287,8 +287,13 @@ def end_plan(plan_id: str, state: PlanState, now: float, reason: str = "") -> No
     pauses.lift(plan_id)
 
 
-def retry_plan(plan: PlanRow, now: float, *, cancelled: bool = False) -> tuple[int, list[int]]:
+def retry_plan(
+    plan: PlanRow, now: float, *, cancelled: bool = False, only: Collection[str] | None = None
+) -> tuple[int, list[int]]:
     """Give the failed and parked tasks of an ended plan a new set of attempts; with ``cancelled`` those as well.
+
+    Args:
+        only: ``PLAN/TASK``, or ``PLAN/-`` for a plan that ended outside its tasks; None: whatever there is.
 
     Returns (tasks or phases set back, runs that became ready).
     """
@@ -297,9 +302,9 @@ def retry_plan(plan: PlanRow, now: float, *, cancelled: bool = False) -> tuple[i
     retryable = {TaskState.FAILED.value, TaskState.NEEDS_HUMAN.value}
     states = retryable | {TaskState.CANCELLED.value} if cancelled else retryable
     found = list(TaskRow.select().where(TaskRow.plan == plan, TaskRow.state.in_(states)).order_by(TaskRow.seq))
-    rows = _that_can_go_on(found)
+    rows = _that_can_go_on([row for row in found if only is None or f"{plan.id}/{row.id}" in only])
     if not rows:
-        return (0, []) if found else _retry_phase(plan, now)
+        return (0, []) if found or (only is not None and f"{plan.id}/-" not in only) else _retry_phase(plan, now)
     if plan.state != PlanState.ACTIVE.value:
         move_plan(plan, PlanState.ACTIVE, now, reason="")
     for row in rows:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from lao.core.states import Phase, PlanState
 from lao.core.words import Json
-from lao.state import pipeline
+from lao.state import budgets, pipeline
 from lao.state.records import Plan, Task, plan_record, task_record
 from lao.state.store import Store
 from lao.state.tables import PlanRow, RejectionRow, TaskRow
@@ -79,8 +80,20 @@ def task(store: Store, task_id: int) -> Task:
         return task_record(TaskRow.get_by_id(task_id))
 
 
-def retry(store: Store, plan_id: str | None) -> tuple[int, tuple[int, ...]]:
-    """Set failed and parked work back, of one plan or of all; what was cancelled only of a plan that is named.
+def retry(
+    store: Store,
+    plan_id: str | None,
+    *,
+    only: Collection[str] | None = None,
+    cancelled: bool = False,
+    renewed: bool = True,
+) -> tuple[int, tuple[int, ...]]:
+    """Set failed and parked work back, of one plan or of all; what was cancelled only of a plan that is named, or with
+    ``cancelled``.
+
+    Args:
+        only: see ``pipeline.retry_plan``.
+        renewed: whether the plans may use their budgets once more.
 
     Returns (items set back, runs that became ready).
     """
@@ -88,9 +101,11 @@ def retry(store: Store, plan_id: str | None) -> tuple[int, tuple[int, ...]]:
     with store.write():
         query = PlanRow.shown().order_by(PlanRow.created_at)
         for row in query.where(PlanRow.id == plan_id) if plan_id else query:
-            number, runs = pipeline.retry_plan(row, store.now(), cancelled=plan_id is not None)
+            number, runs = pipeline.retry_plan(row, store.now(), cancelled=cancelled or plan_id is not None, only=only)
             count += number
             ready += runs
+            if number and renewed:
+                budgets.renew(row.id, store.now())
     return count, tuple(ready)
 
 

@@ -10,7 +10,7 @@ import peewee as pw
 
 from lao.core.states import PHASE_QUEUE, TERMINAL_PLANS, TERMINAL_TASKS, Phase, Queue, RunState, TaskState
 from lao.core.words import Finding
-from lao.state import pauses, queries
+from lao.state import pauses, plan_order, queries
 from lao.state.pace import Pace
 from lao.state.records import finding_of
 from lao.state.store import Store
@@ -121,13 +121,14 @@ def standing(store: Store, pace: Pace) -> Standing:
     with store.reading():
         now = store.now()
         paused = pauses.every(store)
+        held = {*paused, *plan_order.held()}
         runs = _runs()
         used = _used([row["id"] for row in runs if row["state"] == RunState.RUNNING.value])
         phases, waits, queue, later = [], [], {queue.value: 0 for queue in Queue}, 0
         for row in runs:
             if row["state"] == RunState.RUNNING.value:
                 phases.append(_phase(row, used))
-            elif "" in paused or row["plan"] in paused or row["plan_state"] in _PLANS_OVER:
+            elif "" in paused or row["plan"] in held or row["plan_state"] in _PLANS_OVER:
                 continue
             elif row["not_before"] > now:
                 later += 1

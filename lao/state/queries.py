@@ -8,7 +8,7 @@ import peewee as pw
 
 from lao.core.states import ACTIVE_TASKS, TERMINAL_PLANS, PlanState, RunState
 from lao.core.words import Json
-from lao.state import pauses
+from lao.state import pauses, plan_order
 from lao.state.store import Store
 from lao.state.tables import DeadLetterRow, ModelEventRow, PlanRow, RejectionRow, RunRow, TaskRow, ValidationRow
 
@@ -22,7 +22,7 @@ def plans_view(store: Store) -> list[dict[str, Json]]:
         )
         for plan_id, state, number in query.tuples():
             counts.setdefault(plan_id, {})[state] = number
-        paused = pauses.every(store)
+        paused, held = pauses.every(store), plan_order.held()
         return [
             {
                 "id": row.id,
@@ -33,6 +33,7 @@ def plans_view(store: Store) -> list[dict[str, Json]]:
                 "workspace": row.workspace,
                 "supersedes": row.supersedes,
                 "paused": paused.get(row.id),
+                "waits": held.get(row.id),
                 "tasks": _totals(counts.get(row.id, {})),
             }
             for row in PlanRow.shown().order_by(PlanRow.created_at)
@@ -241,6 +242,11 @@ def paused_open(store: Store, plan_ids: list[str] | None = None) -> int:
         open_plans = PlanRow.shown(PlanRow.id).where(PlanRow.state.not_in([s.value for s in TERMINAL_PLANS]))
         ids = [row.id for row in open_plans if plan_ids is None or row.id in plan_ids]
         return sum("" in paused or plan_id in paused for plan_id in ids)
+
+
+def held_open(store: Store, plan_ids: list[str] | None = None) -> dict[str, str]:
+    """Why which of these plans (None: of all) wait for other plans."""
+    return {plan: why for plan, why in plan_order.every(store).items() if plan_ids is None or plan in plan_ids}
 
 
 def plan_over(store: Store, plan_id: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lao.core.priority import TURN, priority_of
 from lao.core.states import TERMINAL_PLANS, TERMINAL_TASKS, Phase, PlanState, RunState, TaskState
 from lao.core.words import Json
-from lao.state import pauses, side_by_side
+from lao.state import pauses, plan_order, side_by_side
 from lao.state.records import Claim, Run, run_record
 from lao.state.store import Store
 from lao.state.tables import PlanRow, RunRow, WorkerRow
@@ -106,6 +106,8 @@ def _refusal(store: Store, row: RunRow | None, *, desks: bool, to_end: bool = Fa
         return NotClaimed("no", f"its task is {row.task.state}")
     if not to_end and pauses.is_paused(row.plan_id):  # its message ends here; what resumes it sends another one
         return NotClaimed("no", "its plan is paused")
+    if row.plan.state == PlanState.QUEUED.value and not to_end and (why := plan_order.why(row.plan)):
+        return NotClaimed("no", f"its plan {why}")  # likewise
     if row.not_before > store.now():
         return NotClaimed("later", row.reason or "cooling down", row.not_before)
     if not desks and row.phase in _EDITORS and _folder_is_in_use(row):

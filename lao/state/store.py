@@ -18,6 +18,7 @@ from lao.core.folders import make_folders, sync_folder
 from lao.state import backups, guard
 from lao.state.acceptance_tables import ACCEPTANCE_TABLES
 from lao.state.chat_tables import CHAT_TABLES
+from lao.state.judgement_tables import JUDGEMENT_TABLES
 from lao.state.migrations import migrate
 from lao.state.tables import TABLES
 
@@ -49,7 +50,7 @@ class Store:
         self.path = path
         self.clock: Clock = clock or SystemClock()
         self.db: Any = pw.SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=timeout_s)
-        self.db.bind((*TABLES, *CHAT_TABLES, *ACCEPTANCE_TABLES))
+        self.db.bind((*TABLES, *CHAT_TABLES, *ACCEPTANCE_TABLES, *JUDGEMENT_TABLES))
         self.wrote = False
 
     def now(self) -> float:

@@ -60,7 +60,7 @@ def opened(tmp_path: Path) -> Store:
 def planned(tmp_path: Path, lao: Terminal) -> str:
     """The plan ``soup`` with two open tasks, the second of which needs the first."""
     (tmp_path / "plans" / "soup.md").write_text(GOOD)
-    plan_id = lao("submit", "plans/soup.md").strip()
+    plan_id = lao("submit", "plans/soup.md").split()[0]
     store = opened(tmp_path)
     with store.write():
         move_plan(PlanRow.get_by_id(plan_id), PlanState.PLANNING, 1.0)
