@@ -46,17 +46,23 @@ def _board(factory: Factory) -> dict[str, Any]:
 
 
 def _print(factory: Factory) -> None:
-    """The rows of ``lao run``'s view, once."""
+    """The rows of ``lao run``'s view, once; its last one, which says how to end it, left aside."""
     import shutil
 
     from lao.cli.look import here
     from lao.cli.view.rows import rows
     from workflows.progress import Watch
+    from workflows.queues import live_workers
 
-    size = shutil.get_terminal_size((100, 24))
+    size, look = shutil.get_terminal_size((100, 24)), here()
     with Watch(factory) as watch:
-        for line in rows(watch.look()[0], here(), size.columns, size.lines):
-            emit(line)
+        snapshot = watch.look()[0]
+    for line in rows(snapshot, look, size.columns, size.lines)[:-1]:
+        emit(line)
+    standing = snapshot.standing
+    state = "paused" if standing.paused is not None else "idle" if standing.idle else "running"
+    workers = ", ".join(worker["queue"] for worker in live_workers()) or "none"
+    emit(look.line([look.piece(state), (f" {'at work' if state == 'running' else state}, workers: {workers}", "")]))
 
 
 def _serve(factory: Factory, port: int | None, *, as_json: bool) -> None:

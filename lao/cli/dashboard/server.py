@@ -72,9 +72,9 @@ def secret_of(state_dir: Path) -> str:
     """
     path = state_dir / "dashboard.secret"
     try:
-        with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
-            kept = path.read_text(encoding="ascii").strip()
-            if len(kept) >= 20 and kept.replace("-", "").replace("_", "").isalnum():
+        with contextlib.suppress(FileNotFoundError):
+            kept = path.read_text(encoding="ascii", errors="replace").strip()
+            if kept.isascii() and len(kept) >= 20 and kept.replace("-", "").replace("_", "").isalnum():
                 return kept
             path.unlink()  # emptied, or cut short
         made = secrets.token_urlsafe(18)
@@ -187,10 +187,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _is_meant(self) -> bool:
         """Whether the request names this machine; else it is refused."""
-        host = urlsplit(f"//{self.headers.get('Host', '')}")
         try:
-            known = host.hostname in _NAMES
-        except ValueError:
+            known = urlsplit(f"//{self.headers.get('Host', '')}").hostname in _NAMES
+        except ValueError:  # no address at all
             known = False
         if not known:
             self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to 127.0.0.1 and localhost only")
