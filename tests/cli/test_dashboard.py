@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from lao.cli.dashboard.feed import Feed
 from lao.cli.dashboard.server import CLIENTS, secret_of
 from lao.core.errors import BadInput
 from lao.state import pauses
-from tests.cli.dashboards import Served, environment, lao, served
+from tests.cli.dashboards import ROOT, Served, environment, lao, served
 from tests.workflows.conftest import Plant, identity, plant  # noqa: F401 - fixtures
 from workflows.progress import Watch
 
@@ -50,6 +51,11 @@ def test_the_snapshot_is_printed_once(tmp_path: Path) -> None:
     found = run(tmp_path, "--json")
     assert found.returncode == 0
     assert json.loads(found.stdout)["plans"] == []
+    table = (ROOT / "docs" / "dashboard.md").read_text(encoding="utf-8").split("| Field |", 1)[1].split("\n\n", 1)[0]
+    names = {
+        name for cell in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)
+    }
+    assert names == set(json.loads(found.stdout)), "docs/dashboard.md says what there is"
     assert run(tmp_path, "--port", "1").returncode == 2
 
 
