@@ -99,7 +99,7 @@ def _lane(span: Span) -> str:
 
 def _lanes(spans: Sequence[Span]) -> dict[str, int]:
     found = {_lane(span) for span in spans}
-    names = [name for name in (MODELS, PLAN) if name in found]
+    names: list[str] = [name for name in (MODELS, PLAN) if name in found]
     names += sorted(found - set(names), key=int)
     return {name: at for at, name in enumerate(names[:MOST_LANES])}
 
