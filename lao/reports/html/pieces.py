@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from lao.reports.html.markup import Child, Markup, cut, cut_middle, joined, tag
+from lao.reports.html.markup import Child, Markup, cut, cut_middle, joined, tag, text_of
 from lao.reports.html.words import NOT_MEASURED, chip, duration, short
 from lao.reports.model import Claim, Evidence, NextStep
 
 EXCERPT: Final = 4_000
 TEXT: Final = 600
+CLAIM: Final = 4_000
 
 
 class Room:
@@ -37,9 +38,11 @@ def refs(*names: str) -> str:
     return " ".join(dict.fromkeys(name for name in names if name))
 
 
-def claim(said: Claim, element: str = "p", class_: str = "claim") -> Markup:
-    """A statement."""
-    return tag(element, cut(said.text, 2 * TEXT), class_=class_, data_refs=refs(*said.refs))
+def claim(said: Claim, element: str = "p", class_: str = "claim", *, of_plan: bool = True) -> Markup:
+    """A statement. ``data-claim`` says that it is one of a plan's, word for word, so that the checker knows it again."""
+    text = cut(said.text, CLAIM)
+    whole = of_plan and text_of(text) == said.text
+    return tag(element, text, class_=class_, data_refs=refs(*said.refs), data_claim=whole)
 
 
 def section(name: str, title: str, *children: Child) -> Markup:
