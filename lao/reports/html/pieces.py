@@ -39,7 +39,7 @@ def refs(*names: str) -> str:
 
 
 def claim(said: Claim, element: str = "p", class_: str = "claim", *, of_plan: bool = True) -> Markup:
-    """A statement. ``data-claim`` says that it is one of a plan's, word for word, so that the checker knows it again."""
+    """A statement. ``data-claim`` says that it is one of a plan's word for word, and may be checked as such."""
     text = cut(said.text, CLAIM)
     whole = of_plan and text_of(text) == said.text
     return tag(element, text, class_=class_, data_refs=refs(*said.refs), data_claim=whole)
