@@ -124,6 +124,11 @@ def test_the_failed_night_is_as_clear_as_the_good_one() -> None:
     for words in ("needs a person", "the reviewer rejected it 3 times", "exit 1", "119.0 != 119.00", "exit unknown",
                   "lao approve 4", "lao retry-failed suppliers", "not measured", "unchecked"):  # fmt: skip
         assert words in text, words
+    report = pages.failed()
+    turned = plan_page(replace(report, tasks=tuple(reversed(report.tasks))))
+    assert re.findall(r'<li data-state="(\w+)"', turned) == ["needs_human", "failed", "cancelled", "completed"]
+    before = replace(pages.task(1, "x", "completed"), evidence=(pages.ran("make", 1, "validation:1", "before"),))
+    assert "failed before" in plan_page(replace(report, tasks=(before,)))
     good = "".join(Elements(plan_page(pages.good())).text)
     assert "it may be merged" in good and "at least 184.0 kJ" in good and "290\u202f000 (70%)" in good
     assert "from cache" not in good.lower() or "not measured" in good, "the planner's cache is not known"

@@ -73,7 +73,7 @@ def evidence(found: Iterable[Evidence], room: Room, *, opened: bool = True) -> M
     shown: list[Markup] = []
     left_out = 0
     for item in found:
-        block = _evidence(item, opened=opened and not item.passed)
+        block = _evidence(item, opened=opened and not item.passed and item.moment != _BEFORE)
         if room.takes(block):
             shown.append(block)
         else:
@@ -86,6 +86,8 @@ def evidence(found: Iterable[Evidence], room: Room, *, opened: bool = True) -> M
 
 def _evidence(item: Evidence, *, opened: bool) -> Markup:
     state = "ok" if item.passed else "wait" if item.exit_code is None else "fail"
+    if item.moment == _BEFORE and state != "wait":  # what failed then and passes now is the proof, and no failure
+        state = f"before_{state}"
     code = "exit unknown" if item.exit_code is None else f"exit {item.exit_code}"
     where = f"on {short(item.commit)}" if item.commit else ""
     facts = " · ".join(fact for fact in (code, duration(item.seconds), _MOMENTS.get(item.moment, ""), where) if fact)
@@ -97,7 +99,8 @@ def _evidence(item: Evidence, *, opened: bool) -> Markup:
     return tag("details", summary, body, around, open=opened, data_refs=refs(item.ref))
 
 
-_MOMENTS: Final = {"before": "before the work", "task": "after the work", "close": "on the whole"}
+_BEFORE: Final = "before"
+_MOMENTS: Final = {_BEFORE: "on the untouched tree", "task": "after the work", "close": "on the whole"}
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Markup], *, numbers: Sequence[int] = ()) -> Markup:
