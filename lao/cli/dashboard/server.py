@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from lao.cli.dashboard.feed import Feed
 from lao.core.errors import BadInput
+from lao.durable.threads import Thread
 
 ADDRESS: Final = "127.0.0.1"
 PORT: Final = 8765
@@ -92,8 +93,6 @@ class DashboardServer(ThreadingHTTPServer):
         BadInput: the port is taken or may not be used.
     """
 
-    daemon_threads = True
-    block_on_close = False
     allow_reuse_address = os.name == "posix"
     request_queue_size = 32
 
@@ -123,7 +122,7 @@ class DashboardServer(ThreadingHTTPServer):
             self.shutdown_request(request)
             return
         try:
-            super().process_request(request, client_address)
+            Thread(self.process_request_thread, name="dashboard-page", args=(request, client_address)).start()
         except RuntimeError:  # the system refuses a thread
             self._connections.release()
             self.shutdown_request(request)

@@ -24,8 +24,7 @@ def tasks(found: Sequence[TaskReport], patches: Mapping[int, str], plan: str) ->
     if not found:
         return None
     room, diffs, outputs = Room(SIZE), Room(DIFFS), Room(OUTPUTS)
-    ordered = sorted(found, key=lambda item: item.state not in _FAILED)
-    made = (_task(item, patches.get(item.id, ""), diffs, outputs) for item in ordered[:SHOWN])
+    made = (_task(item, patches.get(item.id, ""), diffs, outputs) for item in _failed_first(found)[:SHOWN])
     items = [item for item in made if room.takes(item)]
     more = None
     if len(found) > len(items):
@@ -51,9 +50,13 @@ def brief(found: Sequence[TaskReport]) -> Markup | None:
             claim(item.claim),
             data_refs=f"task:{item.id}",
         )
-        for item in found[:SHOWN]
+        for item in _failed_first(found)[:SHOWN]
     ]
     return tag("ol", *items, class_="brief")
+
+
+def _failed_first(found: Sequence[TaskReport]) -> list[TaskReport]:
+    return sorted(found, key=lambda item: item.state not in _FAILED)
 
 
 def _filters(found: Sequence[TaskReport]) -> Markup:
