@@ -57,6 +57,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "accept": Entry("lao.cli.judge_cmd:accept", "Say that you take a finished plan."),
         "reject": Entry("lao.cli.judge_cmd:reject", "Say that you do not, and on request take its commits back."),
         "kpi": Entry("lao.cli.kpi_cmd:command", "Show how well the factory has worked, beside the time before."),
+        "dashboard": Entry("lao.cli.dashboard_cmd:command", "Show the project at this moment; --serve: as a web page."),
         "doctor": Entry("lao.cli.doctor_cmd:command", "Look over the project; --durability tries this disk."),
         "projects": Entry("lao.cli.projects_cmd:command", "List your projects, find more, see what they need."),
         "skills": Entry("lao.cli.skills_cmd:command", "List, show and validate skills."),

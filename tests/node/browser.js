@@ -64,6 +64,11 @@ const operations = {
   async click({ selector }) { await page.click(selector); return null; },
   async picture({ path, full }) { await page.screenshot({ path, fullPage: full }); return null; },
   async pdf({ path }) { await page.pdf({ path, format: "A4" }); return null; },
+  async shape({ width, height, scheme }) {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme: scheme });
+    return null;
+  },
   async media({ media }) { await page.emulateMedia({ media }); return null; },
   async axe() {
     await evaluated(`${require("fs").readFileSync(axe, "utf8")}; undefined`);

@@ -13,14 +13,14 @@ _HEADS = ("Model", "Role", "Calls", "Prompt tokens", "From cache", "Written toke
 _FIGURES = (2, 3, 4, 5, 6)
 
 
-def costs(usage: Sequence[Usage], energy: Energy | None, names: str, *, with_energy: bool = True) -> Markup | None:
-    """The section; None when no model was asked and nothing measured.
+def costs(usage: Sequence[Usage], energy: Energy | None, names: str, *, with_energy: bool) -> Markup | None:
+    """The section; None when no model was asked and there is nothing to say of energy.
 
     Args:
         names: ``data-refs`` of the energy.
-        with_energy: say that it was not measured, too.
+        with_energy: say how much it was, or that it was not measured.
     """
-    if not usage and energy is None:
+    if not usage and not with_energy:
         return None
     rows = [
         row(

@@ -40,7 +40,7 @@ def _header(night: NightReport) -> tuple[Child, ...]:
         ("To", moment(night.until)),
         ("Length", duration(night.until - night.since)),
     ]
-    headline = [claim(said, class_="headline") for said in night.headline]
+    headline = [claim(said, class_="headline", of_plan=False) for said in night.headline]
     nothing = tag("p", "Nothing was worked on in this time.", class_="headline") if not night.plans else None
     return tag("h1", "The night"), joined(headline), nothing, facts(pairs)
 

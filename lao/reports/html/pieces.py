@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from lao.reports.html.markup import Child, Markup, cut, cut_middle, joined, tag
+from lao.reports.html.markup import Child, Markup, cut, cut_middle, joined, tag, text_of
 from lao.reports.html.words import NOT_MEASURED, chip, duration, short
 from lao.reports.model import Claim, Evidence, NextStep
 
 EXCERPT: Final = 4_000
 TEXT: Final = 600
+CLAIM: Final = 4_000
 
 
 class Room:
@@ -37,9 +38,11 @@ def refs(*names: str) -> str:
     return " ".join(dict.fromkeys(name for name in names if name))
 
 
-def claim(said: Claim, element: str = "p", class_: str = "claim") -> Markup:
-    """A statement."""
-    return tag(element, cut(said.text, 2 * TEXT), class_=class_, data_refs=refs(*said.refs))
+def claim(said: Claim, element: str = "p", class_: str = "claim", *, of_plan: bool = True) -> Markup:
+    """A statement. ``data-claim`` says that it is one of a plan's word for word, and may be checked as such."""
+    text = cut(said.text, CLAIM)
+    whole = of_plan and text_of(text) == said.text
+    return tag(element, text, class_=class_, data_refs=refs(*said.refs), data_claim=whole)
 
 
 def section(name: str, title: str, *children: Child) -> Markup:
@@ -70,7 +73,7 @@ def evidence(found: Iterable[Evidence], room: Room, *, opened: bool = True) -> M
     shown: list[Markup] = []
     left_out = 0
     for item in found:
-        block = _evidence(item, opened=opened and not item.passed)
+        block = _evidence(item, opened=opened and not item.passed and item.moment != _BEFORE)
         if room.takes(block):
             shown.append(block)
         else:
@@ -83,6 +86,8 @@ def evidence(found: Iterable[Evidence], room: Room, *, opened: bool = True) -> M
 
 def _evidence(item: Evidence, *, opened: bool) -> Markup:
     state = "ok" if item.passed else "wait" if item.exit_code is None else "fail"
+    if item.moment == _BEFORE and state != "wait":  # what failed then and passes now is the proof, and no failure
+        state = f"before_{state}"
     code = "exit unknown" if item.exit_code is None else f"exit {item.exit_code}"
     where = f"on {short(item.commit)}" if item.commit else ""
     facts = " · ".join(fact for fact in (code, duration(item.seconds), _MOMENTS.get(item.moment, ""), where) if fact)
@@ -94,7 +99,8 @@ def _evidence(item: Evidence, *, opened: bool) -> Markup:
     return tag("details", summary, body, around, open=opened, data_refs=refs(item.ref))
 
 
-_MOMENTS: Final = {"before": "before the work", "task": "after the work", "close": "on the whole"}
+_BEFORE: Final = "before"
+_MOMENTS: Final = {_BEFORE: "on the untouched tree", "task": "after the work", "close": "on the whole"}
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Markup], *, numbers: Sequence[int] = ()) -> Markup:

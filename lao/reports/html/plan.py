@@ -37,7 +37,7 @@ def plan_page(report: PlanReport, patches: Mapping[int, str] | None = None) -> s
         ("whole", "The whole", _whole(report)),
         ("timeline", "Timeline", timeline(report.timeline, titles, now, left_out=report.timeline_left_out)),
         ("findings", "Findings", _found(report)),
-        ("costs", "Cost", costs(report.usage, report.energy, f"plan:{name}")),
+        ("costs", "Cost", costs(report.usage, report.energy, f"plan:{name}", with_energy=bool(report.timeline))),
     )
     return document(
         f"{report.name}: {chip_word(report.state)}", _header(report, now), sections, footer(report.schema_version)

@@ -1,4 +1,4 @@
-"""A plan's tasks on a page, in the order in which they deserve a look: claim, risk, attempts, evidence, diff."""
+"""A plan's tasks on a page, what failed first, then by risk: claim, reasons, attempts, evidence, diff."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _FAILED: Final = ("failed", "needs_human")
 
 
 def tasks(found: Sequence[TaskReport], patches: Mapping[int, str], plan: str) -> Markup | None:
-    """The section; None while there are no tasks."""
+    """The section; None while there are no tasks. What failed or needs a person comes first, the rest as it came."""
     if not found:
         return None
     room, diffs, outputs = Room(SIZE), Room(DIFFS), Room(OUTPUTS)
-    made = (_task(item, patches.get(item.id, ""), diffs, outputs) for item in found[:SHOWN])
+    made = (_task(item, patches.get(item.id, ""), diffs, outputs) for item in _failed_first(found)[:SHOWN])
     items = [item for item in made if room.takes(item)]
     more = None
     if len(found) > len(items):
         text = f"{len(found) - len(items)} more tasks: "
         more = tag("p", text, tag("code", f"lao report {plan} --json"), class_="quiet", data_refs=f"plan:{plan}")
-    order = tag("p", "In the order in which they deserve a look.", class_="quiet")
+    order = tag("p", "What failed or needs a person first, then by risk.", class_="quiet")
     return section("tasks", "Tasks", _filters(found), order, tag("ol", *items, class_="tasks"), more)
 
 
@@ -50,9 +50,13 @@ def brief(found: Sequence[TaskReport]) -> Markup | None:
             claim(item.claim),
             data_refs=f"task:{item.id}",
         )
-        for item in found[:SHOWN]
+        for item in _failed_first(found)[:SHOWN]
     ]
     return tag("ol", *items, class_="brief")
+
+
+def _failed_first(found: Sequence[TaskReport]) -> list[TaskReport]:
+    return sorted(found, key=lambda item: item.state not in _FAILED)
 
 
 def _filters(found: Sequence[TaskReport]) -> Markup:

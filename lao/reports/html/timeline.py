@@ -171,7 +171,11 @@ def _bar(span: Span, lane: int, scale: _Scale, titles: Mapping[int, str], now: f
     x = min(x, WIDTH - width)
     box = tag("rect", x=round(x, 2), y=y, width=width, height=_BAR, rx=2)
     fits = int((width - 6) / _LETTER)
-    label = tag("text", cut(span.label, fits), x=round(x + 4, 2), y=y + _BAR - 4) if fits >= 3 else None
+    label = (
+        tag("text", cut(span.label.partition(" of task ")[0], fits), x=round(x + 4, 2), y=y + _BAR - 4)
+        if fits >= 3
+        else None
+    )
     title = tag("title", _sentence(span, titles, now))
     return tag("g", title, box, label, class_=f"bar {span.kind}", data_refs=span.ref)
 

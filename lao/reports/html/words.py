@@ -46,6 +46,8 @@ STATES: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
         "ok": ("✓", "good", "passed"),
         "fail": ("✗", "bad", "failed"),
         "wait": ("…", "warn", "unknown"),
+        "before_ok": ("·", "", "passed before"),
+        "before_fail": ("·", "", "failed before"),
     }
 )
 """Symbol, style and word of each state; a state without an entry is shown by its word alone."""
