@@ -1,4 +1,4 @@
-"""Ingest (cpu): the plan's folder and repository, LAO_PLAN.md, and how the checking commands stood before."""
+"""Ingest (cpu): the plan's folder and repository, LAO_PLAN.md, its demands, how the checking commands stood before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from lao.core.states import Phase
 from lao.core.steps import StepKind
 from lao.durable.files import FileWrite
 from lao.quality.commands import run_checks, validation_commands
-from lao.state import ledger, pipeline, plans
+from lao.quality.requirements import requirements_of
+from lao.state import ledger, pipeline, plans, requirements
 from lao.workspace.git import Repository
 from lao.workspace.traces import plan_text
 from workflows.takeover import FOUND
@@ -23,6 +24,7 @@ def body(work: Work) -> Outcome:
     make_folders(plan.workspace)
     repository = work.repository()
     base, baseline = _found(work, repository) if repository else (None, [])
+    demands = requirements_of(plan.text, plan.options)
     commands = validation_commands(settings.orchestration, plan.options, None, plan.workspace)
     results = run_checks(
         commands,
@@ -38,6 +40,7 @@ def body(work: Work) -> Outcome:
         store = work.factory.store
         plans.remember_base(store, plan.id, base, baseline)
         ledger.add_validations(store, work.claim, "before", base, results)
+        requirements.keep(plan.id, [demand.requirement for demand in demands])
         return pipeline.next_plan_run(plan.id, Phase.PLAN, now)
 
     return Outcome(apply, text=f"workspace {plan.workspace.name}/ is ready")

@@ -1,4 +1,4 @@
-"""Plan (gpu): the planner decomposes the plan into tasks; LAO_TASKS.json is committed."""
+"""Plan (gpu): the planner decomposes the plan into tasks, which answer its demands; LAO_TASKS.json is committed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lao.search.repo_map import Focus
 from lao.state import ledger, pipeline
 from lao.workspace.traces import TASKS_FILE, tasks_text
 from lao.workspace.tree import listing
-from workflows import guidance
+from workflows import demands, guidance
 from workflows.search import map_of
 from workflows.traces import commit_file
 from workflows.work import Outcome, Work
@@ -55,11 +55,13 @@ def body(work: Work) -> Outcome:
             message=f"lao(architect): {len(specs)} tasks for {plan.name}",
             what="architect",
         )
-    return Outcome(
-        lambda now: pipeline.add_tasks(plan.id, specs, now),
-        result={"tasks": len(specs)},
-        text=f"{len(specs)} tasks",
-    )
+
+    def apply(now: float) -> list[int]:
+        ready = pipeline.add_tasks(plan.id, specs, now)
+        demands.keep_bound(work, specs)
+        return ready
+
+    return Outcome(apply, result={"tasks": len(specs)}, text=f"{len(specs)} tasks")
 
 
 def _settings(work: Work) -> ModelSettings:
