@@ -10,6 +10,7 @@ from lao.core.steps import StepKind
 from lao.core.words import CommandResult, Finding, Json, Severity
 from lao.quality.commands import command_findings, run_checks, validation_commands
 from lao.state import ledger, pipeline, plans, runs
+from workflows import plan_checks
 from workflows.bench import Given, decides, mechanical_findings
 from workflows.work import Outcome, Work
 
@@ -70,7 +71,7 @@ def _checkout(work: Work, commit: str | None) -> Iterator[Path]:
 
 def _can_be_checked_early(work: Work, results: tuple[CommandResult, ...]) -> bool:
     """Whether there are commands to run on the whole, and a checkout to run them on beside the reviews."""
-    if work.repository() is None:
+    if work.repository() is None or not plan_checks.wanted(work):
         return False
     tasks = plans.tasks_of(work.factory.store, work.plan.id)
     return bool(results) or any(task.spec.commands for task in tasks)
