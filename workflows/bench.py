@@ -18,6 +18,7 @@ from lao.quality.stubs import Stubs
 from lao.quality.verifier import verify_files
 from lao.state import ledger, pipeline
 from lao.workspace.tree import read_text_files
+from workflows import mutants
 from workflows.place import Place
 from workflows.work import Work
 
@@ -150,7 +151,7 @@ def mechanical_findings(work: Work, folder: Path, changed: tuple[str, ...], give
         return ()
     limits = PlaceholderLimits(told.placeholder_max_markers_per_kloc, told.placeholder_max_ratio)
     todos = ledger.open_todos(work.factory.store, work.the_task.id)
-    return verify_files(
+    found = verify_files(
         folder,
         work.the_task.spec,
         changed,
@@ -159,6 +160,7 @@ def mechanical_findings(work: Work, folder: Path, changed: tuple[str, ...], give
         judges_before=given.judges,
         stubs_before=given.stubs,
     )
+    return (*mutants.edited(work, changed), *found)
 
 
 def decides(work: Work, command: str) -> bool:

@@ -11,10 +11,11 @@ from lao.core.steps import StepKind
 from lao.core.words import Json
 from lao.quality.commands import files_of_commands, validation_commands
 from lao.search.repo_map import Focus
-from lao.state import ledger, pipeline
+from lao.state import ledger, pipeline, written_tests
 from lao.workspace.traces import TASKS_FILE, tasks_text
 from lao.workspace.tree import listing
 from workflows import demands, guidance
+from workflows.contracts import with_contracts, write_contracts
 from workflows.search import map_of
 from workflows.traces import commit_file
 from workflows.work import Outcome, Work
@@ -44,6 +45,8 @@ def body(work: Work) -> Outcome:
         memory=there.get("memory", ""),
         on_chunk=keep_chunk,
     )
+    contracts = write_contracts(work, specs, there["files"])
+    specs = with_contracts(specs, contracts)
     work.off_gpu()
     repository = work.repository()
     if repository is not None:
@@ -58,10 +61,12 @@ def body(work: Work) -> Outcome:
 
     def apply(now: float) -> list[int]:
         ready = pipeline.add_tasks(plan.id, specs, now)
-        demands.keep_bound(work, specs)
+        ids = demands.keep_bound(work, specs)
+        written_tests.keep([contract.written(ids[contract.number]) for contract in contracts])
         return ready
 
-    return Outcome(apply, result={"tasks": len(specs)}, text=f"{len(specs)} tasks")
+    text = f"{len(specs)} tasks" + (f", {len(contracts)} tests written for them" if contracts else "")
+    return Outcome(apply, result={"tasks": len(specs)}, text=text)
 
 
 def _settings(work: Work) -> ModelSettings:

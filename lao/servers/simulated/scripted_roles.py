@@ -41,6 +41,8 @@ def answer(request: SimRequest) -> Answer:
         verdict = "APPROVED" if '"APPROVED"' in json.dumps(request.schema) else "approved"
         summary = "The simulated reviewer approves everything."
         return Answer(json.dumps({"verdict": verdict, "findings": [], "summary": summary}))
+    if request.role == "author":
+        return Answer("NO TEST")
     return Answer("This is the simulated server; no rule of its scenario matches this request.")
 
 
