@@ -50,6 +50,7 @@ class ReviewBrief:
         files: (path, content) of changed files, for context.
         evidence: what LAO's own commands really did.
         memory: what is known about the project.
+        viewpoint: what to look at only, for a critic; "" for the reviewer.
     """
 
     task: TaskSpec
@@ -58,9 +59,10 @@ class ReviewBrief:
     files: tuple[tuple[str, str], ...] = ()
     evidence: tuple[CommandResult, ...] = ()
     memory: str = ""
+    viewpoint: str = ""
 
 
-def review(brief: ReviewBrief, *, model: Model, settings: ModelSettings, steps: Steps) -> Review:
+def review(brief: ReviewBrief, *, model: Model, settings: ModelSettings, steps: Steps, label: str = "review") -> Review:
     """The model's verdict on the change, with the proof that it gives for its findings.
 
     A rejection with nothing but minor findings is an approval with notes; findings beside an approval are notes.
@@ -68,7 +70,7 @@ def review(brief: ReviewBrief, *, model: Model, settings: ModelSettings, steps: 
     Raises:
         AttemptFailed: kind "bad_verdict", or what the model raises.
     """
-    asked = JournaledModel(model, steps, "review", context=settings.context_length)
+    asked = JournaledModel(model, steps, label, context=settings.context_length)
     system = load("reviewer")
     answer_tokens = min(completion_limit(settings), MAX_TOKENS)
     budget = int((settings.context_length - answer_tokens - estimate(system)) * 0.9)
@@ -200,7 +202,7 @@ def _message(brief: ReviewBrief, budget: int) -> str:
     if task.file_paths:
         head += "\n\nFiles of this task:\n" + "\n".join(f"- {p}" for p in task.file_paths)
     evidence = _evidence(brief, budget // 4)
-    end = load("reviewer_end")
+    end = "\n\n".join(part for part in (brief.viewpoint, load("reviewer_end")) if part)
     memory = clip(brief.memory, max(0, budget // 8)) if brief.memory else ""
     left = budget - sum(map(estimate, (head, evidence, memory, end)))
     diff = f"# The change\n{fenced('change.diff', clip(brief.diff.strip() or '(no change)', max(100, left * 2 // 3)))}"
