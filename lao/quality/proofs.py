@@ -46,7 +46,7 @@ sys.path[:0] = ["", "src"]
 names = {{}}
 try:
     for module in {modules!r}:
-        loaded = importlib.importmodule_of(module)
+        loaded = importlib.import_module(module)
         names.update((k, v) for k, v in vars(loaded).items() if not k.startswith("__"))
         names[module.split(".")[0]] = sys.modules[module.split(".")[0]]
 except BaseException:
