@@ -40,7 +40,9 @@ class Quorum:
         against = tuple(o for given in self.reviews if not given.verdict.approved for o in given.blocking)
         if not against:
             return None
-        return Review(Verdict(False, "critics object", tuple(o.finding for o in against)), against)
+        return Review(
+            Verdict(False, f"critics object: {against[0].finding.message}", tuple(o.finding for o in against)), against
+        )
 
     def votes(self, *, reviewer: bool) -> Finding:
         """The count of votes, for the report; ``reviewer``: the approval before counts as one."""

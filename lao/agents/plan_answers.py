@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final
@@ -73,7 +73,7 @@ def _answering(key: str, block: str, commands: Collection[str], tasks: Sequence[
         return (0,)
     named = rf"(?<![\w.-]){re.escape(key)}(?![\w-])"
     files = TICKED_FILE.findall(block)
-    ways = (
+    ways: tuple[Callable[[TaskSpec], bool], ...] = (
         lambda task: "-" in key and bool(re.search(named, f"{task.title}\n{task.description}")),
         lambda task: bool(set(commands) & set(task.commands)),
         lambda task: any(_writes(task, path) for path in files),

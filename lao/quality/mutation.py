@@ -128,7 +128,7 @@ def _changed(tree: ast.Module, place: _Place) -> tuple[str, str]:
         node.ops[0] = _OPPOSITES[type(node.ops[0])]()
     elif isinstance(node, ast.Constant):
         node.value = not node.value if isinstance(node.value, bool) else node.value + 1  # type: ignore[operator]
-    else:
+    elif isinstance(node, ast.stmt):
         after = ast.Pass()
         _replace(own, node, after)
     return ast.unparse(

@@ -50,7 +50,7 @@ def test_objections_without_proof_are_findings_and_nothing_else(plant: Open) -> 
 
 def test_a_proven_objection_sends_the_work_back(plant: Open) -> None:
     """A command that really fails counts, whoever names it; after the repair the task is completed."""
-    proof = finding(criterion="Write one.py with value = 1", file="one.py", line=1, command="str(value) != '1'")
+    proof = finding(criterion="Write one.py with value = 1", command="str(value) != '1'", message="not what was asked")
     it = run(plant, [*critics(proof, times=1), *reworking("one.py", "value = 1\n")])
     (task,) = it.tasks()
     assert (task["state"], task["attempts"]) == ("completed", 2)
