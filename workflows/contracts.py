@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from lao.agents.contract_author import TRIES, ContractAuthor, ContractBrief
 from lao.agents.plan_answers import answer
@@ -49,13 +50,13 @@ def write_contracts(work: Work, specs: Sequence[TaskSpec], existing: Sequence[st
     Args:
         existing: paths in the workspace.
     """
-    repository, commit = work.repository(), None
+    repository, commit = work.repository(), ""
     asked = work.factory.settings.raw["agentic"]["contract_author_enabled"]
     if repository is None or not asked or not any(modules_of(spec) for spec in specs):
         return ()
     bare = work.steps.run(StepKind.READ, "bare", lambda: _bare(work, specs))
     if bare:
-        commit = work.steps.run(StepKind.READ, "untouched", repository.head)
+        commit = str(work.steps.run(StepKind.READ, "untouched", repository.head) or "")
     taken, found = set(existing), []
     for number in bare if commit else ():
         contract = _contract(work, repository, commit, number, specs[number], place_for(specs[number], taken))
@@ -117,7 +118,7 @@ def _contract(
             told = work.steps.run(
                 StepKind.REPEATABLE,
                 f"test-{number + 1}:untouched-{attempt}",
-                lambda text=text: _on_untouched(work, repository, commit, path, text, command),
+                partial(_on_untouched, work, repository, commit, path, text, command),
             )
             problem = fails_rightly(CommandResult.from_json(told), spec)
         if not problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from lao.core.steps import StepKind
 from lao.core.words import CommandResult, Finding, Json, Severity
@@ -41,7 +42,7 @@ def try_mutants(
         noticed = work.steps.run(
             StepKind.REPEATABLE,
             f"mutant:{number + 1}",
-            lambda mutant=mutant: _notices(work, repository, commit, test, mutant, took),
+            partial(_notices, work, repository, commit, test, mutant, took),
         )
         tried.append(Tried(mutant.path, mutant.line, mutant.what, bool(noticed)))
     return tuple(tried)

@@ -103,7 +103,7 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 def _unbound(tree: ast.Module) -> set[str]:
     """Names that are used and bound nowhere in the file."""
     bound = {*dir(builtins), "__file__", "__name__"}
-    used = set()
+    used: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
