@@ -20,6 +20,7 @@ from lao.quality.validators.change import change_of
 from lao.quality.verifier import verify_files
 from lao.state import ledger, pipeline, plans
 from lao.workspace.tree import read_text_files
+from workflows import mutants
 from workflows.checks import commands_of
 from workflows.place import Place
 from workflows.work import Work
@@ -164,7 +165,7 @@ def mechanical_findings(
     change = None
     if before is not None:
         change = change_of(folder, changed, before, claimed=spec.file_paths, plan=_asked_for(work))
-    return verify_files(
+    found = verify_files(
         folder,
         spec,
         changed,
@@ -174,6 +175,7 @@ def mechanical_findings(
         stubs_before=given.stubs,
         change=change,
     )
+    return (*mutants.edited(work, changed), *found)
 
 
 def _asked_for(work: Work) -> str:

@@ -172,6 +172,7 @@ def _work(factory: Factory, claim: Claim, body: Body, prepared: Prepared | None)
     else:
         _report(factory, claim, outcome.text)
         _over(factory, claim, ready)
+        outcome.after()
         if not outcome.chain:
             raise CancelExecution(retry=False)
 

@@ -1,4 +1,5 @@
-"""Ingest (cpu): the plan's folder and repository, LAO_PLAN.md, how the checking commands stood before, the survey."""
+"""Ingest (cpu): the plan's folder and repository, LAO_PLAN.md, its demands, how the checking commands stood before, the
+survey."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from lao.core.states import Phase
 from lao.core.steps import StepKind
 from lao.durable.files import FileWrite
 from lao.quality.commands import run_checks, validation_commands
-from lao.state import ledger, pipeline, plans
+from lao.quality.requirements import requirements_of
+from lao.state import ledger, pipeline, plans, requirements
 from lao.workspace.git import Repository
 from lao.workspace.traces import plan_text
 from workflows import surveys
@@ -26,6 +28,7 @@ def body(work: Work) -> Outcome:
     repository = work.repository()
     base, baseline = _found(work, repository) if repository else (None, [])
     notes = inference_note(work, plan.workspace)
+    demands = requirements_of(plan.text, plan.options)
     commands = validation_commands(settings.orchestration, plan.options, None, plan.workspace)
     results = run_checks(
         commands,
@@ -46,6 +49,7 @@ def body(work: Work) -> Outcome:
         plans.remember_base(store, plan.id, base, baseline)
         ledger.add_validations(store, work.claim, "before", base, results)
         ledger.add_findings(store, work.claim, notes)
+        requirements.keep(plan.id, [demand.requirement for demand in demands])
         return pipeline.next_plan_run(plan.id, following, now)
 
     return Outcome(

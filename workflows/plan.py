@@ -1,4 +1,4 @@
-"""Plan (gpu): the planner decomposes the plan into tasks; LAO_TASKS.json is committed."""
+"""Plan (gpu): the planner decomposes the plan into tasks, which answer its demands; LAO_TASKS.json is committed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from lao.core.steps import StepKind
 from lao.core.words import Json
 from lao.quality.commands import files_of_commands
 from lao.search.repo_map import Focus
-from lao.state import ledger, pipeline
+from lao.state import ledger, pipeline, written_tests
 from lao.workspace.traces import ANALYST_FILE, ANALYST_REPORT, TASKS_FILE, tasks_text
 from lao.workspace.tree import listing
-from workflows import guidance, judging, surveys
+from workflows import demands, guidance, judging, surveys
 from workflows.checks import commands_of
+from workflows.contracts import with_contracts, write_contracts
 from workflows.search import map_of
 from workflows.traces import commit_file
 from workflows.work import Outcome, Work
@@ -47,6 +48,8 @@ def body(work: Work) -> Outcome:
         survey=there.get("survey", ""),
         on_chunk=keep_chunk,
     )
+    contracts = write_contracts(work, specs, there["files"])
+    specs = with_contracts(specs, contracts)
     work.off_gpu()
     repository = work.repository()
     if repository is not None:
@@ -58,11 +61,15 @@ def body(work: Work) -> Outcome:
             message=f"lao(architect): {len(specs)} tasks for {plan.name}",
             what="architect",
         )
-    return Outcome(
-        lambda now: pipeline.add_tasks(plan.id, specs, now),
-        result={"tasks": len(specs)},
-        text=f"{len(specs)} tasks",
-    )
+
+    def apply(now: float) -> list[int]:
+        ready = pipeline.add_tasks(plan.id, specs, now)
+        ids = demands.keep_bound(work, specs)
+        written_tests.keep([contract.written(ids[contract.number]) for contract in contracts])
+        return ready
+
+    text = f"{len(specs)} tasks" + (f", {len(contracts)} tests written for them" if contracts else "")
+    return Outcome(apply, result={"tasks": len(specs)}, text=text)
 
 
 def _settings(work: Work) -> ModelSettings:

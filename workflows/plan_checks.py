@@ -40,6 +40,11 @@ class Whole:
     commands: Commands
 
 
+def wanted(work: Work) -> bool:
+    """Whether commands are to be run again on the whole at all."""
+    return bool(work.factory.settings.raw["agentic"]["plan_integrator_enabled"])
+
+
 def look(work: Work) -> Whole:
     """The plan's HEAD and all commands that apply to it, as one step: whatever comes later is not judged.
 
@@ -96,6 +101,8 @@ def _head(repository: Repository) -> tuple[str | None, str | None]:
 def _seen(work: Work) -> dict[str, Json]:
     repository = work.repository()
     commit, tree = _head(repository) if repository else (None, None)
+    if not wanted(work):
+        return {"commit": commit, "tree": tree, "commands": []}
     worked = [task for task in plans.tasks_of(work.factory.store, work.plan.id) if task.state in _WORKED]
     commands = {command: kind for kind, command in _of_the_plan(work, commit)}
     for task in worked:

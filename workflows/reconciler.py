@@ -1,5 +1,5 @@
 """Repairs what a crash left: frees runs of dead workers, parks those that keep crashing, wakes forgotten runs, writes
-reports that are missing."""
+reports that are missing, and what the log of decisions lacks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lao.durable.processes import kill_marked
 from lao.state import pauses, plans, recovery, runs, waits
 from lao.state.store import explain
 from workflows import failures, queues, reporting
+from workflows.decisions import write_log
 from workflows.factory import Factory
 from workflows.wake import wake
 
@@ -26,6 +27,7 @@ GRACE_S = 1.5
 def reconcile(factory: Factory, grace_s: float = 0.0) -> int:
     """One pass. Returns how many runs were woken."""
     waits.shorten_leases(factory.store)
+    write_log(factory)
     found = recovery.recover(factory.store, owner_alive)
     for run in (*found.freed, *found.set_aside):
         killed = kill_marked(factory.marker(run.id))

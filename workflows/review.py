@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lao.agents.critics import Quorum, ask_critics
 from lao.agents.objections import ROUNDS, Review, Ruling, gated, has_criterion, rule
 from lao.agents.reviewer import ReviewBrief, review
 from lao.core.errors import AttemptFailed
@@ -39,10 +40,12 @@ def body(work: Work) -> Outcome:
     if failed or checked.get("blocked"):
         return _refused(work, failed)
     diff = _diff(work, checked)
-    gating = gating_of(work.factory.settings.orchestration)
-    given = gated(_ask(work, diff, evidence), gating.blocks)
+    brief = _brief(work, diff, evidence)
+    given = gated(_ask(work, brief), gating_of(work.factory.settings.orchestration).blocks)
+    quorum = _quorum(work, brief) if given.verdict.approved else None
+    against = quorum.objecting if quorum is not None else None
     work.off_gpu()
-    proofs = _proofs(work, given, checked)
+    proofs = _proofs(work, against or given, checked)
     ruling, verdict = rule(
         given,
         demands=_demands(work),
@@ -51,6 +54,8 @@ def body(work: Work) -> Outcome:
         tested=any(r.passed for r in evidence),
         round_=_round(work),
     )
+    if quorum is not None:
+        ruling, verdict = _with_critics(work, quorum, verdict, diff, proofs)
     _log_verdict(work, verdict)
     taught: tuple[Fact, ...] = ()
     if ruling is Ruling.COMPLETE:
@@ -122,10 +127,10 @@ def _demands(work: Work) -> str:
     return "\n".join((spec.title, spec.description, *spec.commands, work.plan.text))
 
 
-def _ask(work: Work, diff: str, evidence: tuple[CommandResult, ...]) -> Review:
+def _brief(work: Work, diff: str, evidence: tuple[CommandResult, ...]) -> ReviewBrief:
     spec = work.the_task.spec
     memory = guidance.memory_text(work, Role.REVIEWER, paths=spec.file_paths).text
-    brief = ReviewBrief(
+    return ReviewBrief(
         task=spec,
         plan_title=work.plan.name,
         diff=diff,
@@ -133,10 +138,40 @@ def _ask(work: Work, diff: str, evidence: tuple[CommandResult, ...]) -> Review:
         memory=memory,
         survey=surveys.section(work, Role.REVIEWER),
     )
+
+
+def _quorum(work: Work, brief: ReviewBrief) -> Quorum | None:
+    """What critics say of approved work, where they are wanted: the model that is in memory, so that none is loaded."""
+    told, settings = work.factory.settings.raw["agentic"], work.model_settings(Role.REVIEWER)
+    if not told["critic_quorum_enabled"]:
+        return None
+    key = work.factory.settings.models[Role.REVIEWER].key
+    others = [name for name in told["critic_models"] if name != key]
+    if others:
+        work.factory.warn_once(f"agentic.critic_models: {others[0]!r} is not in memory at a review; {key!r} is asked")
+    return ask_critics(brief, told["critic_quorum_size"], model=work.model, settings=settings, steps=work.steps)
+
+
+def _with_critics(
+    work: Work, quorum: Quorum, approved: Verdict, diff: str, proofs: list[tuple[str, CommandResult]]
+) -> tuple[Ruling, Verdict]:
+    """An approval with what the critics say as notes; only what a command has really shown sends the work back."""
+    votes = quorum.votes(reviewer=work.factory.settings.raw["agentic"]["critic_keep_reviewer_vote"])
+    against = quorum.objecting
+    if against is not None:
+        proven = [said for said, result in proofs if reproduced(result)]
+        round_ = _round(work)
+        ruling, verdict = rule(against, demands=_demands(work), diff=diff, proven=proven, tested=True, round_=round_)
+        if ruling is Ruling.REWORK:
+            return ruling, replace(verdict, findings=(*verdict.findings, votes))
+    return Ruling.COMPLETE, replace(approved, findings=(*approved.findings, *quorum.notes(), votes))
+
+
+def _ask(work: Work, brief: ReviewBrief) -> Review:
     try:
         return review(brief, model=work.model, settings=work.model_settings(Role.REVIEWER), steps=work.steps)
     except AttemptFailed as error:
-        if not any(result.passed for result in evidence):
+        if not any(result.passed for result in brief.evidence):
             raise
         note = Finding(Severity.MINOR, error.kind, error.message, analyzer="reviewer")
         return Review(Verdict(True, "no readable verdict; the commands passed", (note,)))

@@ -11,7 +11,8 @@ from lao.core.words import CommandResult, Finding, Json, Severity
 from lao.quality.commands import command_findings, run_checks
 from lao.quality.gating import gating_of
 from lao.quality.validators.registry import of_validators
-from lao.state import ledger, pipeline, plans, runs
+from lao.state import ledger, pipeline, plans, runs, written_tests
+from workflows import mutants, plan_checks
 from workflows.bench import Given, decides, mechanical_findings
 from workflows.checks import commands_of
 from workflows.work import Outcome, Work
@@ -27,11 +28,15 @@ def body(work: Work) -> Outcome:
     findings, results = known if known is not None else _looked_at(work, coded, commit)
     findings += _judge(work, results)
     blocking = gating_of(limits).blocking(findings)
+    tried = None if blocking else mutants.try_mutants(work, coded.get("base"), commit, _changed(work, coded), results)
+    findings += mutants.weakness(mutants.written_test(work), tried)
     early = _can_be_checked_early(work, results)
 
     def apply(now: float) -> list[int]:
         ledger.add_findings(factory.store, work.claim, findings)
         ledger.add_validations(factory.store, work.claim, "task", commit, results)
+        if tried is not None:
+            written_tests.note_tried(task.id, tried)
         if not blocking:
             ready = pipeline.pass_verification(task.id, work.claim.run.id, now, early=limits.early_release)
             return ready + (pipeline.check_whole_early(work.plan.id, now) if early else [])
@@ -51,6 +56,11 @@ def body(work: Work) -> Outcome:
         text=_summary(results, blocking),
         chain=not blocking,
     )
+
+
+def _changed(work: Work, coded: dict[str, Json]) -> tuple[str, ...]:
+    """What this attempt changed, or where it found all done, the task's files."""
+    return tuple(coded.get("changed") or ()) or work.the_task.spec.file_paths
 
 
 def _as_it_stands(work: Work) -> dict[str, Json]:
@@ -73,7 +83,7 @@ def _checkout(work: Work, commit: str | None) -> Iterator[Path]:
 
 def _can_be_checked_early(work: Work, results: tuple[CommandResult, ...]) -> bool:
     """Whether there are commands to run on the whole, and a checkout to run them on beside the reviews."""
-    if work.repository() is None:
+    if work.repository() is None or not plan_checks.wanted(work):
         return False
     tasks = plans.tasks_of(work.factory.store, work.plan.id)
     return bool(results) or any(task.spec.commands for task in tasks)

@@ -36,12 +36,14 @@ class Outcome:
         result: kept with the run, for the phases that follow.
         text: one line for the log.
         chain: whether the run that follows in the chain is wanted.
+        after: called once the run's end is committed, unless the worker is killed before: somebody else must repeat it.
     """
 
     apply: Callable[[float], list[int]]
     result: Json = None
     text: str = ""
     chain: bool = True
+    after: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ VAGUE: Final = (
 )  # fmt: skip
 """Words that nobody can check."""
 
-_VAGUE: Final = re.compile(r"\b(" + "|".join(re.escape(word) for word in VAGUE) + r")\b", re.IGNORECASE)
+VAGUE_WORD: Final = re.compile(r"\b(" + "|".join(re.escape(word) for word in VAGUE) + r")\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _notes(text: str, criteria: tuple[Criterion, ...]) -> list[str]:
     notes = []
     run = {command for _, command in plan_commands(text)}
     for item in criteria:
-        words = sorted({word.lower() for word in _VAGUE.findall(_TICKED.sub("", item.text))})
+        words = sorted({word.lower() for word in VAGUE_WORD.findall(_TICKED.sub("", item.text))})
         if words:
             notes.append(
                 f"criterion {item.number} is vague: {', '.join(map(repr, words))}; say how much, or how it shows"

@@ -51,6 +51,7 @@ class ReviewBrief:
         evidence: what LAO's own commands really did.
         memory: what is known about the project.
         survey: what was found in the workspace; it stands first, the same for all tasks of the plan.
+        viewpoint: what to look at only, for a critic; "" for the reviewer.
     """
 
     task: TaskSpec
@@ -60,9 +61,10 @@ class ReviewBrief:
     evidence: tuple[CommandResult, ...] = ()
     memory: str = ""
     survey: str = ""
+    viewpoint: str = ""
 
 
-def review(brief: ReviewBrief, *, model: Model, settings: ModelSettings, steps: Steps) -> Review:
+def review(brief: ReviewBrief, *, model: Model, settings: ModelSettings, steps: Steps, label: str = "review") -> Review:
     """The model's verdict on the change, with the proof that it gives for its findings.
 
     A rejection with nothing but minor findings is an approval with notes; findings beside an approval are notes.
@@ -70,7 +72,7 @@ def review(brief: ReviewBrief, *, model: Model, settings: ModelSettings, steps: 
     Raises:
         AttemptFailed: kind "bad_verdict", or what the model raises.
     """
-    asked = JournaledModel(model, steps, "review", context=settings.context_length)
+    asked = JournaledModel(model, steps, label, context=settings.context_length)
     system = load("reviewer")
     answer_tokens = min(completion_limit(settings), MAX_TOKENS)
     budget = int((settings.context_length - answer_tokens - estimate(system)) * 0.9)
@@ -202,7 +204,7 @@ def _message(brief: ReviewBrief, budget: int) -> str:
     if task.file_paths:
         head += "\n\nFiles of this task:\n" + "\n".join(f"- {p}" for p in task.file_paths)
     evidence = _evidence(brief, budget // 4)
-    end = load("reviewer_end")
+    end = "\n\n".join(part for part in (brief.viewpoint, load("reviewer_end")) if part)
     survey = brief.survey if estimate(brief.survey) <= budget // 8 else ""
     memory = clip(brief.memory, max(0, budget // 8)) if brief.memory else ""
     left = budget - sum(map(estimate, (survey, head, evidence, memory, end)))

@@ -41,6 +41,7 @@ def command(session: Session) -> None:
 def run(session: Session, factory: Factory, *, quiet: bool = False) -> int:
     """Supervise until over; returns the exit code."""
     from lao.state import queries
+    from workflows.decisions import write_log
     from workflows.supervisor import Supervisor, check_free
 
     check_free(factory.settings)
@@ -65,6 +66,7 @@ def run(session: Session, factory: Factory, *, quiet: bool = False) -> int:
         supervisor = Supervisor(factory.settings, session.worker_env(), quiet=quiet, log=eyes.log, tell=eyes.tell)
         supervisor.run(lambda: eyes.look(supervisor) or is_over())
         eyes.finish()
+    write_log(factory)  # a run that finds nothing to do may end before its workers have looked
     outcome = queries.outcome(store, None if not single else [*known, *taken])
     if not quiet:
         _summary(factory, outcome)

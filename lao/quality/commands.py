@@ -15,6 +15,7 @@ from lao.durable.processes import run_command
 from lao.durable.sandbox.policy import OPEN, Sandbox
 from lao.quality.evidence import digest
 from lao.quality.inference import infer
+from lao.quality.requirements import acceptance_commands
 
 Commands = tuple[tuple[str, str], ...]
 """(kind, command line): kind is build, lint, test or check."""
@@ -29,14 +30,16 @@ def validation_commands(
     """The commands that apply, each once: the plan's, the factory's, the profile's, the task's; else inferred ones.
 
     Args:
-        front_matter: of the plan; ``validation`` is a command, a list, or ``{build, lint, test: command or list}``.
+        front_matter: of the plan; ``validation`` is a command, a list, or ``{build, lint, test: command or list}``;
+            commands of its ``acceptance`` count too (``quality.requirements``).
         task: None for the plan as a whole.
         root: where manifests are looked for when nothing is said explicitly.
 
     Raises:
-        BadInput: ``validation`` has another form.
+        BadInput: ``validation`` or ``acceptance`` has another form.
     """
     found = [*_from_front_matter(front_matter.get("validation"))]
+    found += [("check", c) for c in acceptance_commands(front_matter)]
     found += [("build", c) for c in _texts(settings.validation_build_cmd)]
     found += [("lint", c) for c in _texts(settings.validation_lint_cmd)]
     profile = settings.validation_profiles.get(settings.validation_profile) or {}

@@ -77,7 +77,7 @@ def proof_command(said: str, changed: Collection[str], demands: str) -> str:
     text = said.strip().strip("`").removeprefix("$ ").strip()
     if not text or len(text) > _LONGEST or "\n" in text or _BUILT_TO_FAIL.search(text):
         return ""
-    modules = [_module(p) for p in changed if p.endswith(".py") and not is_test(p)]
+    modules = [module_of(p) for p in changed if p.endswith(".py") and not is_test(p)]
     expression = text.removeprefix("assert ").strip()
     tree = _expression(expression) if shutil.which(text.split()[0]) is None else None
     if tree is not None:
@@ -135,10 +135,11 @@ def _values_given(tree: ast.AST, demands: str) -> bool:
     """Whether texts and numbers in the code are the task's own, not the reviewer's invention."""
     plain = " ".join(demands.split())
     values = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
-    return all(isinstance(v, bool) or v == "" or _occurs(str(v), plain) for v in values)
+    return all(isinstance(v, bool) or v == "" or occurs(str(v), plain) for v in values)
 
 
-def _occurs(value: str, plain: str) -> bool:
+def occurs(value: str, plain: str) -> bool:
+    """Whether a text or number stands by itself in ``plain``, in which blanks are single."""
     return bool(re.search(rf"(?<!\w){re.escape(' '.join(value.split()))}(?!\w)", plain))
 
 
@@ -154,10 +155,11 @@ def _grounded(command: str, changed: Collection[str], demands: str) -> bool:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return False
     paths = set(changed) | {PurePosixPath(path).name for path in changed}
-    return all(w in paths or w.startswith("-") or _occurs(w, demands) for w in words[1:])
+    return all(w in paths or w.startswith("-") or occurs(w, demands) for w in words[1:])
 
 
-def _module(path: str) -> str:
+def module_of(path: str) -> str:
+    """The name under which a Python file is imported from the workspace's top folder or src/; "" when it has none."""
     parts = PurePosixPath(path).with_suffix("").parts
     parts = parts[1:] if parts[:1] == ("src",) else parts
     names = parts[:-1] if parts[-1:] == ("__init__",) else parts

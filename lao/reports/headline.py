@@ -19,6 +19,8 @@ _WORDS = {
     PlanState.CANCELLED: "cancelled",
 }
 
+_ENDS = {"needs_human": "for a person"}
+
 
 def headline(facts: PlanFacts, closing: Sequence[ValidationFacts], *, there: bool) -> Claim:
     """How the plan stands, in one sentence. ``there``: whether the repository has the commit that was judged."""
@@ -31,7 +33,7 @@ def headline(facts: PlanFacts, closing: Sequence[ValidationFacts], *, there: boo
     for state in ("failed", "needs_human", "cancelled"):
         number = sum(task.state == state for task in tasks)
         if number:
-            parts.append(f"{number} {state}")
+            parts.append(f"{number} {_ENDS.get(state, state)}")
             figures.append((f"tasks.{state}", number))
     if closing:
         commit = closing[-1].commit

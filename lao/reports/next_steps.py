@@ -1,8 +1,7 @@
-"""What a person should do next, as commands. Reads no state; names only commands that LAO, or git, has."""
+"""What a person should do next, as commands. Reads no state; names only commands that LAO has."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 from lao.core.states import TERMINAL_PLANS, PlanState
@@ -42,13 +41,15 @@ def _again(facts: PlanFacts) -> Iterator[NextStep]:
 
 
 def _looking(facts: PlanFacts, tasks: Sequence[TaskReport]) -> Iterator[NextStep]:
-    plan, where = facts.plan, shlex.quote(str(facts.plan.workspace))
+    plan = facts.plan
     for task in [task for task in tasks if task.commit and task.risk > 0][:RISKIEST]:
         why = f"task {task.id} deserves a look: {task.risk_why[0]}"
-        yield NextStep(f"git -C {where} show {task.commit[:10] if task.commit else ''}", why, ref("task", task.id))
+        yield NextStep(f"lao diff {task.id}", why, ref("task", task.id))
     if plan.state in TERMINAL_PLANS and any(task.commit for task in tasks):
-        span = f" {plan.base_commit[:10]}..HEAD" if plan.base_commit else ""
-        yield NextStep(f"git -C {where} log --stat{span}", "all that was committed", ref("plan", plan.id))
+        yield NextStep(f"lao diff {plan.id} --stat", "all that was committed", ref("plan", plan.id))
+    if plan.state is PlanState.COMPLETED:
+        why = f"your word on it; 'lao reject {plan.id} --revert' takes it back"
+        yield NextStep(f"lao accept {plan.id}", why, ref("plan", plan.id))
 
 
 def _going_on(facts: PlanFacts) -> Iterator[NextStep]:

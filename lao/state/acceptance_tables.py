@@ -1,10 +1,10 @@
-"""The table of what plans demand, as a peewee model. Rows never leave ``lao.state``."""
+"""The tables of what plans demand and of tests that were written for it. Rows never leave ``lao.state``."""
 
 from __future__ import annotations
 
 import peewee as pw
 
-from lao.state.tables import JsonField, PlanRow, Row
+from lao.state.tables import JsonField, PlanRow, Row, TaskRow
 
 
 class RequirementRow(Row):
@@ -24,4 +24,15 @@ class RequirementRow(Row):
         primary_key = pw.CompositeKey("plan", "key")
 
 
-ACCEPTANCE_TABLES = (RequirementRow,)
+class WrittenTestRow(Row):
+    """The test that a model has written for a task. ``mutants``: [path, line, what, noticed] of the wrong versions that
+    it was tried on; null while it was not."""
+
+    task = pw.ForeignKeyField(TaskRow, primary_key=True, on_delete="CASCADE")
+    path = pw.TextField()
+    command = pw.TextField()
+    digest = pw.TextField()
+    mutants = JsonField(null=True)
+
+
+ACCEPTANCE_TABLES = (RequirementRow, WrittenTestRow)

@@ -78,7 +78,7 @@ def _chats(db: Any) -> None:
 
 
 def _requirements(db: Any) -> None:
-    """What plans demand."""
+    """What plans demand, and tests that models have written for it."""
     db.create_tables(ACCEPTANCE_TABLES, safe=True)
 
 

@@ -37,7 +37,7 @@ def findings(store: Store, plan_id: str) -> tuple[tuple[int | None, Finding], ..
     """(task, finding) of each task's present attempt and of the plan's last close (task None)."""
     with store.reading():
         query = (
-            FindingRow.select(FindingRow, RunRow.attempt)
+            FindingRow.select(FindingRow, RunRow.id, RunRow.attempt)
             .join(RunRow)
             .where(FindingRow.plan == plan_id)
             .order_by(FindingRow.id)

@@ -13,7 +13,7 @@ from lao.state.records import Claim
 from lao.state.store import Store
 from tests.durability.reference import OVER, Key, Plan
 from workflows import failures
-from workflows.close import judge
+from workflows.done_gate import end_of_tasks
 from workflows.factory import Factory
 
 ERRORS = {"attempt": AttemptFailed, "terminal": Terminal, "person": NeedsHuman}
@@ -173,6 +173,6 @@ class Outcomes:
             pipeline.close_if_over(held.plan, now)
             model.close_if_over()
             return
-        state, reason = judge([TaskState(s) for s, _ in standing], ())
+        state, reason = end_of_tasks([TaskState(s) for s, _ in standing])
         pipeline.end_plan(held.plan, state, now, reason)
         model.end(state.value)

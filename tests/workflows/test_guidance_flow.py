@@ -57,8 +57,9 @@ def test_approved_work_is_learned_and_told_to_the_next_task(plant: Open) -> None
         "Wrote parts/part_1.py",
         "In parts/ `ls part_*.py` passes",
         "Wrote parts/part_2.py: known()",
+        "Plan parts is done in parts/: 2 tasks; its commands pass on the whole",
     ]
-    assert [f.task for f in kept] == [it.tasks()[0]["id"], it.tasks()[0]["id"], it.tasks()[1]["id"]]
+    assert [f.task for f in kept] == [it.tasks()[0]["id"], it.tasks()[0]["id"], it.tasks()[1]["id"], None]
     assert all(f.plan == "parts" and f.commit for f in kept)
     text = (it.root / "LAO_MEMORY.md").read_text()
     assert text.startswith("# Mine\n")

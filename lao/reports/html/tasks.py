@@ -171,7 +171,7 @@ def _attempts(found: Sequence[AttemptReport]) -> Markup | None:
     heads = ("Attempt", "Outcome", "Began", "Took", "Calls", "Tokens", "Crashes")
     made = table("Attempts at this task", heads, rows, numbers=(3, 4, 5, 6))
     word = "attempt" if len(found) == 1 else "attempts"
-    failures = sum(one.outcome == "failed" for one in found)
+    failures = sum(one.outcome in ("failed", "superseded") for one in found)
     told = tag("span", f"{failures} failed" if failures else "", class_="facts")
     return tag("details", tag("summary", f"{len(found)} {word} ", told), made)
 

@@ -44,6 +44,8 @@ def answer(request: SimRequest) -> Answer:
         return Answer(json.dumps({"verdict": verdict, "findings": [], "summary": summary}))
     if request.role == "analyst":
         return Answer(json.dumps(_survey(request)))
+    if request.role == "author":
+        return Answer("NO TEST")
     return Answer("This is the simulated server; no rule of its scenario matches this request.")
 
 
