@@ -74,6 +74,12 @@ ANALYZERS: Final[tuple[Analyzer, ...]] = (
         "no file was changed, and nothing was there",
     ),
     Analyzer("reviewer", "review", 1.0, "as said", "what the reviewer found", "the rounding is the wrong way"),
+    Analyzer("critics", "review", 1.0, "info", "how the critics of a quorum voted", "2 of 3 votes approve"),
+    Analyzer("spec_doctor", "plan", 1.0, "info", "a gap in the plan's text", "nothing in it can be checked"),
+    Analyzer("plan_integrator", "plan", 1.0, "minor", "a demand of the plan that is not shown", "R3 has no command"),
+    Analyzer(
+        "mutation", "tests", 1.0, "minor", "a written test that notices no wrong code", "`test_a.py` proves nothing"
+    ),
     Analyzer("python_parse", "syntax", 1.0, "major", "Python that does not parse", "`def f(:`"),
     Analyzer("json_parse", "syntax", 1.0, "major", "JSON that does not parse", '`{"a": }`'),
     Analyzer("yaml_parse", "syntax", 1.0, "major", "YAML that does not parse", "`a: [1`"),
