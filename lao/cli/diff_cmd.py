@@ -57,7 +57,8 @@ def _view(made: Difference) -> dict[str, object]:
 
 def _text(name: str, made: Difference, look: Look) -> str:
     """Head, evidence, patch; the patch in git's colours of old and new where there are colours."""
-    lines = [f"{name}: {len(made.commits)} commits" + (f", {made.evidence}" if made.evidence else "")]
+    count = "1 commit" if len(made.commits) == 1 else f"{len(made.commits)} commits"
+    lines = [f"{name}: {count}" + (f", {made.evidence}" if made.evidence else "")]
     for proof in made.proofs:
         good = proof.exit_code == 0
         ended = "passes" if good else "did not end" if proof.exit_code is None else f"exit code {proof.exit_code}"
