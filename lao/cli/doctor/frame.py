@@ -10,6 +10,7 @@ from importlib import import_module
 
 from lao.cli.doctor.rows import EXAMINED, Check, Group
 from lao.cli.doctor.scene import Scene
+from lao.core.errors import LaoError
 
 Rows = Sequence[Check]
 
@@ -58,5 +59,7 @@ def _told(group: Group, future: Future[Rows], left_s: float) -> Rows:
     error = future.exception()
     if error is None:
         return future.result()
+    if isinstance(error, LaoError):
+        return [Check(EXAMINED, "fail", error.message, error.hint or "`lao doctor` once more")]
     text = f"could not be looked at: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-    return [Check(EXAMINED, "fail", text, getattr(error, "hint", "") or "`LAO_DEBUG=1 lao status` tells more")]
+    return [Check(EXAMINED, "fail", text, "a defect of LAO: report it with this line and `lao doctor --json`")]

@@ -155,7 +155,7 @@ GROUPS: Final[Sequence[Group]] = (
         "Versions",
         f"{_AT}versions:examine",
         {
-            "lao": "",
+            "lao": "always",
             "python": "at least 3.10",
             "sqlite": "at least 3.35",
             "huey": "at least 3.5",

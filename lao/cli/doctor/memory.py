@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lao.cli.doctor.rows import Check
+from lao.cli.doctor.rows import Check, Level
 from lao.cli.doctor.scene import Scene, Sight
 from lao.cli.doctor.server import NEEDED, choose
 from lao.core.errors import LaoError
@@ -28,11 +28,11 @@ def examine(scene: Scene) -> list[Check]:
     from lao.servers.rest import is_local
 
     sight = scene.sight()
+    if sight.server is None and is_local(scene.settings.server.base_url):
+        return _machine(system_probe().read())
     try:
         reading = probe_for(scene.settings).read()
     except LaoError:
-        if is_local(scene.settings.server.base_url):
-            return _machine(system_probe().read())
         return [Check("free", "skipped", "the memory is the server's, which does not answer")]
     return [*_machine(reading), *_roles(scene.settings, sight, reading)]
 
@@ -78,7 +78,7 @@ def _fit(settings: Settings, role: Role, known: dict[str, ModelInfo], budget: in
     if fits.how == "less":
         text = f"{model.key} fits with {fits.context} tokens of context, not with {model.context_length}"
         return Check(role.value, "warn", text, choose(settings, role, known[model.key], fits.context))
-    level = "fail" if role in NEEDED else "warn"
+    level: Level = "fail" if role in NEEDED else "warn"
     return Check(role.value, level, f"{need}: it does not fit", _smaller(settings, role, known, budget, beside))
 
 

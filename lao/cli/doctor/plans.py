@@ -28,9 +28,6 @@ def _folder(folder: Path) -> Check:
         count = sum(name.suffix == ".md" for name in folder.iterdir())
     except FileNotFoundError:
         return Check("folder", "warn", f"{folder} is not there yet; `lao run` makes it", f"`mkdir -p '{folder}'`")
-    except NotADirectoryError:
-        remedy = f"move {folder} away, or set `paths.plans` in factory.yaml to a folder"
-        return Check("folder", "fail", f"{folder} is no folder", remedy)
     except OSError as error:
         return Check("folder", "fail", f"{folder} cannot be read: {error.strerror}", f"`chmod u+rx '{folder}'`")
     return Check("folder", "ok", f"{folder}, {count} plans")

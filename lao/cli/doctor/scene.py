@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from lao.cli.context import Session
 from lao.config.settings import Settings
 from lao.core.clock import SystemClock
-from lao.core.errors import ConfigError, LaoError, ServerAway
+from lao.core.errors import LaoError, ServerAway
 
 if TYPE_CHECKING:
     from lao.servers.protocol import ModelInfo, ResidencyServer
@@ -49,7 +49,7 @@ class Scene:
         self._sight: Sight | None = None
         try:
             session.settings()
-        except ConfigError as error:
+        except LaoError as error:
             self.problem = error
         except OSError as error:
             self.problem = LaoError(f"the configuration cannot be read: {error}", "make the file readable")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lao.cli.doctor.rows import Check
+from lao.cli.doctor.rows import Check, Level
 from lao.cli.doctor.scene import Scene, Sight
 from lao.core.clock import SystemClock
 from lao.core.errors import LaoError, NotAServer, ServerAway
@@ -79,7 +79,7 @@ def _role(settings: Settings, sight: Sight, role: Role, loads: bool) -> Check:
     problem = problem_of(settings, sight.models, role, loads=loads)
     if problem is None:
         return Check(role.value, "ok", f"{model.key} with {model.context_length} tokens")
-    level = "fail" if role in NEEDED else "warn"
+    level: Level = "fail" if role in NEEDED else "warn"
     return Check(role.value, level, problem.message, _cure(settings, sight, role) or problem.hint)
 
 

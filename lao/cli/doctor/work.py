@@ -19,7 +19,7 @@ LAG_S: Final = 600.0
 FRESH_S: Final = 24 * 3600.0
 AHEAD_S: Final = 60.0
 
-_NO_STATE: Final = "there is no state to look at"
+_NO_STATE: Final = "there is no state that can be looked at"
 
 
 def queue(scene: Scene) -> list[Check]:
