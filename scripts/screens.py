@@ -71,7 +71,7 @@ STORIES: Final = (
         Take("run-end", _PROMPT, (110, 40)),
     )),
     Story("run --single-run", (Take("run-ascii", _AT_WORK),), "LAO_ASCII=1 LAO_COLOR=never"),
-    Story("doctor", (Take("doctor", _PROMPT, (110, 24)),)),
+    Story("doctor", (Take("doctor", _PROMPT, (110, 76)),)),
 )  # fmt: skip
 
 

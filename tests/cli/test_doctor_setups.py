@@ -219,6 +219,15 @@ def test_a_model_key_is_misspelt(project: Project) -> None:
     assert project.row("models.coder")["level"] == "ok"
 
 
+def test_a_role_has_no_model_of_its_kind(project: Project) -> None:
+    """An embedder that the server cannot have: search goes by words, a warning with what to download."""
+    with SimulatedServer(Scenario(models=MODELS[:2])) as server:
+        project.write(url=server.url)
+        code, rows = project.doctor()
+    assert (code, rows["models.embedder"]["level"], rows["embedder.vectors"]["level"]) == (0, "warn", "skipped")
+    assert rows["models.embedder"]["remedy"].startswith("download an embedding model")
+
+
 def test_a_context_is_greater_than_the_models(project: Project) -> None:
     """The command that takes what the model holds mends it."""
     project.write(context=65536)
@@ -475,7 +484,7 @@ def test_a_dead_worker_left_its_lock_and_a_phase(
     dead.wait()
     rows = project.doctor()[1]
     assert rows["workers.locks"]["level"] == "ok"
-    assert "left behind by dead workers: gpu.lock" in rows["workers.locks"]["text"]
+    assert "left by workers that have ended: gpu.lock" in rows["workers.locks"]["text"]
     assert (rows["queue.waiting"]["level"], rows["queue.waiting"]["remedy"]) == ("warn", "`lao run`")
     RunRow.update(state="running", owner=owner.to_text()).execute()
     store.close()

@@ -30,7 +30,11 @@ def examine(scene: Scene) -> list[Check]:
     """The rows ``space``, ``writable``, ``fsync`` and ``filesystem`` of the folder with the state."""
     settings = scene.settings
     folder = next(f for f in (settings.paths.state_dir, *settings.paths.state_dir.parents) if f.exists())
-    return [_space(folder, settings.orchestration.min_free_disk_mb), *_writing(folder), _kind(folder)]
+    return [
+        _space(folder, settings.orchestration.min_free_disk_mb),
+        *_writing(folder),
+        judged(folder, filesystem(folder)),
+    ]
 
 
 def _space(folder: Path, least_mb: int) -> Check:
@@ -49,14 +53,19 @@ def _writing(folder: Path) -> list[Check]:
         text = f"nothing can be written in {folder}: {error.strerror}"
         return [Check("writable", "fail", text, f"`chmod u+rwx '{folder}'`, or mount its disk read-write")]
     writable = Check("writable", "ok", f"{folder} can be written")
+    return [writable, fsync_row(took_ms)]
+
+
+def fsync_row(took_ms: float) -> Check:
+    """What the time of an fsync says of the disk."""
     text = f"one fsync takes {took_ms:.2f} ms (median of {FSYNCS})"
     if took_ms < TOO_FAST_MS:
         remedy = "put `paths.database` on a disk whose fsync waits: a power cut may take acknowledged work here"
-        return [writable, Check("fsync", "warn", f"{text}: the disk does not wait", remedy)]
+        return Check("fsync", "warn", f"{text}: the disk does not wait", remedy)
     if took_ms > TOO_SLOW_MS:
         remedy = "put `paths.database` on a local disk: each step of a phase waits for one or more"
-        return [writable, Check("fsync", "warn", text, remedy)]
-    return [writable, Check("fsync", "ok", text)]
+        return Check("fsync", "warn", text, remedy)
+    return Check("fsync", "ok", text)
 
 
 def fsync_ms(folder: Path) -> float:
@@ -72,8 +81,8 @@ def fsync_ms(folder: Path) -> float:
     return statistics.median(times)
 
 
-def _kind(folder: Path) -> Check:
-    kind = filesystem(folder)
+def judged(folder: Path, kind: str) -> Check:
+    """What the type of its file system says of the folder of the state."""
     if not kind:
         return Check("filesystem", "skipped", "this system does not tell")
     if kind in REMOTE:
@@ -96,7 +105,9 @@ def filesystem(folder: Path, table: Path = Path("/proc/self/mountinfo")) -> str:
         return ""
     best, kind = -1, ""
     for line in lines:
-        before, _, after = line.partition(" - ")
+        before, there, after = line.partition(" - ")
+        if not there:
+            continue
         point = Path(before.split()[4].replace("\\040", " "))
         if len(point.parts) >= best and (place == point or point in place.parents):
             best, kind = len(point.parts), after.split()[0]

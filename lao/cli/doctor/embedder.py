@@ -23,7 +23,9 @@ def examine(scene: Scene) -> list[Check]:
     try:
         embedder = resident_embedder(scene.settings, sight.server)
         if embedder is None:
-            return [Check("vectors", "skipped", f"{key} is not in memory; nothing is loaded for a look")]
+            there = any(info.key == key for info in sight.models)
+            why = "is not in memory; nothing is loaded for a look" if there else "is not on the server: see models"
+            return [Check("vectors", "skipped", f"{key} {why}")]
         size = len(embedder.embed(["What does this function return?"])[0])
     except LaoError as error:
         hint = f"take another embedder: `lao configure-models --role embedder --key KEY --context {SMALL_CONTEXT}`"

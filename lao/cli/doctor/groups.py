@@ -81,7 +81,7 @@ GROUPS: Final[Sequence[Group]] = (
     ),
     Group(
         "sandbox",
-        "Commands",
+        "Sandbox",
         f"{_AT}sandbox:examine",
         {
             "sandbox": "what surrounds the commands of models, and what it does not hold",

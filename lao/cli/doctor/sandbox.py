@@ -1,4 +1,4 @@
-"""``lao doctor``, group Commands: what surrounds the commands that are run for a plan."""
+"""``lao doctor``, group Sandbox: what surrounds the commands that are run for a plan."""
 
 from __future__ import annotations
 

@@ -97,7 +97,10 @@ def _cure(settings: Settings, sight: Sight, role: Role) -> str:
     if near:
         return choose(settings, role, next(info for info in fitting if info.key == near[0]))
     largest = max(fitting, key=lambda one: one.size_bytes, default=None)
-    return choose(settings, role, largest) if largest else ""
+    if largest is not None:
+        return choose(settings, role, largest)
+    what = "an embedding model" if role is Role.EMBEDDER else "a model"
+    return f"download {what} on the server, then `lao configure-models`"
 
 
 def choose(settings: Settings, role: Role, info: ModelInfo, context: int | None = None) -> str:

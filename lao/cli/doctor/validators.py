@@ -39,7 +39,7 @@ def examine(scene: Scene) -> list[Check]:
 def _commands(settings: Settings) -> Check:
     configured = list(_configured(settings))
     for place, line in configured:
-        program = _program(line)
+        program = program_of(line)
         if program and not _there(program, settings.paths.root):
             text = f"{place}: there is no program {program!r} for {line!r}"
             return Check("commands", "fail", text, f"install {program}, or take {place} out of factory.yaml")
@@ -57,7 +57,7 @@ def _configured(settings: Settings) -> Iterator[tuple[str, str]]:
         yield f"orchestration.validation_profiles.{limits.validation_profile}", str(entry["command"])
 
 
-def _program(line: str) -> str:
+def program_of(line: str) -> str:
     """The first program of a command line, "" where the shell itself does the work or nothing can be told."""
     try:
         words = shlex.split(line)

@@ -106,7 +106,7 @@ def _locks(scene: Scene) -> Check:
         elif lock.holder():
             stale.append(lock.path.name)
     if stale:
-        text = f"left behind by dead workers: {', '.join(stale)}; a lock without its process holds nobody up"
+        text = f"left by workers that have ended: {', '.join(stale)}; a lock without its process holds nobody up"
         return Check("locks", "ok", text)
     return Check("locks", "ok", ", ".join(held) or "none is held")
 
