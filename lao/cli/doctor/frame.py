@@ -27,6 +27,8 @@ def examine(scene: Scene, groups: Sequence[Group]) -> list[tuple[Group, Rows]]:
     for group in asides:
         left = max(0.0, group.limit_s - (time.monotonic() - begun))
         found[group.id] = _told(group, futures[group.id], left)
+    if all(future.done() for future in futures.values()):
+        crew.close()
     return [(group, found[group.id]) for group in groups]
 
 

@@ -84,7 +84,7 @@ GROUPS: Final[Sequence[Group]] = (
         "Sandbox",
         f"{_AT}sandbox:examine",
         {
-            "sandbox": "what surrounds the commands of models, and what it does not hold",
+            "sandbox": "what surrounds the commands of models: the best that this system has, or the one asked for",
             "network": "what commands reach, and whether `sandbox.network` is kept",
         },
     ),

@@ -105,7 +105,9 @@ def within(limit_s: float, job: Callable[[], T]) -> T:
     """
     from lao.durable.threads import Crew
 
-    future = Crew(1, "lao-doctor-within").submit(job)
+    crew = Crew(1, "lao-doctor-within")
+    future = crew.submit(job)
     if not wait((future,), limit_s).done:
         raise TimeoutError
+    crew.close()
     return future.result()
