@@ -82,6 +82,7 @@ def generated() -> dict[str, str]:
         str(docs_models.PAGE): docs_models.page((ROOT / docs_models.PAGE).read_text(encoding="utf-8")),
         "docs/pilot.md": _pilot(),
         "docs/quality.md": _quality(),
+        "docs/operating.md": _operating(),
     }
 
 
@@ -92,6 +93,22 @@ def _architecture() -> str:
     head, rest = page.split(start, 1)
     tables = [*_moves("plan", PLAN_MOVES), *_moves("task", TASK_MOVES), *_moves("run of a phase", RUN_MOVES)]
     return head + start + "\n".join(tables) + "\n" + end + rest.split(end, 1)[1]
+
+
+def _operating() -> str:
+    """The page with its table of what ``lao doctor`` looks at made new between its marks."""
+    from lao.cli.doctor.groups import GROUPS
+
+    rows = ["", "| Row | ok when |", "|---|---|"]
+    for group in GROUPS:
+        rows += [
+            f"| **{group.title}** | |",
+            *(f"| `{group.id}.{name}` | {what} |" for name, what in group.rows.items()),
+        ]
+    page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    start, end = "<!-- doctor: scripts/gen_docs.py -->\n", "<!-- /doctor -->"
+    head, rest = page.split(start, 1)
+    return head + start + "\n".join([*rows, "", ""]) + end + rest.split(end, 1)[1]
 
 
 def _pilot() -> str:

@@ -1,43 +1,24 @@
-"""``lao doctor``: looks the project over, group by group, and changes nothing. Each group has a module of its own."""
+"""``lao doctor``: looks the project over, group by group, and changes nothing. What is looked at is in ``doctor/``."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from importlib import import_module
-from typing import Any, Final, Literal
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Final
 
 import click
 
 from lao.cli.context import Session, emit, emit_json, pass_session
+from lao.cli.doctor.groups import GROUPS
+from lao.cli.doctor.rows import Check, Group, worst
 from lao.cli.look import here
 
-Level = Literal["ok", "warn", "fail"]
 UNHEALTHY = 1
 
+DURABILITY: Final = Group("durability", "Durability", "lao.cli.doctor.durability:examine", {})
 
-@dataclass(frozen=True)
-class Check:
-    """One finding.
-
-    Attributes:
-        name: short and stable, for scripts (``"integrity"``).
-        remedy: what to do about it, "" when nothing is to be done.
-    """
-
-    name: str
-    level: Level
-    text: str
-    remedy: str = ""
-
-
-GROUPS: Final[Sequence[tuple[str, str]]] = (
-    ("State", "lao.cli.doctor_state:examine"),
-    ("Commands", "lao.cli.doctor_commands:examine"),
-    ("MCP", "lao.cli.doctor_mcp:examine"),
-)
-"""Title and ``module:function`` of each group; the function takes the session and returns its checks."""
+Found = Sequence[tuple[Group, Sequence[Check]]]
 
 
 @click.command(help="Look the project over; exits with 1 when something fails.")
@@ -47,45 +28,36 @@ GROUPS: Final[Sequence[tuple[str, str]]] = (
 @pass_session
 def command(session: Session, durability: bool, trial_seed: int | None, as_json: bool) -> None:
     if durability:
-        from lao.cli.doctor_durability import examine as try_disk
+        from lao.cli.doctor.durability import examine as try_disk
 
-        groups: list[tuple[str, Sequence[Check]]] = [("Durability", try_disk(session, trial_seed))]
+        found: Found = [(DURABILITY, try_disk(session, trial_seed))]
     else:
-        groups = [(title, _load(target)(session)) for title, target in GROUPS]
-    worst = _worst(check.level for _, checks in groups for check in checks)
+        from lao.cli.doctor.frame import examine
+        from lao.cli.doctor.scene import Scene
+
+        found = [(group, rows) for group, rows in examine(Scene(session), GROUPS) if rows]
+    verdict = worst(check.level for _, checks in found for check in checks)
     if as_json:
-        emit_json({"ok": worst != "fail", "verdict": worst, "groups": [_view(*group) for group in groups]})
+        emit_json({"ok": verdict != "fail", "verdict": verdict, "groups": [_view(*group) for group in found]})
     else:
-        for title, checks in groups:
-            if checks:
-                _print(title, checks)
-    sys.exit(UNHEALTHY if worst == "fail" else 0)
+        for group, checks in found:
+            _print(group.title, checks)
+    sys.exit(UNHEALTHY if verdict == "fail" else 0)
 
 
-def _load(target: str) -> Callable[[Session], Sequence[Check]]:
-    module, _, name = target.partition(":")
-    function: Callable[[Session], Sequence[Check]] = getattr(import_module(module), name)
-    return function
-
-
-def _worst(levels: Any) -> Level:
-    found = set(levels)
-    return "fail" if "fail" in found else "warn" if "warn" in found else "ok"
-
-
-def _view(title: str, checks: Sequence[Check]) -> dict[str, Any]:
+def _view(group: Group, checks: Sequence[Check]) -> dict[str, Any]:
     return {
-        "group": title,
-        "verdict": _worst(check.level for check in checks),
-        "checks": [asdict(check) for check in checks],
+        "group": group.title,
+        "verdict": worst(check.level for check in checks),
+        "checks": [{"id": f"{group.id}.{check.name}", **asdict(check)} for check in checks],
     }
 
 
 def _print(title: str, checks: Sequence[Check]) -> None:
     look = here()
-    worst = _worst(check.level for check in checks)
-    emit(f"{look.paint(title, 'strong')}: {look.word(worst)}")
+    level = worst(check.level for check in checks)
+    emit(f"{look.paint(title, 'strong')}: {look.word(level)}")
     for check in checks:
-        emit(look.plain(f"  {look.mark(check.level)} {check.name}: {check.text}"))
+        emit(f"  {look.mark(check.level)} {look.clean(f'{check.name}: {check.text}')}")
         if check.remedy:
-            emit(look.plain(f"      {look.mark('remedy')} {check.remedy}"))
+            emit(f"      {look.mark('remedy')} {look.clean(check.remedy)}")

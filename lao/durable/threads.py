@@ -85,9 +85,13 @@ class Crew:
     def _work(self) -> None:
         while (given := self._jobs.get()) is not None:
             future, job = given
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                future.set_result(job())
-            except BaseException as error:  # noqa: BLE001 - carried over to whoever asks for the result
-                future.set_exception(error)
+            if future.set_running_or_notify_cancel():
+                settle(future, job)
+
+
+def settle(future: Future[T], job: Callable[[], T]) -> None:
+    """Carry out the job here and put what comes of it, a result or an error of any kind, into the future."""
+    try:
+        future.set_result(job())
+    except BaseException as error:  # noqa: BLE001 - carried over to whoever asks for the result
+        future.set_exception(error)

@@ -84,7 +84,7 @@ class RequirementStatus:
 
 @dataclass(frozen=True)
 class FindingReport:
-    """A finding. ``standing``: of the attempt that counts, or of the last close; else of an earlier attempt."""
+    """A finding. ``standing``: of the task's attempt that counts, or of the last run of the plan's own phase."""
 
     severity: str
     kind: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -29,10 +29,9 @@ def commits_of(facts: PlanFacts, task: TaskFacts) -> tuple[str, ...]:
 def findings_of(facts: PlanFacts) -> tuple[FindingReport, ...]:
     """All findings, the standing ones first, then the gravest, then the oldest."""
     attempts = {task.id: task.attempts for task in facts.tasks}
-    closes = [row.run for row in facts.findings if row.task is None and row.run is not None]
-    last = max(closes, default=None)
+    latest = {run.phase: run.id for run in sorted(facts.runs, key=lambda one: one.id) if run.task is None}
     order = ("critical", "major", "minor", "info")
-    found = [_finding(row, attempts, last) for row in facts.findings]
+    found = [_finding(row, attempts, set(latest.values())) for row in facts.findings]
     return tuple(sorted(found, key=lambda one: (not one.standing, order.index(one.severity))))
 
 
@@ -44,8 +43,8 @@ def tasks_of(
     return tuple(sorted(reports, key=lambda one: (-one.risk, one.id)))
 
 
-def _finding(row: FindingFacts, attempts: Mapping[int, int], last_close: int | None) -> FindingReport:
-    standing = row.run == last_close if row.task is None else row.attempt == attempts.get(row.task)
+def _finding(row: FindingFacts, attempts: Mapping[int, int], latest: Collection[int]) -> FindingReport:
+    standing = row.run in latest if row.task is None else row.attempt == attempts.get(row.task)
     item = row.finding
     return FindingReport(
         severity=item.severity.value,

@@ -173,3 +173,16 @@ def _locked(path: Path, *, exclusive: bool) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def vector_sizes(path: Path, model: str) -> set[int]:
+    """How many numbers the vectors of a model have that are kept; empty without an index. The file is only read.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
+    if not path.exists():
+        return set()
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=2.0)) as db:
+        rows = db.execute("SELECT DISTINCT length(vector) / 2 FROM vectors WHERE model = ?", (model,))
+        return {int(size) for (size,) in rows}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import peewee as pw
+
 from lao.core.words import Finding
 from lao.state.records import finding_of
 from lao.state.store import Store
@@ -34,7 +36,8 @@ class Whole:
 
 
 def findings(store: Store, plan_id: str) -> tuple[tuple[int | None, Finding], ...]:
-    """(task, finding) of each task's present attempt and of the plan's last close (task None)."""
+    """(task, finding) of each task's present attempt and of the last run of each of the plan's own phases (task None):
+    what an earlier close or ingest found is over."""
     with store.reading():
         query = (
             FindingRow.select(FindingRow, RunRow.id, RunRow.attempt)
@@ -44,11 +47,11 @@ def findings(store: Store, plan_id: str) -> tuple[tuple[int | None, Finding], ..
         )
         now = dict(_attempts(plan_id))
         rows = list(query)
-        last = max((row.run_id for row in rows if row.task_id is None), default=None)
+        latest = _latest(plan_id)
         return tuple(
             (row.task_id, finding_of(row))
             for row in rows
-            if (row.run_id == last if row.task_id is None else row.run.attempt == now.get(row.task_id))
+            if (row.run_id in latest if row.task_id is None else row.run.attempt == now.get(row.task_id))
         )
 
 
@@ -61,6 +64,11 @@ def whole(store: Store, plan_id: str) -> Whole:
         kept = [row for row in rows if row.run_id == last]
         commands = tuple(Judged(r.command, r.exit_code, bool(r.timed_out), r.seconds, r.output) for r in kept)
         return Whole(kept[-1].commit if kept else None, commands)
+
+
+def _latest(plan_id: str) -> set[int]:
+    query = RunRow.select(RunRow.phase, pw.fn.MAX(RunRow.id)).where(RunRow.plan == plan_id, RunRow.task.is_null())
+    return {number for _, number in query.group_by(RunRow.phase).tuples()}
 
 
 def _attempts(plan_id: str) -> list[tuple[int, int]]:

@@ -90,6 +90,6 @@ BESIDE: Final = Story("pilot", at_work, (
     Step(r"asked twice(.*\n)*.*code of task", "how does it work?", take="pilot-beside"),
 ), (100, 22))  # fmt: skip
 
-DOCTOR: Final = Story("doctor", at_work, (Step(PROMPT, take="doctor"),), (110, 24))
+DOCTOR: Final = Story("doctor", at_work, (Step(PROMPT, take="doctor"),), (110, 76))
 
 STORIES: Final = (FIRST_START, RUN, RUN_ASCII, PILOT, BESIDE, DOCTOR)

@@ -1,12 +1,12 @@
-"""``lao doctor``, group Commands: what surrounds the commands that are run for a plan."""
+"""``lao doctor``, group Sandbox: what surrounds the commands that are run for a plan."""
 
 from __future__ import annotations
 
 import sys
 from typing import Final
 
-from lao.cli.context import Session
-from lao.cli.doctor_cmd import Check, Level
+from lao.cli.doctor.rows import Check, Level
+from lao.cli.doctor.scene import Scene
 from lao.durable.containment import Containment
 from lao.durable.sandbox.launcher import landlock_abi
 from lao.durable.sandbox.policy import SPACES, Sandbox, sandbox_of
@@ -20,9 +20,9 @@ _TOLD: Final = {
 }
 
 
-def examine(session: Session) -> list[Check]:
+def examine(scene: Scene) -> list[Check]:
     """What ``sandbox.backend`` and ``sandbox.network`` come to here."""
-    settings = session.settings().sandbox
+    settings = scene.settings.sandbox
     sandbox = sandbox_of(settings)
     return [Check("sandbox", *_judged(settings.backend, sandbox.how)), Check("network", *_reached(sandbox))]
 

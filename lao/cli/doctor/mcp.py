@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from lao.cli.context import Session
-from lao.cli.doctor_cmd import Check
+from lao.cli.doctor.rows import Check
+from lao.cli.doctor.scene import Scene
+from lao.cli.mcp_look import HEALTH_S, has_servers, remedy
 from lao.cli.mcp_look import examine as look
-from lao.cli.mcp_look import has_servers, remedy
 
 
-def examine(session: Session) -> list[Check]:
+def examine(scene: Scene) -> list[Check]:
     """One row a server, and one for each entry that cannot be used; plans go on without those."""
-    if not has_servers(session):
+    if not has_servers(scene.session):
         return []
-    view = look(session)
+    view = look(scene.session, HEALTH_S)
     rows = [_row(server) for server in view["servers"] if server["state"] != "off"]
     rows += [Check(p["server"], "warn", f"not used: {p['problem']}", "mend the entry") for p in view["problems"]]
     return rows

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lao.cli.context import Session, say
-from lao.cli.doctor_cmd import Check
+from lao.cli.doctor.rows import Check
 
 if TYPE_CHECKING:
     from lao.durable.trial import Trial

@@ -1,4 +1,4 @@
-"""The group "State" of ``lao doctor``: the state file, its backups, and the room on its disk. Only reads."""
+"""``lao doctor``, group State: the state file, its schema, its backups and its log. Only reads."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from lao.cli.context import Session
-from lao.cli.doctor_cmd import Check
-from lao.durable import space
+from lao.cli.doctor.rows import Check
+from lao.cli.doctor.scene import Scene
 
 LARGE_LOG_MB: Final = 64
 OLD_BACKUP_S: Final = 3 * 24 * 3600.0
 _MB: Final = 1_000_000
 
 
-def examine(session: Session) -> list[Check]:
-    """File, schema, integrity, backup, size of the write-ahead log, free space."""
-    settings = session.settings()
-    path = settings.paths.database
-    return [*_file(path), _space(path, settings.orchestration.min_free_disk_mb)]
+def examine(scene: Scene) -> list[Check]:
+    """The rows ``file``, ``schema``, ``integrity``, ``backup`` and ``log``."""
+    return _file(scene.settings.paths.database)
 
 
 def _file(path: Path) -> list[Check]:
-    from lao.core.errors import LaoError
+    from lao.core.errors import LaoError, Refused
     from lao.state import guard
     from lao.state.store import explain
 
     try:
         guard.examine(path)
+    except Refused as error:
+        return [Check("schema", "fail", error.message, error.hint)]
     except (LaoError, sqlite3.Error, OSError) as error:
         problem = explain(error, path)
         return [Check("file", "fail", problem.message, problem.hint)]
@@ -88,12 +87,3 @@ def _log(path: Path) -> Check:
         remedy = "something keeps the state open for reading: end programs such as sqlite3 that look into it"
         return Check("log", "warn", f"the write-ahead log is {size:.0f} MB", remedy)
     return Check("log", "ok", f"the write-ahead log is {size:.1f} MB")
-
-
-def _space(path: Path, least_mb: int) -> Check:
-    free = space.free_mb(path.parent)
-    text = f"{free:.0f} MB free where the state is"
-    if free < least_mb:
-        remedy = f"free some: below {least_mb} MB (orchestration.min_free_disk_mb) plans wait"
-        return Check("space", "warn", text, remedy)
-    return Check("space", "ok", text)
