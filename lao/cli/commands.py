@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
             "lao.cli.health_cmd:command", "Check the model server, the configured models, the MCP servers."
         ),
         "hooks": Entry("lao.cli.hooks_cmd:command", "List the hooks of this project, or try them."),
+        "notify": Entry("lao.cli.notify_cmd:command", "Try the messages that this project sends to you."),
         "calibrate": Entry("lao.cli.calibrate_cmd:command", "Measure what the models can do, and keep it."),
         "index": Entry("lao.cli.index_cmd:command", "Bring the search index of a folder up to date."),
         "submit": Entry("lao.cli.submit_cmd:command", "Queue a plan and print its id."),

@@ -36,6 +36,7 @@ GROUPS: Final[Sequence[tuple[str, str]]] = (
     ("State", "lao.cli.doctor_state:examine"),
     ("Commands", "lao.cli.doctor_commands:examine"),
     ("MCP", "lao.cli.doctor_mcp:examine"),
+    ("Notifications", "lao.cli.doctor_notify:examine"),
 )
 """Title and ``module:function`` of each group; the function takes the session and returns its checks."""
 
