@@ -31,10 +31,24 @@ ensure_tools() {
   command -v bwrap >/dev/null || missing+=(bubblewrap)
   command -v tmux >/dev/null || missing+=(tmux)
   { command -v node && command -v npm; } >/dev/null || missing+=(nodejs npm)
-  [ ${#missing[@]} = 0 ] && return 0
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  if [ ${#missing[@]} != 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     { apt-get update -qq && apt-get install -y -qq "${missing[@]}"; } || echo "no ${missing[*]}: tests are skipped" >&2
   fi
+  ensure_browser
+}
+
+# ensure_browser: a Chromium that can run without a window, and a font that has LAO's symbols. Ubuntu has none as a plain
+# package (its snap needs a running snapd): there somebody installs one and names it by LAO_CHROMIUM.
+ensure_browser() {
+  local name
+  for name in ${LAO_CHROMIUM:+"$LAO_CHROMIUM"} chromium chromium-browser google-chrome google-chrome-stable chrome; do
+    command -v "$name" >/dev/null && return 0
+  done
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq &&
+    apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; then
+    return 0
+  fi
+  echo "no Chromium: install one, or name it by LAO_CHROMIUM; the tests of the web pages are skipped" >&2
 }
 
 # make_venv DIR PYTHON: on Debian the venv module is a package of its own; as root it is installed when missing.

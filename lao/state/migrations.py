@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lao.core.errors import Refused
+from lao.state.acceptance_tables import ACCEPTANCE_TABLES
 from lao.state.chat_tables import CHAT_TABLES
 from lao.state.tables import (
     TABLES,
@@ -75,6 +76,11 @@ def _chats(db: Any) -> None:
     db.create_tables(CHAT_TABLES, safe=True)
 
 
+def _requirements(db: Any) -> None:
+    """What plans demand."""
+    db.create_tables(ACCEPTANCE_TABLES, safe=True)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _create_tables,
     _profiles_and_ladder,
@@ -85,6 +91,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _approvals,
     _isolation,
     _chats,
+    _requirements,
 )
 """Entry n brings a file of version n to version n + 1."""
 

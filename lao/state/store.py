@@ -16,6 +16,7 @@ from lao.core.clock import Clock, SystemClock
 from lao.core.errors import BadInput, DiskFull, LaoError, OutOfResources, Transient
 from lao.core.folders import make_folders, sync_folder
 from lao.state import backups, guard
+from lao.state.acceptance_tables import ACCEPTANCE_TABLES
 from lao.state.chat_tables import CHAT_TABLES
 from lao.state.migrations import migrate
 from lao.state.tables import TABLES
@@ -48,7 +49,7 @@ class Store:
         self.path = path
         self.clock: Clock = clock or SystemClock()
         self.db: Any = pw.SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=timeout_s)
-        self.db.bind((*TABLES, *CHAT_TABLES))
+        self.db.bind((*TABLES, *CHAT_TABLES, *ACCEPTANCE_TABLES))
         self.wrote = False
 
     def now(self) -> float:

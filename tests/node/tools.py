@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -31,7 +32,7 @@ def _is_current() -> bool:
 
 def _install() -> None:
     if shutil.which("npm") is None:
-        _missing("npm is not on PATH")
+        missing("npm is not on PATH")
     FOLDER.mkdir(exist_ok=True)
     with (FOLDER / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -40,11 +41,12 @@ def _install() -> None:
         shutil.copy(HERE / "package.json", FOLDER / "package.json")
         done = subprocess.run(INSTALL, cwd=FOLDER, capture_output=True, text=True, timeout=540, check=False)
         if done.returncode != 0:
-            _missing(f"npm install failed: {done.stderr[-500:]}")
+            missing(f"npm install failed: {done.stderr[-500:]}")
         shutil.copy(HERE / "package.json", FOLDER / "installed.json")
 
 
-def _missing(why: str) -> None:
+def missing(why: str) -> NoReturn:
+    """Skip the test, or fail it where everything must be there."""
     if os.environ.get("LAO_EVERYTHING"):
         pytest.fail(why)
     pytest.skip(why)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lao.core.errors import Refused
-from lao.state import plans, profiles
+from lao.state import plans, profiles, requirements
 from lao.state.migrations import MIGRATIONS
 from lao.state.store import Store, open_store
 from lao.state.tables import MetaRow, TaskRow
@@ -64,6 +64,7 @@ def test_a_version_1_file_keeps_its_data_and_gets_what_is_new(old_file: Path) ->
         )
         assert plans.get(store, "p1").name == "old"
         assert profiles.every(store) == ()
+        assert requirements.of_plan(store, "p1") == ()
     finally:
         store.close()
 
