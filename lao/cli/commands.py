@@ -51,7 +51,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "approve": Entry("lao.cli.approvals_cmd:approve", "Say yes to a question."),
         "deny": Entry("lao.cli.approvals_cmd:deny", "Say no to a question."),
         "status": Entry("lao.cli.status_cmd:command", "Show plans, tasks, queue and tokens."),
-        "dashboard": Entry("lao.cli.dashboard_cmd:command", "Show the project at this moment; --serve: as a web page."),
+        "dashboard": Entry("lao.cli.dashboard_cmd:command", "Watch the project live; --serve: as a web page."),
         "doctor": Entry("lao.cli.doctor_cmd:command", "Look over the project; --durability tries this disk."),
         "projects": Entry("lao.cli.projects_cmd:command", "List your projects, find more, see what they need."),
         "skills": Entry("lao.cli.skills_cmd:command", "List, show and validate skills."),
