@@ -16,6 +16,7 @@ from lao.cli.view.told import told
 
 if TYPE_CHECKING:
     from lao.projects.needs import Need
+    from lao.state.progress import Standing
     from workflows.factory import Factory
 
 LOOK_S: Final = 0.25
@@ -45,7 +46,8 @@ def show(factory: Factory, ended: threading.Event, out: TextIO | None = None) ->
         stack.callback(signal.signal, signal.SIGCONT, before)
         stack.callback(keys.show)
         stack.callback(region.erase)
-        standing, needs = None, ()
+        standing: Standing | None = None
+        needs: tuple[Need, ...] = ()
         while not ended.is_set():
             if continued.is_set():
                 continued.clear()
