@@ -26,6 +26,7 @@ from workflows.factory import Factory, active
 from workflows.guard import guard_forever
 from workflows.hook_events import STATE_EVENTS, session, tell_events
 from workflows.lock_news import say_locks_once
+from workflows.notifying import notify, wants_notify
 from workflows.queues import FactoryHuey
 from workflows.reconciler import reconcile, reconcile_forever
 from workflows.telemetry import send_telemetry
@@ -177,6 +178,7 @@ def _wanted(factory: Factory, queue: Queue) -> tuple[Callable[[Factory], None], 
     if queue is Queue.CPU:
         found += [tell_events] if factory.hooks.wants(*STATE_EVENTS) else []
         found += [send_telemetry] if factory.settings.raw["otel"]["enabled"] else []
+        found += [notify] if wants_notify(factory) else []
     return tuple(found)
 
 

@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
             "lao.cli.health_cmd:command", "Check the model server, the configured models, the MCP servers."
         ),
         "hooks": Entry("lao.cli.hooks_cmd:command", "List the hooks of this project, or try them."),
+        "notify": Entry("lao.cli.notify_cmd:command", "Try the messages that this project sends to you."),
         "calibrate": Entry("lao.cli.calibrate_cmd:command", "Measure what the models can do, and keep it."),
         "index": Entry("lao.cli.index_cmd:command", "Bring the search index of a folder up to date."),
         "preflight": Entry("lao.cli.preflight_cmd:command", "Look at a plan before it is worked on, without a model."),
@@ -57,7 +58,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "accept": Entry("lao.cli.judge_cmd:accept", "Say that you take a finished plan."),
         "reject": Entry("lao.cli.judge_cmd:reject", "Say that you do not, and on request take its commits back."),
         "kpi": Entry("lao.cli.kpi_cmd:command", "Show how well the factory has worked, beside the time before."),
-        "dashboard": Entry("lao.cli.dashboard_cmd:command", "Show the project at this moment; --serve: as a web page."),
+        "dashboard": Entry("lao.cli.dashboard_cmd:command", "Watch the project live; --serve: as a web page."),
         "doctor": Entry("lao.cli.doctor_cmd:command", "Look over the project; --durability tries this disk."),
         "projects": Entry("lao.cli.projects_cmd:command", "List your projects, find more, see what they need."),
         "skills": Entry("lao.cli.skills_cmd:command", "List, show and validate skills."),

@@ -1,8 +1,10 @@
-"""``lao dashboard``: the project at this moment, as text or JSON, or as a web page on this machine that stays fresh."""
+"""``lao dashboard``: the project live on a terminal, once as text or JSON, or as a web page that stays fresh."""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,23 +20,58 @@ if TYPE_CHECKING:
     from workflows.factory import Factory
 
 _LOOK_S: Final = 0.5
+SNAPSHOT: Final = "dashboard_snapshot.json"
 
 
-@click.command(help="Show the project at this moment, or serve it as a web page on this machine.")
+@click.command(help="Watch the project live on a terminal, or serve it as a web page on this machine.")
+@click.option("--once", is_flag=True, help="Print the present moment and end, also on a terminal.")
+@click.option("--write", is_flag=True, help="Write the snapshot to dashboard_snapshot.json beside factory.yaml, too.")
 @click.option("--serve", is_flag=True, help="Serve a read-only page for browsers of this machine, until Ctrl-C.")
 @click.option("--port", type=int, default=None, metavar="N", help="The page's port (default 8765; 0: any free one).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: the snapshot, or with --serve the address.")
 @pass_session
-def command(session: Session, serve: bool, port: int | None, as_json: bool) -> None:
+def command(session: Session, once: bool, write: bool, serve: bool, port: int | None, as_json: bool) -> None:
     if port is not None and not serve:
         raise click.UsageError("--port is for --serve")
+    if serve and (once or write):
+        raise click.UsageError("--serve goes with neither --once nor --write")
     with open_project(session, whole=False) as factory:
         if serve:
             _serve(factory, port, as_json=as_json)
-        elif as_json:
+            return
+        if write:
+            _write(factory)
+        if as_json:
             emit_json(_board(factory))
-        else:
+        elif once or write or not _is_live(session):
             _print(factory)
+        else:
+            _watch(factory)
+
+
+def _is_live(session: Session) -> bool:
+    """On a terminal that can move its cursor, unless somebody wants plain lines."""
+    from lao.cli.watching import wants_plain
+
+    return not wants_plain(session, os.environ) and os.environ.get("TERM", "dumb") != "dumb" and sys.stdout.isatty()
+
+
+def _watch(factory: Factory) -> None:
+    from lao.cli.dashboard.terminal import show
+
+    ended = threading.Event()
+    with _until_asked(ended.set):
+        show(factory, ended)
+
+
+def _write(factory: Factory) -> None:
+    import json
+
+    from lao.durable.files import write_atomic
+
+    path = factory.settings.paths.root / SNAPSHOT
+    write_atomic(path, json.dumps(_board(factory), indent=2, ensure_ascii=False) + "\n")
+    say(f"wrote {str(path)!r}")
 
 
 def _board(factory: Factory) -> dict[str, Any]:

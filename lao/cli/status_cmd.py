@@ -45,13 +45,14 @@ def empty_view() -> dict[str, Any]:
         "rejected": [],
         "dead_letters": 0,
         "sandbox": None,
+        "notify": None,
     }
 
 
 def collect(factory: Any) -> dict[str, Any]:
     """The view that ``--json`` prints; see docs/operating.md for its fields."""
     from lao.cli.questions import view
-    from lao.state import approvals, cache_share, energy, judgements, pauses, plans, queries, surroundings
+    from lao.state import approvals, cache_share, energy, judgements, outbox, pauses, plans, queries, surroundings
     from workflows.queues import live_workers, sizes
 
     store = factory.store
@@ -85,6 +86,7 @@ def collect(factory: Any) -> dict[str, Any]:
         "rejected": rejected,
         "dead_letters": queries.counts(store)["dead_letters"],
         "sandbox": surroundings.last(store),
+        "notify": outbox.view(store),
     }
 
 
@@ -108,6 +110,7 @@ def _print(view: dict[str, Any]) -> None:
         emit(f"{look.word('wait', 'memory gate')}: {view['gate']['text']}{hint}")
     for item in view["rejected"]:
         emit(f"not taken: {item['file']}: {item['reason']}")
+    _print_notify(view["notify"])
     queue, models, tokens, calls = view["queue"], view["models"], view["tokens"], view["calls"]
     workers = ", ".join(f"{w['queue']} (pid {w['pid']})" for w in view["workers"]) or "none"
     emit(f"workers: {workers}; queue: cpu {queue['cpu']}, gpu {queue['gpu']}, scheduled {queue['scheduled']}")
@@ -125,6 +128,13 @@ def _print(view: dict[str, Any]) -> None:
     )
     if view["faults"]:
         emit("faults: " + ", ".join(f"{name} {count}" for name, count in view["faults"].items()))
+
+
+def _print_notify(notify: dict[str, Any] | None) -> None:
+    """What keeps messages to the person from going, if anything does."""
+    if notify is not None:
+        for way, problem in notify["problems"].items():
+            emit(f"notify: the {way} {problem}; {notify['waiting']} messages wait")
 
 
 def _print_plan(plan: dict[str, Any], look: Look) -> None:

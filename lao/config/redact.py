@@ -11,7 +11,7 @@ _URL_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def redact(key: str, value: Any) -> Any:
-    """The value of a dotted key without API keys, MCP environments and headers, or logins in URLs."""
+    """The value of a dotted key without API keys, the webhook, MCP environments and headers, or logins in URLs."""
     if isinstance(value, dict):
         return {name: redact(f"{key}.{name}", entry) for name, entry in value.items()}
     if isinstance(value, list):
@@ -22,7 +22,7 @@ def redact(key: str, value: Any) -> Any:
 
 
 def _is_secret(key: str) -> bool:
-    if key == "openai_api_key":
+    if key in ("openai_api_key", "notify.webhook"):  # whoever knows a webhook's address can post to it
         return True
     names = key.split(".")
     return names[0].startswith("mcp_servers[") and len(names) > 2 and names[1] in _SECRET_MAPS

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lao.core.states import TERMINAL_PLANS, RunState
-from lao.state import backups
+from lao.core.words import Json
+from lao.state import backups, outbox
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Lookover:
         held: runs under way, (run, owner).
         latest: the greatest time in any row, 0.0 for none.
         workspaces: the folders of plans that are not over.
+        messages: how those to the person stand, as ``outbox.view``.
     """
 
     letters: tuple[tuple[str, str, float], ...]
@@ -39,6 +41,7 @@ class Lookover:
     workers: tuple[Registered, ...]
     latest: float
     workspaces: tuple[Path, ...]
+    messages: dict[str, Json] | None
 
 
 def look(path: Path) -> Lookover | None:
@@ -60,6 +63,7 @@ def _look(db: sqlite3.Connection) -> Lookover:
     waiting = db.execute(
         f"SELECT max(r.created_at, r.not_before) FROM lao_run r JOIN lao_plan p ON p.id = r.plan_id "
         f"WHERE r.state = ? AND r.not_before <= ? AND p.state NOT IN ({marks}) "
+        "AND (p.state != 'queued' OR json_extract(p.options, '$.depends_on') IS NULL) "
         "AND NOT EXISTS (SELECT 1 FROM lao_meta m WHERE m.key IN ('paused', 'paused:' || p.id)) ORDER BY 1",
         (RunState.READY.value, time.time(), *over),
     ).fetchall()
@@ -71,6 +75,7 @@ def _look(db: sqlite3.Connection) -> Lookover:
         "coalesce((SELECT max(at) FROM lao_modelevent), 0), "
         "coalesce((SELECT max(max(created_at, coalesce(finished_at, 0))) FROM lao_run), 0))"
     ).fetchone()
+    box = db.execute("SELECT value FROM lao_meta WHERE key = ?", (outbox.KEY,)).fetchone()
     return Lookover(
         tuple((str(queue), str(error), float(at)) for queue, error, at in letters),
         tuple(float(at) for (at,) in waiting),
@@ -78,4 +83,5 @@ def _look(db: sqlite3.Connection) -> Lookover:
         tuple(Registered(str(q), str(owner), int(pid), float(at)) for q, owner, pid, at in workers),
         float(latest),
         tuple(sorted({Path(str(folder)) for (folder,) in folders})),
+        outbox.shown(str(box[0])) if box else None,
     )

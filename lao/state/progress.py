@@ -14,7 +14,7 @@ from lao.state import pauses, plan_order, queries
 from lao.state.pace import Pace
 from lao.state.records import finding_of
 from lao.state.store import Store
-from lao.state.tables import ApprovalRow, FindingRow, ModelEventRow, PlanRow, RunRow, TaskRow
+from lao.state.tables import ApprovalRow, FindingRow, ModelEventRow, PlanRow, RunRow, StepRow, TaskRow
 
 _OPEN: Final = (RunState.READY.value, RunState.RUNNING.value)
 _OVER: Final = [state.value for state in TERMINAL_TASKS]
@@ -187,6 +187,21 @@ def last_model(store: Store) -> str:
         rows = ModelEventRow.select(ModelEventRow.model).where(ModelEventRow.kind.in_(["load", "found"]))
         row = rows.order_by(ModelEventRow.id.desc()).first()
         return row.model if row else ""
+
+
+def last_movement(store: Store) -> float:
+    """When a phase last began or ended, a step of one at work was taken, or a model answered; 0.0 when none ever."""
+    with store.reading():
+        at_work = RunRow.select(RunRow.id).where(RunRow.state == RunState.RUNNING.value)
+        moments = (
+            RunRow.select(pw.fn.MAX(RunRow.started_at)),
+            RunRow.select(pw.fn.MAX(RunRow.finished_at)),
+            StepRow.select(pw.fn.MAX(StepRow.at)).where(StepRow.run.in_(at_work)),
+            ModelEventRow.select(ModelEventRow.at)
+            .where(ModelEventRow.kind == "call")
+            .order_by(ModelEventRow.id.desc()),
+        )
+        return max(float(query.scalar() or 0.0) for query in moments)
 
 
 def _runs() -> list[dict[str, Any]]:

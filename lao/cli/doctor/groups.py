@@ -96,6 +96,12 @@ GROUPS: Final[Sequence[Group]] = (
         aside=False,
     ),
     Group(
+        "notify",
+        "Notifications",
+        f"{_AT}notify:examine",
+        {"command": "messages go out by `notify.command`", "webhook": "and by `notify.webhook`"},
+    ),
+    Group(
         "disk",
         "Disk",
         f"{_AT}disk:examine",

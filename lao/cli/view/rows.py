@@ -16,11 +16,12 @@ _NARROW, _WIDE = 60, 110
 _SEPARATOR: Final = " · "
 
 
-def rows(snapshot: Snapshot, look: Look, width: int, height: int) -> list[str]:
+def rows(snapshot: Snapshot, look: Look, width: int, height: int, *, ends: str = "Ctrl-C stops") -> list[str]:
     """At least one row, the status line, and at most as many as leave a line of the window for what has happened.
 
     Args:
         width, height: of the window, in cells and rows.
+        ends: how the person ends what draws them.
     """
     room = width - 1  # the last column would leave the cursor between two rows
     standing = snapshot.standing
@@ -31,7 +32,7 @@ def rows(snapshot: Snapshot, look: Look, width: int, height: int) -> list[str]:
         waits.insert(0, [look.piece("wait"), (f" memory gate: {standing.gate}", "warn")])
     more = "+{} more  " if room >= _NARROW else "+{} "
     shown = _chosen([plans, phases, waits], min(MOST, height - _SIDE) - 1, more)
-    return [*(look.line(row, room) for row in shown), look.line(_status(snapshot, look, room), room)]
+    return [*(look.line(row, room) for row in shown), look.line(_status(snapshot, look, room, ends), room)]
 
 
 def _chosen(groups: Sequence[list[list[Piece]]], room: int, more: str) -> list[list[Piece]]:
@@ -111,7 +112,7 @@ def _wait(wait: PhaseProgress, now: float, look: Look, room: int) -> list[Piece]
     return _spread(row, [(f"again in {duration(wait.until - now)}", "")], room)
 
 
-def _status(snapshot: Snapshot, look: Look, room: int) -> list[Piece]:
+def _status(snapshot: Snapshot, look: Look, room: int, ends: str) -> list[Piece]:
     standing, totals = snapshot.standing, snapshot.totals
     state, text = _state(snapshot)
     parts: list[Piece] = [(text, "warn" if state in ("paused", "wait") else "")]
@@ -131,7 +132,7 @@ def _status(snapshot: Snapshot, look: Look, room: int) -> list[Piece]:
         parts.append((f"{count(totals.prompt)} in {count(totals.completion)} out", ""))
     if totals.faults:
         parts.append((_many(totals.faults, "fault"), "warn"))
-    parts.append(("Ctrl-C stops", "quiet"))
+    parts.append((ends, "quiet"))
     row = [look.piece(state), (" ", "")]
     used = 2
     for number, (text, style) in enumerate(parts):
