@@ -11,6 +11,7 @@ from lao.core.steps import StepKind
 from lao.core.words import CommandResult, Json
 from lao.durable.files import FileWrite
 from lao.state import runs, surveys
+from lao.workspace.changes import ANALYST_STEP, SURVEY_STEP
 from lao.workspace.survey.facts import Checked, survey
 from lao.workspace.survey.page import MARK, is_own_report, page, report_text
 from lao.workspace.traces import ANALYST_FILE, ANALYST_REPORT, own_files
@@ -24,7 +25,7 @@ _LAO_MAKES = (".gitignore",)
 """Beside its own files: what LAO puts into a repository that it makes, which is no work of the user's."""
 
 
-SURVEY, MODEL = "survey", "analyst"
+SURVEY, MODEL = SURVEY_STEP, ANALYST_STEP
 """What is kept: the survey as ingest takes it, and with a model's part."""
 
 _SUBJECTS = {SURVEY: "survey of", MODEL: "what a model adds to the survey of"}

@@ -96,7 +96,7 @@ def analyse(
         exists: whether a path is a file or folder of the workspace that may be named.
 
     Raises:
-        AttemptFailed: kinds "bad_json", "nothing_true" (all that it says is about what does not exist), or the model's.
+        AttemptFailed: kinds "bad_json" (also: all that it says is about what does not exist), or the model's.
     """
     facts = fitted(document, _FACTS, estimate)
     messages: list[dict[str, Json]] = [
@@ -116,7 +116,7 @@ def analyse(
         raise AttemptFailed(
             f"model {settings.key!r} said nothing of the workspace that holds ({part.dropped} statements dropped)",
             "Try another analyst model, or switch orchestration.analyst_enabled off.",
-            kind="nothing_true",
+            kind="bad_json",
         )
     return part
 

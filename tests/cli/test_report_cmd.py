@@ -59,7 +59,7 @@ def test_the_night_and_the_plan_in_short(report: Terminal, store: Store, tmp_pat
     """Without a plan the night; with one what failed, the requirements, the tasks, and what to do next."""
     plan = history.morning(store, tmp_path / "w")
     night = report()
-    assert "1 plan: 1 needs_human" in night and "no version passed its checks" in night
+    assert "1 plan: 1 for a person" in night and "no version passed its checks" in night
     shown = report(plan[:6])
     for words in ("! a (", "failed ABC-2: two <works>", "proved R1", "lao replay", "make all: exit code 2"):
         assert words in shown, words

@@ -73,16 +73,17 @@ def test_generated_files_are_up_to_date():
 def test_check_tells_what_is_out_of_date(tmp_path: Path):
     """--check exits 1, names the stale file and the command, and writes nothing."""
     files = ("lao/__init__.py", "scripts/gen_docs.py", "scripts/docs_models.py", "factory.example.yaml")
-    for name in (*files, "docs/architecture.md", "docs/models.md", "docs/pilot.md"):
+    pages = ("architecture.md", "models.md", "operating.md", "pilot.md", "quality.md")
+    for name in (*files, *(f"docs/{page}" for page in pages)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    for name in ("lao/cli", "lao/config", "lao/core", "lao/servers", "models_cfg"):
+    for name in ("lao/cli", "lao/config", "lao/core", "lao/quality", "lao/servers", "models_cfg"):
         shutil.copytree(ROOT / name, tmp_path / name)
     command = [sys.executable, str(tmp_path / "scripts" / "gen_docs.py"), "--check"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr == "out of date: docs/configuration.md\nrun: python scripts/gen_docs.py\n"
-    assert {p.name for p in (tmp_path / "docs").iterdir()} == {"architecture.md", "models.md", "pilot.md"}
+    assert {p.name for p in (tmp_path / "docs").iterdir()} == set(pages)
 
 
 def test_documentation_names_every_key():

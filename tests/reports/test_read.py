@@ -22,7 +22,7 @@ def test_the_headline_and_the_tasks_are_counted_from_rows(store: Store, tmp_path
     """Each statement names rows, and its figures follow from exactly these."""
     plan = history.morning(store, tmp_path / "w")
     report = plan_report(store, plan)
-    assert report.claim.text.startswith("needs a person: 1 of 2 tasks completed, 1 needs_human, 1 of 2 commands pass")
+    assert report.claim.text.startswith("needs a person: 1 of 2 tasks completed, 1 for a person, 1 of 2 commands pass")
     assert not history.lies(store, report)
     assert {task.title: (task.state, task.proof) for task in report.tasks} == {
         "one": ("completed", "proved"),
@@ -116,7 +116,7 @@ def test_a_night_begins_after_the_last_long_idleness(store: Store, clock: FakeCl
     assert [plan.id for plan in night.plans] == [second]
     both = night_report(store, store.now() - DAY_S, store.now())
     assert [plan.id for plan in both.plans] == [first, second]
-    assert both.headline[0].text == "2 plans: 1 needs_human, 1 active"
+    assert both.headline[0].text == "2 plans: 1 for a person, 1 active"
 
 
 def test_a_night_without_work_is_empty(store: Store) -> None:

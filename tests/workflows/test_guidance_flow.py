@@ -68,16 +68,16 @@ def test_approved_work_is_learned_and_told_to_the_next_task(plant: Open) -> None
 
 def test_what_was_learned_elsewhere_is_not_told(plant: Open) -> None:
     """H2: facts about another plan's folder would only take room; what somebody asked to keep holds for all."""
-    wrong = rule("coder", "Wrote parts/part_1.py", write("part_3.py", "wrong\n"))
+    wrong = rule("coder", "Wrote parts/part_1.py", write("part_3.py", "wrong = 1\n"))
     it = plant()
     it.submit("parts", PLAN)
     it.turn()
     facts.add(it.factory.store, facts.Fact("d", "Use tabs."))
-    right = rule("coder", "- Use tabs.", write("part_3.py", "right\n"))
+    right = rule("coder", "- Use tabs.", write("part_3.py", "right = 1\n"))
     it.server.interpose(*parse_scenario({"responses": [wrong, right]}).responses)
     it.submit("other", "# Other\n\n- task: part 3 | file: part_3.py | content: three = 3\n")
     it.turn()
-    assert (it.root / "other" / "part_3.py").read_text() == "right\n"
+    assert (it.root / "other" / "part_3.py").read_text() == "right = 1\n"
 
 
 @pytest.mark.parametrize("role", ["planner", "coder", "reviewer"])
