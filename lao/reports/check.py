@@ -33,7 +33,7 @@ _NIGHT: Final = re.compile(re.escape(MARK) + r" \S+ · night (\S+) (\S+) ")
 
 _CHANGEABLE: Final = re.compile(
     r"[0-9a-f]{10,}|[\d.]+"
-    r"|\b(done|failed|completed|cancelled|needs_human|needs a person|proved|checked|unchecked|open)\b"
+    r"|\b(done|failed|completed|cancelled|needs_human|(?:needs|for) a person|proved|checked|unchecked|open)\b"
 )
 
 

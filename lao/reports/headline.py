@@ -10,6 +10,7 @@ from lao.reports.model import Claim, Energy, Figure, FindingReport, TaskReport
 from lao.reports.refs import ref
 from lao.reports.usage import energy_claim
 from lao.reports.wording import several
+from lao.reports.wording import state as worded
 from lao.state.report_rows import PlanFacts, ValidationFacts
 
 _WORDS = {
@@ -18,8 +19,6 @@ _WORDS = {
     PlanState.NEEDS_HUMAN: "needs a person",
     PlanState.CANCELLED: "cancelled",
 }
-
-_ENDS = {"needs_human": "for a person"}
 
 
 def headline(facts: PlanFacts, closing: Sequence[ValidationFacts], *, there: bool) -> Claim:
@@ -33,7 +32,7 @@ def headline(facts: PlanFacts, closing: Sequence[ValidationFacts], *, there: boo
     for state in ("failed", "needs_human", "cancelled"):
         number = sum(task.state == state for task in tasks)
         if number:
-            parts.append(f"{number} {_ENDS.get(state, state)}")
+            parts.append(f"{number} {worded(state)}")
             figures.append((f"tasks.{state}", number))
     if closing:
         commit = closing[-1].commit

@@ -11,6 +11,7 @@ from lao.reports.refs import ref
 from lao.reports.timeline import model_spans
 from lao.reports.usage import usage_of
 from lao.reports.wording import several
+from lao.reports.wording import state as worded
 from lao.state.report_plans import plans_within, working_times
 from lao.state.report_rows import PlanFacts, model_facts, plan_facts
 from lao.state.store import Store
@@ -24,7 +25,6 @@ DAY_S: Final = 24 * 3600.0
 FINDINGS: Final = 20
 """Findings listed of each plan; its own report has more."""
 
-_ENDS: Final = {"needs_human": "for a person", "completed": "done"}
 _ORDER: Final = ("needs_human", "failed", "cancelled", "active", "planning", "queued", "completed")
 _STEPS: Final = 20
 
@@ -78,9 +78,7 @@ def _headline(plans: Sequence[PlanReport], facts: Sequence[PlanFacts]) -> tuple[
     refs = tuple(ref("plan", plan.id) for plan in plans)
     states = [(state, sum(plan.state == state for plan in plans)) for state in _ORDER]
     told = [(state, number) for state, number in states if number]
-    text = f"{several(len(plans), 'plan')}: " + ", ".join(
-        f"{number} {_ENDS.get(state, state)}" for state, number in told
-    )
+    text = f"{several(len(plans), 'plan')}: " + ", ".join(f"{number} {worded(state)}" for state, number in told)
     figures = (("plans", len(plans)), *((f"plans.{state}", number) for state, number in told))
     tasks = [task for one in facts for task in one.tasks]
     done = sum(task.state == "completed" for task in tasks)

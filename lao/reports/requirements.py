@@ -8,6 +8,7 @@ from lao.core.states import TERMINAL_PLANS
 from lao.reports import evidence as proofs
 from lao.reports.model import CHECKED, FAILED, OPEN, PROVED, UNCHECKED, Claim, RequirementStatus, TaskReport
 from lao.reports.refs import ref
+from lao.reports.wording import state
 from lao.state.report_rows import PlanFacts, ValidationFacts
 from lao.state.requirements import Requirement
 
@@ -52,7 +53,7 @@ def _judged(
         return FAILED, f"{proofs.pass_text(deciding)}"
     bad = [task for task in answering if task.state in _BAD]
     if bad:
-        return FAILED, "; ".join(f"task {task.id} is {task.state}" for task in bad)
+        return FAILED, "; ".join(f"task {task.id} is {state(task.state)}" for task in bad)
     unfinished = [task for task in answering if task.state != "completed"]
     missing = [command for command in one.commands if command not in {row.command for row in deciding}]
     if not over or unfinished:

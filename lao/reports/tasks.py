@@ -11,7 +11,7 @@ from lao.reports.changes import Change
 from lao.reports.model import CHECKED, NONE, PROVED, AttemptReport, Claim, Figure, FindingReport, TaskReport
 from lao.reports.refs import ref
 from lao.reports.risk import Known, risk
-from lao.reports.wording import several
+from lao.reports.wording import several, state
 from lao.state.report_rows import CallFacts, FindingFacts, PlanFacts, RunFacts, TaskFacts, ValidationFacts
 
 SUPERSEDED: Final = "superseded"
@@ -126,7 +126,7 @@ def _claim(facts: PlanFacts, task: TaskFacts, now: Sequence[ValidationFacts], pr
         CHECKED: ", none of which failed before the work",
         NONE: "",
     }[proof]
-    text = f"task {task.id} is {task.state}{begun}: {proofs.pass_text(now)}{meaning}"
+    text = f"task {task.id} is {state(task.state)}{begun}: {proofs.pass_text(now)}{meaning}"
     refs = [ref("task", task.id), *(ref("validation", row.id) for row in now)]
     figures: list[Figure] = [("tasks", 1), *proofs.counted(now)]
     if proof == PROVED:

@@ -30,7 +30,7 @@ def test_no_acknowledged_transaction_is_lost(folder: Path) -> None:
 
 def test_a_state_that_is_not_synced_is_found_out(folder: Path) -> None:
     """The experiment can fail: with synchronous=OFF transactions are lost."""
-    figures = state_cuts(folder, cuts=40, seed=7, synchronous=0)
+    figures = state_cuts(folder, cuts=160, seed=7, synchronous=0)
     assert any("are lost" in violation for violation in figures.violations)
 
 
