@@ -123,7 +123,7 @@ def _toml(text: str) -> dict[str, Any]:
     return loaded
 
 
-_TABLE: Final = re.compile(r"^\s*\[+([^\]]+)\]+\s*(?:#.*)?$")
+_TABLE: Final = re.compile(r"^\s*(\[{1,2})([^\[\]]+)\]{1,2}\s*(?:#.*)?$")
 _PAIR: Final = re.compile(r"^\s*([\w.-]+|\"[^\"]+\")\s*=\s*(.*)$")
 _TEXT: Final = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
 
@@ -137,10 +137,7 @@ def _toml_by_lines(text: str) -> dict[str, Any]:
             open_list += texts
             open_list = None if "]" in _TEXT.sub("", line) else open_list
         elif match := _TABLE.match(line):
-            table = document
-            for part in match[1].split("."):
-                inner = table.setdefault(part.strip().strip('"'), {})
-                table = inner if isinstance(inner, dict) else {}
+            table = _table(document, match[2], one_of_many=match[1] == "[[")
         elif match := _PAIR.match(line):
             name, value = match[1].strip('"'), match[2].strip()
             texts = [a or b for a, b in _TEXT.findall(value)]
@@ -150,6 +147,21 @@ def _toml_by_lines(text: str) -> dict[str, Any]:
             else:
                 table[name] = texts[0] if texts else value
     return document
+
+
+def _table(document: dict[str, Any], name: str, *, one_of_many: bool) -> dict[str, Any]:
+    """The table of that name, made where it is not there; of an array of tables a new one at its end."""
+    *outer, last = (part.strip().strip('"') for part in name.split("."))
+    table = document
+    for part in outer:
+        inner = table.setdefault(part, {})
+        inner = inner[-1] if isinstance(inner, list) and inner else inner
+        table = inner if isinstance(inner, dict) else {}
+    found = table.setdefault(last, [] if one_of_many else {})
+    if isinstance(found, list) and one_of_many:
+        found.append({})
+        found = found[-1]
+    return found if isinstance(found, dict) else {}
 
 
 def _requirement(text: str) -> str:
