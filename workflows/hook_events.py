@@ -38,10 +38,15 @@ NAME: Final = "hooks"
 LOOK_S: Final = 0.5
 
 
+def begin_events(factory: Factory) -> None:
+    """Read from now on; before the first phase of this worker begins, so that its event is news too."""
+    news.begin(factory.store, NAME)
+
+
 def tell_events(factory: Factory) -> None:
     """Tell hooks what happens until the worker stops, and then what has happened up to there."""
     kill_marked(_marker(factory))
-    news.begin(factory.store, NAME)
+    begin_events(factory)
     while not factory.stop.is_set():
         tell(factory, factory.stop.is_set)
         factory.stop.wait(LOOK_S)

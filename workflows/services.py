@@ -17,19 +17,19 @@ from lao.durable import limits
 from lao.durable.owners import FileLock
 from lao.durable.processes import kill_marked
 from lao.durable.threads import Thread
-from lao.state import runs, surroundings
+from lao.state import outbox, runs, surroundings
 from lao.workspace.desks import clean_desks
 from lao.workspace.snapshots import clean_snapshots
 from workflows.awake import keep_awake
 from workflows.control import clear_cancelled
 from workflows.factory import Factory, active
 from workflows.guard import guard_forever
-from workflows.hook_events import STATE_EVENTS, session, tell_events
+from workflows.hook_events import STATE_EVENTS, begin_events, session, tell_events
 from workflows.lock_news import say_locks_once
 from workflows.notifying import notify, wants_notify
 from workflows.queues import FactoryHuey
 from workflows.reconciler import reconcile, reconcile_forever
-from workflows.telemetry import send_telemetry
+from workflows.telemetry import begin_telemetry, send_telemetry
 from workflows.watcher import watch_forever
 
 log = logging.getLogger("lao")
@@ -121,6 +121,7 @@ class FactoryConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
         surroundings.note(factory.store, held.how.value, held.told, holds=not held.weaker_than_asked)
         if queue is Queue.CPU:
             clean_snapshots(state / "snapshots")
+            begin_news(factory)
         else:
             clear_cancelled(factory)
             kill_marked(factory.mcp_marker)
@@ -180,6 +181,20 @@ def _wanted(factory: Factory, queue: Queue) -> tuple[Callable[[Factory], None], 
         found += [send_telemetry] if factory.settings.raw["otel"]["enabled"] else []
         found += [notify] if wants_notify(factory) else []
     return tuple(found)
+
+
+def begin_news(factory: Factory) -> None:
+    """Let those who tell of what happens read from now on.
+
+    Their threads may come to it only when the first phases are under way or over, and those would be old to them.
+    """
+    wanted = _wanted(factory, Queue.CPU)
+    if tell_events in wanted:
+        begin_events(factory)
+    if send_telemetry in wanted:
+        begin_telemetry(factory)
+    if notify in wanted:
+        outbox.begin(factory.store)
 
 
 def _start(factory: Factory, service: Callable[[Factory], None]) -> Any:

@@ -99,6 +99,13 @@ class _Way:
         self.due = time.monotonic() + pause
 
 
+def begin_telemetry(factory: Factory) -> None:
+    """Read from now on; before the first phase of this worker begins, so that its span is news too."""
+    news.begin(factory.store, NAME)
+    if factory.settings.raw["otel"]["metrics"]:
+        news.begin(factory.store, METRICS)
+
+
 def send_telemetry(factory: Factory) -> None:
     """Send spans and metrics until the worker stops, and then what is left if the collector was there till then."""
     from lao.telemetry.otlp import Sender
@@ -113,7 +120,7 @@ def send_telemetry(factory: Factory) -> None:
         factory.say_once(str(error))
         factory.stop.wait()
         return
-    news.begin(factory.store, NAME)
+    begin_telemetry(factory)
     metrics = Metrics(factory, counts) if counts is not None else None
     spans = _Way("spans", lambda: export(factory, sender))
     numbers = _Way("metrics", metrics.export) if metrics is not None else None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from lao.core.errors import LaoError
-from lao.durable.files import write_atomic
+from lao.durable.files import TEMPORARY_GLOB, clean_temporaries, write_atomic
 from lao.reports import markdown, quality
 from lao.reports.model import SCHEMA_VERSION, PlanReport
 from lao.workspace.git_calls import Git
@@ -20,7 +20,7 @@ from lao.workspace.git_calls import Git
 PAGE: Final = "report.html"
 NAMES: Final = (quality.FILE, markdown.FILE)
 _STAMP: Final = "made"
-_IGNORED: Final = (f"/{quality.FILE}", "/quality_report.*.json", f"/{markdown.FILE}")
+_IGNORED: Final = (f"/{quality.FILE}", "/quality_report.*.json", f"/{markdown.FILE}", f"/{TEMPORARY_GLOB}")
 _HEAD: Final = 4096
 _MARKS: Final = {quality.FILE: '"report_meta"', markdown.FILE: markdown.MARK}
 
@@ -76,6 +76,7 @@ def publish(report: PlanReport, state_dir: Path, *, in_folder: bool = True) -> P
         _write(own / name, text)
     if in_folder and _takes(workspace):
         _hide(workspace)
+        clean_temporaries(workspace)
         for name, text in texts.items():
             place = workspace / name
             if is_ours(place) and not _is_tracked(workspace, name):

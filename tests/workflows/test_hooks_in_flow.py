@@ -16,6 +16,7 @@ from tests.hooks.conftest import command
 from tests.workflows.conftest import Plant
 from tests.workflows.test_tools_in_flow import call, scripted
 from workflows import hook_events, queues
+from workflows.services import begin_news
 
 Open = Callable[..., Plant]
 PLAN = "# Parts\n\n- task: part 1 | file: part_1.txt | content: x\n"
@@ -224,3 +225,14 @@ def test_without_hooks_nothing_of_them_is_recorded(plant: Open, hooks: dict[str,
     labels = labels_of(factory)
     assert labels
     assert not [label for label in labels if label.endswith((":before", ":after"))]
+
+
+def test_what_began_before_the_thread_that_tells_is_told(plant: Open, tmp_path: Path) -> None:
+    """N2: the plan may be taken in before the thread of the hooks has come to its first look; its start is told."""
+    factory = plant(write(), hooks={"PlanStart": command(keep(tmp_path / "told.jsonl"))})
+    begin_news(factory.factory)
+    factory.submit("early", PLAN)
+    factory.turn()
+    hook_events.begin_events(factory.factory)  # as the thread does when it comes to it
+    hook_events.tell(factory.factory)
+    assert [event["hook_event_name"] for event in lines(tmp_path / "told.jsonl")] == ["PlanStart"]
