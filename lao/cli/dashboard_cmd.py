@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from workflows.factory import Factory
 
 _LOOK_S: Final = 0.5
-SNAPSHOT: Final = "dashboard_snapshot.json"
 
 
 @click.command(help="Watch the project live on a terminal, or serve it as a web page on this machine.")
 @click.option("--once", is_flag=True, help="Print the present moment and end, also on a terminal.")
-@click.option("--write", is_flag=True, help="Write the snapshot to dashboard_snapshot.json beside factory.yaml, too.")
+@click.option("--write", is_flag=True, help="Write dashboard_snapshot.json, add to dashboard_history.json.")
 @click.option("--serve", is_flag=True, help="Serve a read-only page for browsers of this machine, until Ctrl-C.")
 @click.option("--port", type=int, default=None, metavar="N", help="The page's port (default 8765; 0: any free one).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: the snapshot, or with --serve the address.")
@@ -65,13 +64,12 @@ def _watch(factory: Factory) -> None:
 
 
 def _write(factory: Factory) -> None:
-    import json
+    from lao.cli.dashboard.board import entry_of
+    from lao.cli.kept import keep
 
-    from lao.durable.files import write_atomic
-
-    path = factory.settings.paths.root / SNAPSHOT
-    write_atomic(path, json.dumps(_board(factory), indent=2, ensure_ascii=False) + "\n")
-    say(f"wrote {str(path)!r}")
+    document = _board(factory)
+    for path in keep(factory.settings.paths, "dashboard", document, entry_of(document)):
+        say(f"wrote {str(path)!r}")
 
 
 def _board(factory: Factory) -> dict[str, Any]:
