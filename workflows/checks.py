@@ -10,6 +10,8 @@ from lao.core.words import Finding, Severity, TaskSpec
 from lao.quality.commands import Commands, validation_commands
 from lao.quality.inference import inferred
 from lao.state import ledger
+from lao.state.records import Plan
+from workflows.factory import Factory
 from workflows.work import Work
 
 _STYLE: Final = frozenset({"lint", "check"})
@@ -32,15 +34,28 @@ def commands_of(work: Work, task: TaskSpec | None, root: Path) -> Commands:
 
 def explicit_commands(work: Work, task: TaskSpec | None, root: Path) -> Commands:
     """Those that somebody has named."""
-    told = replace(work.factory.settings.orchestration, infer_validation_commands=False)
-    return validation_commands(told, work.plan.options, task, root)
+    return _explicit(work.factory, work.plan, task, root)
 
 
-def inference_note(work: Work, root: Path) -> tuple[Finding, ...]:
-    """What the manifests ask for, for the plan's record; nothing where the commands are named."""
-    if not work.factory.settings.orchestration.infer_validation_commands or explicit_commands(work, None, root):
+def _explicit(factory: Factory, plan: Plan, task: TaskSpec | None, root: Path) -> Commands:
+    told = replace(factory.settings.orchestration, infer_validation_commands=False)
+    return validation_commands(told, plan.options, task, root)
+
+
+def inferred_for(factory: Factory, plan: Plan) -> tuple[str, ...]:
+    """What the manifests in a plan's workspace ask for, a line each; nothing where the commands are named.
+
+    Raises:
+        BadInput: the plan's ``validation`` has a form that is not known. OSError: the folder cannot be read.
+    """
+    if not factory.settings.orchestration.infer_validation_commands or _explicit(factory, plan, None, plan.workspace):
         return ()
-    lines = [item.line for item in inferred(root)]
+    return tuple(item.line for item in inferred(plan.workspace))
+
+
+def inference_note(work: Work) -> tuple[Finding, ...]:
+    """What the manifests ask for, for the plan's record; nothing where the commands are named."""
+    lines = inferred_for(work.factory, work.plan)
     if not lines:
         return ()
     return (Finding(Severity.INFO, "inferred_commands", f"inferred: {'; '.join(lines)}", "", "", "inference"),)

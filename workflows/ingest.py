@@ -27,7 +27,7 @@ def body(work: Work) -> Outcome:
     make_folders(plan.workspace)
     repository = work.repository()
     base, baseline = _found(work, repository) if repository else (None, [])
-    notes = inference_note(work, plan.workspace)
+    notes = inference_note(work)
     demands = requirements_of(plan.text, plan.options)
     commands = validation_commands(settings.orchestration, plan.options, None, plan.workspace)
     results = run_checks(

@@ -199,7 +199,7 @@ def _lasting(factory: Factory, told: list[str]) -> Iterator[tuple[Message, float
 
     gate = queries.gate_view(factory.store)
     work = progress.standing(factory.store, pace(factory.store))
-    if gate and gate["shut"] and work.waits:
+    if gate and gate["shut"] and not work.idle and work.paused is None:  # also while what waits tries it again
         text = f"{gate['role']} waits for {gate['model']}: {gate['text']} {gate['hint']}".strip()
         yield message("gate_stuck", "gate_stuck", "shut", text, "lao status"), 60 * section["gate_stuck_min"], 0.0
     folder, least = factory.settings.paths.state_dir, section["disk_low_mb"]

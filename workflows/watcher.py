@@ -12,6 +12,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from lao.core.errors import LaoError, Transient
+from lao.durable.files import clean_temporaries
 from lao.state import plans
 from workflows.factory import Factory
 from workflows.submission import is_plan_file, submit_file
@@ -114,8 +115,20 @@ class _Touched(FileSystemEventHandler):
             return paths
 
 
+def clean_leftovers(factory: Factory) -> int:
+    """Remove what killed writers left in the plans folder, beside factory.yaml and beside the state; how many files."""
+    paths, removed = factory.settings.paths, 0
+    for folder in dict.fromkeys((paths.plans, paths.root, paths.state_dir)):
+        try:
+            removed += clean_temporaries(folder)
+        except OSError as error:
+            log.warning("left behind in %s, and cannot be removed: %s", folder, error)
+    return removed
+
+
 def watch_forever(factory: Factory) -> None:
     """The watcher's thread in the cpu consumer."""
+    clean_leftovers(factory)
     folder = PlanFolder(factory)
     touched = _Touched()
     observer = _observe(factory.settings.paths.plans, touched)

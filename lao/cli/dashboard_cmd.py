@@ -20,21 +20,28 @@ if TYPE_CHECKING:
     from workflows.factory import Factory
 
 _LOOK_S: Final = 0.5
-SNAPSHOT: Final = "dashboard_snapshot.json"
 
 
 @click.command(help="Watch the project live on a terminal, or serve it as a web page on this machine.")
 @click.option("--once", is_flag=True, help="Print the present moment and end, also on a terminal.")
-@click.option("--write", is_flag=True, help="Write the snapshot to dashboard_snapshot.json beside factory.yaml, too.")
+@click.option("--write", is_flag=True, help="Write dashboard_snapshot.json, add to dashboard_history.json.")
 @click.option("--serve", is_flag=True, help="Serve a read-only page for browsers of this machine, until Ctrl-C.")
 @click.option("--port", type=int, default=None, metavar="N", help="The page's port (default 8765; 0: any free one).")
+@click.option("--all", "everywhere", is_flag=True, help="All projects of 'lao projects list', once, a row each.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: the snapshot, or with --serve the address.")
 @pass_session
-def command(session: Session, once: bool, write: bool, serve: bool, port: int | None, as_json: bool) -> None:
+def command(
+    session: Session, once: bool, write: bool, serve: bool, port: int | None, everywhere: bool, as_json: bool
+) -> None:
     if port is not None and not serve:
         raise click.UsageError("--port is for --serve")
     if serve and (once or write):
         raise click.UsageError("--serve goes with neither --once nor --write")
+    if everywhere:
+        if serve or write:
+            raise click.UsageError("--all goes with neither --serve nor --write")
+        _show_all(session, as_json=as_json)
+        return
     with open_project(session, whole=False) as factory:
         if serve:
             _serve(factory, port, as_json=as_json)
@@ -47,6 +54,26 @@ def command(session: Session, once: bool, write: bool, serve: bool, port: int | 
             _print(factory)
         else:
             _watch(factory)
+
+
+def _show_all(session: Session, *, as_json: bool) -> None:
+    import shutil
+    import time
+
+    from lao.cli.dashboard.everywhere import project_rows, projects_document
+    from lao.cli.look import here
+    from lao.cli.projects_cmd import opened
+
+    known = opened().projects()
+    document = projects_document(known, os.environ if session.env is None else session.env, time.time())
+    if as_json:
+        emit_json(document)
+        return
+    width = shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else None
+    for line in project_rows(document, here(), width):
+        emit(line)
+    if not known:
+        say("no projects yet: 'lao init' makes one, 'lao projects scan' finds those that are there")
 
 
 def _is_live(session: Session) -> bool:
@@ -65,13 +92,12 @@ def _watch(factory: Factory) -> None:
 
 
 def _write(factory: Factory) -> None:
-    import json
+    from lao.cli.dashboard.board import entry_of
+    from lao.cli.kept import keep
 
-    from lao.durable.files import write_atomic
-
-    path = factory.settings.paths.root / SNAPSHOT
-    write_atomic(path, json.dumps(_board(factory), indent=2, ensure_ascii=False) + "\n")
-    say(f"wrote {str(path)!r}")
+    document = _board(factory)
+    for path in keep(factory.settings.paths, "dashboard", document, entry_of(document)):
+        say(f"wrote {str(path)!r}")
 
 
 def _board(factory: Factory) -> dict[str, Any]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from lao.cli.context import Session, emit, emit_json, pass_session
+from lao.cli.kept import keep
 from lao.cli.look import here
 from lao.cli.project import open_project
 
 if TYPE_CHECKING:
     from lao.state.kpi import Kpi
-
-HISTORY: Final = "kpi_history.jsonl"
-LONGEST_HISTORY: Final = 1000
-"""Entries that are kept."""
 
 _SHARE, _NUMBER, _HOURS = "share", "number", "hours"
 ROWS: Final = (
@@ -43,7 +38,7 @@ ROWS: Final = (
 
 @click.command(help="Show how well the factory has worked, beside the stretch of the same length before it.")
 @click.option("--since", "stretch", default="7d", show_default=True, metavar="TIME", help="How far back: 24h, 7d, 30d.")
-@click.option("--write", is_flag=True, help=f"Add it to .lao/{HISTORY}.")
+@click.option("--write", is_flag=True, help="Write kpi_snapshot.json, add to kpi_history.json.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_session
 def command(session: Session, stretch: str, write: bool, as_json: bool) -> None:
@@ -56,15 +51,15 @@ def command(session: Session, stretch: str, write: bool, as_json: bool) -> None:
         until = factory.clock.now()
         now = kpi.kpi(factory.store, until - length, until)
         before = kpi.kpi(factory.store, until - 2 * length, until - length)
-        folder = factory.settings.paths.state_dir
+        paths = factory.settings.paths
     view = {"now": asdict(now), "before": asdict(before), "trend": _trends(now, before)}
-    kept = _keep(folder / HISTORY, asdict(now)) if write else None
+    kept = keep(paths, "kpi", view, asdict(now)) if write else ()
     if as_json:
-        emit_json({**view, "written": str(kept) if kept else None})
+        emit_json({**view, "written": [str(path) for path in kept]})
         return
     _print(now, before)
-    if kept:
-        emit(f"added to {kept}")
+    for path in kept:
+        emit(f"wrote {path}")
 
 
 def _trends(now: Kpi, before: Kpi) -> dict[str, str | None]:
@@ -99,28 +94,3 @@ def _shown(value: float | None, form: str) -> str:
     if form == _SHARE:
         return f"{100 * value:.0f} %"
     return f"{value:.2f} h" if form == _HOURS else f"{value:.0f}" if value == int(value) else f"{value:.1f}"
-
-
-def _keep(path: Path, entry: dict[str, object]) -> Path:
-    """Add a line; the file is written whole, and lines that are none are left out.
-
-    Raises:
-        BadInput: it cannot be read or written.
-    """
-    from lao.core.errors import BadInput
-    from lao.durable.files import write_atomic
-
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        lines = [line for line in text.splitlines() if _is_entry(line)][-LONGEST_HISTORY + 1 :]
-        write_atomic(path, "\n".join([*lines, json.dumps(entry, sort_keys=True)]) + "\n")
-    except OSError as error:
-        raise BadInput(f"cannot write {str(path)!r}: {error.strerror}", "check the folder's permissions") from error
-    return path
-
-
-def _is_entry(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False

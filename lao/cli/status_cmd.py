@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -60,7 +61,7 @@ def collect(factory: Any) -> dict[str, Any]:
     rejected = [{"file": file, "reason": reason} for file, _, reason in plans.rejections(store)]
     shares = cache_share.by_plan(store, factory.settings.server.base_url)
     used = energy.pieces(store)
-    judged = judgements.every(store)
+    judged, guessed = judgements.every(store), _inferred(factory)
     of_plans, of_tasks = energy.by_plan(used), energy.by_task(used)
     return {
         "paused": pauses.of_all(store),
@@ -70,6 +71,7 @@ def collect(factory: Any) -> dict[str, Any]:
                 "cache": shares[plan["id"]],
                 "energy": of_plans.get(plan["id"]),
                 "judgement": judged[plan["id"]].verdict if plan["id"] in judged else None,
+                "inferred": guessed.get(plan["id"], []),
             }
             for plan in queries.plans_view(store)
         ],
@@ -88,6 +90,21 @@ def collect(factory: Any) -> dict[str, Any]:
         "sandbox": surroundings.last(store),
         "notify": outbox.view(store),
     }
+
+
+def _inferred(factory: Any) -> dict[str, list[str]]:
+    """The commands out of manifests that decide about each open plan, by its id; those of folders that can be read."""
+    from lao.core.errors import BadInput
+    from lao.core.states import TERMINAL_PLANS
+    from lao.state import plans
+    from workflows.checks import inferred_for
+
+    found = {}
+    for plan in plans.all_plans(factory.store):
+        if plan.state not in TERMINAL_PLANS:
+            with suppress(BadInput, OSError):  # the plan's ingest says what is wrong with it
+                found[plan.id] = list(inferred_for(factory, plan))
+    return found
 
 
 def _print(view: dict[str, Any]) -> None:
@@ -146,6 +163,8 @@ def _print_plan(plan: dict[str, Any], look: Look) -> None:
         emit(f"    {look.word('paused', 'PAUSED')} since {since(plan['paused'])}; 'lao resume {plan['id']}' goes on")
     if plan["waits"]:
         emit(look.plain(f"    {look.word('waiting', plan['waits'])}"))
+    if plan["inferred"]:
+        emit(look.plain(f"    no command is named, inferred: {'; '.join(plan['inferred'])}"))
     if plan["reason"]:
         emit(look.plain(f"    {plan['reason']}"))
 

@@ -100,11 +100,22 @@ def _worded(error: ValidationError, schema: Schema) -> Iterator[tuple[KeyPath, s
         for name in instance:
             if name not in node.get("properties", {}):
                 yield (*path, name), _unknown(name, path, node, schema)
+    elif "propertyNames" in error.absolute_schema_path:
+        yield (*path, instance), _unknown_analyzer(str(instance), node)
     elif error.validator == "required":
         missing = [name for name in node["required"] if name not in instance]
         yield path, f"the key {', '.join(map(repr, missing))} is missing"
     else:
         yield path, f"expected {expectation(node)}, found {_found(path, instance)}{_meant(node, instance)}"
+
+
+def _unknown_analyzer(name: str, node: Node) -> str:
+    """Says all known ones but those of LAO 3.1 that mean nothing any more."""
+    names = node["propertyNames"]
+    known = [word for word in names["enum"] if word not in names.get("x-unused", ())]
+    match = nearest(name, known)
+    meant = f'did you mean "{match}"? ' if match else ""
+    return f"unknown analyzer {str(node['x-map']).lower()}; {meant}known: {', '.join(known)}"
 
 
 def _unknown(name: str, path: KeyPath, node: Node, schema: Schema) -> str:

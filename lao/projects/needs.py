@@ -47,8 +47,17 @@ def needs_of(project: Project, env: Mapping[str, str]) -> tuple[Need, ...]:
     Args:
         env: the environment that its configuration may refer to.
     """
+    return look_at(project, env)[1]
+
+
+def look_at(project: Project, env: Mapping[str, str]) -> tuple[Glance | None, tuple[Need, ...]]:
+    """What its state says, and what it needs; None for the first where there is no folder, or no state to be trusted.
+
+    Args:
+        env: as of ``needs_of``.
+    """
     if not is_folder(project.path):
-        return (Need("gone", 1, f"its folder {str(project.path)!r} is gone", "lao projects remove --gone"),)
+        return None, (Need("gone", 1, f"its folder {str(project.path)!r} is gone", "lao projects remove --gone"),)
     found: list[Need] = []
     database = project.path / ".lao" / "state.db"
     try:
@@ -58,8 +67,8 @@ def needs_of(project: Project, env: Mapping[str, str]) -> tuple[Need, ...]:
     try:
         seen = glance(database)
     except LaoError as error:
-        return (*found, Need("state", 1, _first_line(error.message), "lao doctor"))
-    return (*found, *needs_in(seen))
+        return None, (*found, Need("state", 1, _first_line(error.message), "lao doctor"))
+    return seen, (*found, *needs_in(seen))
 
 
 def needs_in(seen: Glance) -> tuple[Need, ...]:

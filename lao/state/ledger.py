@@ -192,3 +192,11 @@ def set_task_result(task_id: int, *, files: Sequence[str], commit: str | None) -
 def add_dead_letter(store: Store, queue: str, data: bytes, error: str) -> None:
     with store.write():
         DeadLetterRow.create(queue=queue, data=data, error=error, at=store.now())
+
+
+def forget_dead_letters(store: Store) -> tuple[tuple[str, str, float], ...]:
+    """Remove all unreadable messages that were kept; returns them, (queue, error, at), the newest first."""
+    with store.write():
+        rows = tuple(DeadLetterRow.select().order_by(DeadLetterRow.id.desc()))
+        DeadLetterRow.delete().execute()
+        return tuple((row.queue, row.error, row.at) for row in rows)

@@ -45,7 +45,8 @@ def test_a_small_window_in_plain_letters(tmp_path: Path, tmux: Tmux) -> None:  #
 
 
 def test_once_and_written(tmp_path: Path) -> None:
-    """Off a terminal it prints once; --write leaves the snapshot beside factory.yaml; --serve --once is an error."""
+    """Off a terminal it prints once; --write leaves snapshot and history beside factory.yaml; --serve --once is an
+    error."""
     (tmp_path / "factory.yaml").write_text("{}\n")
 
     def run(*more: str) -> subprocess.CompletedProcess[str]:
@@ -55,5 +56,9 @@ def test_once_and_written(tmp_path: Path) -> None:
         )
 
     assert run("--write").stdout.strip() == "○ idle, workers: none"
-    assert json.loads((tmp_path / "dashboard_snapshot.json").read_text())["plans"] == []
+    assert run("--write", "--json").returncode == 0
+    snapshot = json.loads((tmp_path / "dashboard_snapshot.json").read_text())
+    history = json.loads((tmp_path / "dashboard_history.json").read_text())
+    assert (snapshot["plans"], len(history), history[1]["at"]) == ([], 2, snapshot["at"])
+    assert (history[1]["plans"], history[1]["tasks"]) == ({}, {"total": 0, "completed": 0, "parked": 0})
     assert run("--serve", "--once").returncode == 2

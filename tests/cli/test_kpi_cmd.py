@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from lao.cli.kpi_cmd import HISTORY
 from lao.cli.main import main
 from lao.config.overrides import CONFIG_VARIABLES, FLAGS_VARIABLE, VARIABLES
 from lao.state import kpi
@@ -43,15 +42,20 @@ def test_the_figures_are_those_of_the_rows(plant: Callable[..., Plant]) -> None:
 
 
 def test_an_empty_project_measures_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """M2: "not measured" instead of zeros; --write keeps it, and a damaged line of the history does not matter."""
+    """M2: "not measured" instead of zeros; --write keeps snapshot and history beside factory.yaml, as LAO 3.1 did."""
     assert main(["kpi"]) == 0
     assert "first-pass rate" in (said := capsys.readouterr().out) and "not measured" in said
-    (tmp_path / ".lao" / HISTORY).write_text('{"since": 1}\nnonsense\n')
+    assert not (tmp_path / "kpi_snapshot.json").exists()
+    (tmp_path / "kpi_history.json").write_text('[{"since": 1}]')
     assert main(["kpi", "--write", "--since", "24h", "--json"]) == 0
     view = json.loads(capsys.readouterr().out)
     assert view["trend"]["plans_completed"] == "same" and view["trend"]["first_pass"] is None
-    lines = (tmp_path / ".lao" / HISTORY).read_text().splitlines()
-    assert [json.loads(line)["since"] for line in lines] == [1, view["now"]["since"]]
+    assert view["written"] == [str(tmp_path / "kpi_snapshot.json"), str(tmp_path / "kpi_history.json")]
+    kept = json.loads((tmp_path / "kpi_history.json").read_text())
+    assert [entry["since"] for entry in kept] == [1, view["now"]["since"]]
+    assert json.loads((tmp_path / "kpi_snapshot.json").read_text()) == {
+        name: view[name] for name in ("now", "before", "trend")
+    }
 
 
 def test_a_wrong_stretch_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:

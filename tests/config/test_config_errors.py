@@ -48,6 +48,19 @@ BOMB = "a: &a [1]\n" + "".join(f"{b}: &{b} [{EIGHT.format(a)}]\n" for a, b in ("
             "orchestration: {validation_profiles: {a: {comands: []}}}",
             'a.comands: unknown key; did you mean "commands"?',
         ),
+        (
+            "orchestration:\n validation_profiles:\n  a:\n   block_min_confidence_by_analyzer_kind:\n    nmes: 0.5",
+            "factory.yaml:5: orchestration.validation_profiles.a.block_min_confidence_by_analyzer_kind.nmes: unknown "
+            'analyzer kind; did you mean "names"? known: evidence, review, ',
+        ),
+        (
+            "orchestration: {validation_profiles: {a: {block_min_confidence_by_analyzer_id: {zzz: 0.5}}}}",
+            "block_min_confidence_by_analyzer_id.zzz: unknown analyzer id; known: command, checks, ",
+        ),
+        (
+            "orchestration: {validation_profiles: {a: {block_min_confidence_by_analyzer_id: {stubs: 2}}}}",
+            "expected a number of at least 0 and of at most 1, found 2",
+        ),
         ("orchestration: {validation_timeout_s: .inf}", "expected a finite number"),
         ("orchestration: [1]", "factory.yaml:1: orchestration: expected a mapping, or null, found a list"),
         ("lm_studio_base_url: localhost", "expected a URL that starts with http:// or https://"),

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from lao.agents.objections import Objection, Review, gated
+from lao.config.schema import load_schema
 from lao.config.settings import OrchestrationSettings
 from lao.core.words import Finding, Severity, Verdict
 from lao.quality.gating import STANDARD, Gating, gating_of
+from lao.quality.validators.registry import ANALYZERS
 
 
 def finding(severity: Severity, analyzer: str = "placeholders", confidence: float = 0.9) -> Finding:
@@ -80,3 +82,15 @@ def test_a_reviewer_s_findings() -> None:
     assert not strict.verdict.approved
     assert strict.blocking[0].criterion == "must round up"
     assert strict.verdict.findings[0].severity is Severity.MAJOR
+
+
+def test_profiles_may_name_what_there_is() -> None:
+    """Every analyzer and kind, and no other, may have a limit of its own in factory.yaml; "semantic" is of LAO 3.1."""
+    node = load_schema().at(("orchestration", "validation_profiles", "any"))
+    assert node is not None
+    names = {
+        word: node["properties"][f"block_min_confidence_by_analyzer_{word}"]["propertyNames"]["enum"]
+        for word in ("kind", "id")
+    }
+    assert sorted(names["kind"]) == sorted({one.kind for one in ANALYZERS})
+    assert sorted(names["id"]) == sorted([*(one.id for one in ANALYZERS), "semantic"])

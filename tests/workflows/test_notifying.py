@@ -13,12 +13,16 @@ from typing import Any
 import pytest
 
 from lao.core.clock import FakeClock
+from lao.core.states import Role
 from lao.notify.ways import Sent
-from lao.state import outbox
+from lao.state import approvals, outbox, pauses
 from lao.state.outbox import MOST, Letter, Outbox
 from tests.notify.receiver import Receiver
-from tests.workflows.conftest import Plant
-from tests.workflows.test_tools_in_flow import PLAN
+from tests.workflows.conftest import MODELS, Plant
+from tests.workflows.test_approvals_flow import Visitor
+from tests.workflows.test_gate_status import GB, QUICK, WORLD
+from tests.workflows.test_tools_in_flow import PLAN, call, scripted
+from workflows import approvals as asking
 from workflows import notifying
 
 Open = Callable[..., Plant]
@@ -167,6 +171,77 @@ def test_work_that_does_not_move_is_told(plant: Open) -> None:
     assert look(found, way, conditions=True) == ["stalled"]
     found.turn()
     assert look(found, way, conditions=True) == ["stalled"]
+
+
+def test_a_gate_that_stays_shut_is_told(plant: Open) -> None:
+    """M4: after gate_stuck_min minutes, though the phase tries again all the while; once, and not after it opened."""
+    clock = FakeClock()
+    told = {"command": "true", "on": ["gate_stuck"], "gate_stuck_min": 15}
+    found, way = plant(WORLD, clock=clock, memory_gate=QUICK, notify=told), Mailbox()
+    outbox.begin(found.factory.store)
+    found.server.occupy(8 * GB)
+    found.submit("waits", PLAN)
+    with pytest.raises(AssertionError, match="not idle"):
+        found.turn(limit=6)
+    for _ in range(6):
+        assert look(found, way, conditions=True) == []
+        clock.wait(140)
+    clock.wait(70)
+    assert look(found, way, conditions=True) == look(found, way, conditions=True) == ["gate_stuck"]
+    message = way.got[0]
+    assert (message["state"], message["next"]) == ("shut", "lao status")
+    assert str(message["reason"]).startswith(f"planner waits for {MODELS['planner']}: ")
+    assert "4.0 GB is free" in str(message["reason"])
+    found.server.occupy(0)
+    found.turn()
+    assert [plan["state"] for plan in found.plans()] == ["completed"]
+    clock.wait(3600)
+    assert look(found, way, conditions=True) == ["gate_stuck"]
+
+
+def test_a_shut_gate_without_work_is_not_told(plant: Open) -> None:
+    """M4: what nobody waits for, or is paused, troubles nobody."""
+    clock = FakeClock()
+    told = {"command": "true", "on": ["gate_stuck"], "gate_stuck_min": 0}
+    found, way = plant(WORLD, clock=clock, memory_gate=QUICK, notify=told), Mailbox()
+    outbox.begin(found.factory.store)
+    found.server.occupy(8 * GB)
+    assert not found.factory.ensure_resident(Role.PLANNER).ok
+    assert look(found, way, conditions=True) == []
+    pauses.pause(found.factory.store, None)
+    found.submit("waits", PLAN)
+    assert look(found, way, conditions=True) == []
+    pauses.resume(found.factory.store, None)
+    assert look(found, way, conditions=True) == ["gate_stuck"]
+
+
+def test_a_question_is_told_while_it_waits(plant: Open) -> None:
+    """M4: each question once, with what is asked and the command that answers it; an answered one no more."""
+    visitor, way = Visitor(), Mailbox()
+    turns = scripted(
+        [call("shell_exec", command="touch one")],
+        [call("shell_exec", command="touch two")],
+        [call("file_write", path="part_1.txt", content="x\n")],
+    )
+    found = plant(turns, clock=visitor, permissions={"mode": "confirm"}, notify={"command": "true", "on": ["question"]})
+    store = found.factory.store
+    outbox.begin(store)
+    approvals.attend(store, found.factory.owner.to_text())
+    asked: list[int] = []
+
+    def act() -> None:
+        (one,) = approvals.waiting(store)
+        asked.append(one.id)
+        assert look(found, way, conditions=True) == look(found, way, conditions=True) == ["question"] * len(asked)
+        asking.decide(found.factory, one.id, approvals.YES, "")
+
+    visitor.act = act
+    found.submit("asked", PLAN)
+    found.turn()
+    assert look(found, way, conditions=True) == ["question"] * 3
+    assert [message["next"] for message in way.got] == [f"lao approve {one}" for one in asked]
+    assert str(way.got[0]["reason"]).startswith("may shell_exec be run? ")
+    assert (way.got[0]["state"], [task["state"] for task in found.tasks()]) == ("waiting", ["completed"])
 
 
 def test_only_the_events_that_are_wanted(plant: Open) -> None:

@@ -74,3 +74,28 @@ def test_nothing_told_and_nothing_counted(plant: Callable[..., Plant], capsys: p
     _print(view)
     line = capsys.readouterr().out.splitlines()[0]
     assert line.endswith("2 of 2 tasks completed")
+
+
+def test_inferred_commands_are_said_before_they_are_used(
+    plant: Callable[..., Plant], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """I1: one line for a plan that names no command, from the moment it is queued until it is over; none for others."""
+    project = plant(orchestration={"infer_validation_commands": True})
+    for name in ("parts", "named"):
+        (project.root / name).mkdir()
+        (project.root / name / "Makefile").write_text("test:\n\ttrue\n")
+    project.submit("parts", PLAN)
+    project.submit("named", "---\nvalidation: 'true'\n---\n" + PLAN)
+    view = collect(project.factory)
+    assert {plan["name"]: plan["inferred"] for plan in view["plans"]} == {
+        "parts": ["make test (Makefile)"],
+        "named": [],
+    }
+    _print(view)
+    assert capsys.readouterr().out.count("no command is named, inferred: make test (Makefile)") == 1
+    (project.root / "parts" / "Makefile").unlink()
+    (project.root / "parts" / "Makefile").mkdir()
+    assert collect(project.factory)["plans"][0]["inferred"] == []
+    (project.root / "parts" / "Makefile").rmdir()
+    project.turn()
+    assert [plan["inferred"] for plan in collect(project.factory)["plans"]] == [[], []]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from lao.core.clock import FakeClock
 from lao.state import plans
 from tests.workflows.conftest import Plant
-from workflows.watcher import AGAIN_S, SETTLE_S, PlanFolder
+from workflows.watcher import AGAIN_S, SETTLE_S, PlanFolder, clean_leftovers, watch_forever
 
 Open = Callable[..., Plant]
 PLAN = "# Parts\n\n- task: part 1 | file: part_1.txt | content: x\n"
@@ -87,3 +89,25 @@ def test_files_that_are_no_plans_are_left_alone_or_reported_once(plant: Open) ->
     assert set(found) == {"binary.md", "factory.md"}
     assert "reserved" in found["factory.md"]
     assert plans.all_plans(factory.factory.store) == ()
+
+
+def test_what_killed_writers_left_is_removed_at_the_start(plant: Open) -> None:
+    """C1: temporary files of dead processes go from all three folders; those of live ones, and all else, stay."""
+    factory = plant()
+    paths = factory.factory.settings.paths
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    folders = (paths.plans, paths.root, paths.state_dir)
+    left = [folder / f".lao-{ended.pid}-0123456789ab.tmp" for folder in folders]
+    kept = [
+        paths.plans / f".lao-{os.getpid()}-0123456789ab.tmp",
+        paths.root / ".lao-notes.tmp",
+        paths.plans / "a.md.tmp",
+    ]
+    for path in (*left, *kept):
+        path.write_text("half")
+    factory.factory.stop.set()
+    watch_forever(factory.factory)
+    assert [path.name for path in left if path.exists()] == []
+    assert all(path.exists() for path in kept)
+    assert clean_leftovers(factory.factory) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,6 +52,24 @@ def board(factory: Factory, snapshot: Snapshot, recent: Iterable[Happening] = ()
         "recent": [_happening(item) for item in recent],
         "marks": _marks(),
     }  # fmt: skip
+
+
+def entry_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What the history keeps of the document: the moment, how much of what there is, and what it has cost.
+
+    ``plans``: of those in the document, by state.
+    """
+    plans = document["plans"]
+    return {
+        **{
+            name: document[name]
+            for name in ("at", "idle", "paused", "gate", "model", "rate", "queue", "questions", "totals")
+        },
+        "workers": len(document["workers"]),
+        "phases": len(document["phases"]),
+        "plans": dict(Counter(plan["state"] for plan in plans)),
+        "tasks": {name: sum(plan[name] for plan in plans) for name in ("total", "completed", "parked")},
+    }
 
 
 def _plans(factory: Factory, open_plans: Mapping[str, PlanProgress]) -> list[dict[str, Any]]:

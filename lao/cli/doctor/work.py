@@ -44,7 +44,8 @@ def _letters(seen: Lookover) -> Check:
         return Check("letters", "ok", f"no unreadable message in the last day, {len(seen.letters)} before")
     queue_name, error, at = fresh[0]
     text = f"{len(fresh)} unreadable messages in the last day, the last on {queue_name} at {since(at)}: {error[:200]}"
-    remedy = "`lao stop`, then `lao run` with one version of LAO; their phases are woken again, nothing is lost"
+    remedy = "`lao doctor --repair` forgets them: their phases are woken again, nothing is lost; if more of them come, "
+    remedy += "two versions of LAO work here, so stop both (lao stop) and go on with one"
     return Check("letters", "warn", text, remedy)
 
 

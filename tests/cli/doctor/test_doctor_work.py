@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,9 +12,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from lao.cli.main import main
 from lao.core.states import Queue
 from lao.durable.owners import FileLock, Owner, current_owner
-from lao.state import ledger
+from lao.state import ledger, queries
 from lao.state.tables import RunRow, WorkerRow
 from tests.cli.doctor.setups import Project
 
@@ -92,16 +94,34 @@ def test_a_dead_worker_left_its_lock_and_a_phase(
 
 
 def test_a_message_of_the_queue_could_not_be_read(project: Project) -> None:
-    """A dead letter of today is told with its error; one of last week is not."""
+    """A dead letter of today is told with its error, one of last week is not; the remedy clears it, and only it."""
     store = project.state()
     ledger.add_dead_letter(store, "gpu", b"\x80garbage", "ValueError('no message')")
     row = project.row("queue.letters")
     assert (row["level"], "ValueError('no message')" in row["text"]) == ("warn", True)
-    assert "`lao stop`" in row["remedy"]
+    runs = RunRow.select().count()
+    project.carry_out(row["remedy"])
+    assert project.row("queue.letters")["text"] == "no unreadable message in the last day, 0 before"
+    assert (queries.counts(store)["dead_letters"], RunRow.select().count()) == (0, runs)
+    ledger.add_dead_letter(store, "gpu", b"\x80garbage", "ValueError('no message')")
     with store.write():
         store.db.execute_sql("UPDATE lao_deadletter SET at = at - 700000")
     store.close()
     assert project.row("queue.letters")["level"] == "ok"
+
+
+def test_repair_says_what_it_forgot(project: Project) -> None:
+    """Each message with its error; without a state nothing is made, and with the trial of the disk it does not go."""
+    assert (main(["doctor", "--repair", "--json"]), project.database.exists()) == (0, False)
+    assert json.loads(project.capsys.readouterr().out)["repaired"] == []
+    store = project.state()
+    for number in range(3):
+        ledger.add_dead_letter(store, "cpu", b"x", f"ValueError({number})")
+    store.close()
+    assert main(["doctor", "--repair"]) == 0
+    lines = project.capsys.readouterr().out.splitlines()[:3]
+    assert [line.rsplit(": ", 1)[1] for line in lines] == ["ValueError(2)", "ValueError(1)", "ValueError(0)"]
+    assert main(["doctor", "--repair", "--durability"]) == 2
 
 
 def test_the_queues_file_is_damaged(project: Project) -> None:

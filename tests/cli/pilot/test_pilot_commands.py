@@ -18,7 +18,7 @@ from lao.cli.pilot.seat import HANDED_BACK, IDEATE, SPEC, TALK, Reply, Seat
 from lao.core.errors import BadInput, LaoError, Refused
 from lao.core.states import Phase, PlanState, Queue, RunState, TurnState
 from lao.core.words import CommandResult, Finding, Severity, TaskSpec
-from lao.state import approvals, chats, ledger, pipeline, queries, runs
+from lao.state import approvals, chats, judgements, ledger, pipeline, queries, runs
 from lao.state.tables import FindingRow, PlanRow, RunRow, TaskRow
 from scripts.pilot.answering import Answering, Told
 from tests.agents.test_plan_draft import GOOD
@@ -84,6 +84,15 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made.store.close()
     for huey in (queues.cpu, queues.gpu):
         huey.storage.close()
+
+
+def test_plans_show_what_people_said(desk: Desk) -> None:
+    """L1, I4: the last word of a person on a plan stands beside its state."""
+    plan = PlanRow.get()
+    assert "by a person" not in desk("/plans").text
+    for verdict in (judgements.REJECTED, judgements.ACCEPTED):
+        judgements.keep(desk.store, plan.id, verdict, commit=None, note="")
+        assert f"a: completed and {verdict} by a person, 1 of 1 tasks" in desk("/plans").text
 
 
 def test_looking_shows_what_the_record_says(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from lao.cli.pilot.commands.registry import Command
 from lao.cli.pilot.seat import Reply, Seat
 from lao.core.errors import BadInput
 from lao.core.states import TERMINAL_PLANS
-from lao.state import ledger, plans, queries, references, standing
+from lao.state import judgements, ledger, plans, queries, references, standing
 
 if TYPE_CHECKING:
     from lao.state.records import Plan
@@ -58,13 +58,14 @@ def gate_text(gate: Gate) -> str:
 
 
 def _plans(seat: Seat, _given: Sequence[str]) -> Reply:
-    lines = []
+    lines, judged = [], judgements.every(seat.factory.store)
     for plan in queries.plans_view(seat.factory.store):
         counts = plan["tasks"]
         paused = ", PAUSED" if plan["paused"] is not None else ""
         mark = _mark(plan["state"])
         done = f"{counts['completed']} of {counts['total']} tasks"
-        lines.append(f"{mark} {plan['id']}  {plan['name']}: {_words(plan['state'])}, {done}{paused}")
+        word = f" and {judged[plan['id']].verdict} by a person" if plan["id"] in judged else ""
+        lines.append(f"{mark} {plan['id']}  {plan['name']}: {_words(plan['state'])}{word}, {done}{paused}")
         lines += [f"      {one_line(plan['reason'])}"] if plan["reason"] else []
     return Reply("\n".join(lines) or _NONE)
 
