@@ -65,28 +65,21 @@ def page(text: str, root: Path) -> str:
 
 def classes(root: Path) -> list[ErrorClass]:
     """The public classes of the error tree, those of ``lao/core/errors.py`` first and each below the one it is of."""
-    found: dict[str, tuple[ast.ClassDef, str]] = {}
-    for path, tree in _trees(root):
+    found: dict[str, ast.ClassDef] = {}
+    for _, tree in _trees(root):
         for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and node.bases:
-                found.setdefault(node.name, (node, path.name))
-    base = next(
-        node
-        for path, tree in _trees(root)
-        if path.as_posix().endswith("lao/core/errors.py")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef) and node.name == _BASE
-    )
-    return list(_below(base, (), 1, found))
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, node)
+    return list(_below(found[_BASE], (), 1, found))
 
 
 def _below(
-    node: ast.ClassDef, above: tuple[str, ...], code: int, found: dict[str, tuple[ast.ClassDef, str]]
+    node: ast.ClassDef, above: tuple[str, ...], code: int, found: dict[str, ast.ClassDef]
 ) -> Iterator[ErrorClass]:
     code = next((value for value in map(_exit_code, node.body) if value is not None), code)
     meaning = (ast.get_docstring(node) or "").split("\n\n", 1)[0].replace("``", "`")
     yield ErrorClass(node.name, (node.name, *above), code, " ".join(meaning.split()).removesuffix("."))
-    for other, _ in found.values():
+    for other in found.values():
         if any(isinstance(base, ast.Name) and base.id == node.name for base in other.bases):
             yield from _below(other, (node.name, *above), code, found)
 

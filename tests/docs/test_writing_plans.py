@@ -32,11 +32,11 @@ def source(name: str) -> str:
             "Eight were solved by the draft, two by a fresh start, four by candidates",
         ),
         (
-            "to such a plan after 42 calls",
+            "two such tasks after 42 calls",
             "benchmarks.md",
             "| gigasecond | active, no check | over the limit | draft | 42 |",
         ),
-        ("and solved afterwards in 36", "benchmarks.md", "it was solved in 36 calls and 151 s"),
+        ("run alone afterwards, in 36", "benchmarks.md", "it was solved in 36 calls and 151 s"),
         ("in 42 seconds and 7 calls", "live-run.md", "tokens: prompt 3694, completion 618; calls: 7"),
         ("into `src/`", "live-run.md", "The planner put `isogram.py` into `src/`"),
         ("47 % with tools and 78 % in", "benchmarks.md", "| plan excerpt | 3,110 | 47 % | 1,555 | 78 % |"),
