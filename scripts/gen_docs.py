@@ -20,7 +20,7 @@ from lao.config.overrides import FLAGS, VARIABLES  # noqa: E402
 from lao.config.schema import Node, Schema, expectation, is_section, load_schema  # noqa: E402
 from lao.core.states import PLAN_MOVES, RUN_MOVES, TASK_MOVES  # noqa: E402
 from lao.quality.validators.registry import ANALYZERS  # noqa: E402
-from scripts import docs_models  # noqa: E402
+from scripts import docs_errors, docs_models  # noqa: E402
 
 KIND_ORDER = tuple(dict.fromkeys(one.kind for one in ANALYZERS))
 
@@ -83,6 +83,7 @@ def generated() -> dict[str, str]:
         "docs/pilot.md": _pilot(),
         "docs/quality.md": _quality(),
         "docs/operating.md": _operating(),
+        str(docs_errors.PAGE): docs_errors.page((ROOT / docs_errors.PAGE).read_text(encoding="utf-8"), ROOT),
     }
 
 
