@@ -45,8 +45,8 @@ def keep(paths: PathSettings, name: str, snapshot: Mapping[str, Any], entry: Map
         lock.acquire(LOCK_S)
         with lock:
             entries = [*_entries(history), dict(entry)][-LONGEST_HISTORY:]
-            write_atomic(shown, json.dumps(snapshot, indent=2, ensure_ascii=False) + "\n")
-            lines = ",\n".join(json.dumps(item, ensure_ascii=False, sort_keys=True) for item in entries)
+            write_atomic(shown, json.dumps(snapshot, indent=2) + "\n")  # ASCII: names of folders may be any bytes
+            lines = ",\n".join(json.dumps(item, sort_keys=True) for item in entries)
             write_atomic(history, f"[\n{lines}\n]\n")
     except OSError as error:
         where = error.filename or str(history)

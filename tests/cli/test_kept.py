@@ -20,13 +20,13 @@ def paths(tmp_path: Path) -> PathSettings:
 
 
 def test_a_history_is_bounded(paths: PathSettings) -> None:
-    """M2: the newest thousand entries stay, the snapshot is the last one."""
+    """M2: the newest thousand entries stay, the snapshot is the last one, whatever bytes a name has."""
     history = paths.root / "x_history.json"
     history.write_text(json.dumps([{"n": n} for n in range(LONGEST_HISTORY)]))
-    assert keep(paths, "x", {"shown": "é"}, {"n": LONGEST_HISTORY}) == (paths.root / "x_snapshot.json", history)
+    assert keep(paths, "x", {"shown": "é\udcff"}, {"n": LONGEST_HISTORY}) == (paths.root / "x_snapshot.json", history)
     kept = json.loads(history.read_text())
     assert [kept[0]["n"], kept[-1]["n"], len(kept)] == [1, LONGEST_HISTORY, LONGEST_HISTORY]
-    assert json.loads((paths.root / "x_snapshot.json").read_text()) == {"shown": "é"}
+    assert json.loads((paths.root / "x_snapshot.json").read_text()) == {"shown": "é\udcff"}
 
 
 def test_writers_at_once_lose_nothing(paths: PathSettings) -> None:
