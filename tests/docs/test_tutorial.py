@@ -52,7 +52,7 @@ class Reader:
 
 
 def missing(expected: str, shown: str) -> list[str]:
-    """The lines of the page that the output does not have in this order; ``…`` stands for anything, spaces for spaces."""
+    """The lines of the page that the output lacks in this order; ``…`` stands for anything, spaces for spaces."""
     lines = [" ".join(line.split()) for line in shown.splitlines()]
     lost = []
     for wanted in filter(None, map(str.strip, expected.splitlines())):
