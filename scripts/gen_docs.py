@@ -82,8 +82,8 @@ def generated() -> dict[str, str]:
         str(docs_models.PAGE): docs_models.page((ROOT / docs_models.PAGE).read_text(encoding="utf-8")),
         "docs/pilot.md": _pilot(),
         "docs/quality.md": _quality(),
-        "docs/operating.md": _operating(),
         str(docs_errors.PAGE): docs_errors.page((ROOT / docs_errors.PAGE).read_text(encoding="utf-8"), ROOT),
+        "docs/doctor.md": _doctor(),
     }
 
 
@@ -96,7 +96,7 @@ def _architecture() -> str:
     return head + start + "\n".join(tables) + "\n" + end + rest.split(end, 1)[1]
 
 
-def _operating() -> str:
+def _doctor() -> str:
     """The page with its table of what ``lao doctor`` looks at made new between its marks."""
     from lao.cli.doctor.groups import GROUPS
 
@@ -106,7 +106,7 @@ def _operating() -> str:
             f"| **{group.title}** | |",
             *(f"| `{group.id}.{name}` | {what} |" for name, what in group.rows.items()),
         ]
-    page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/doctor.md").read_text(encoding="utf-8")
     start, end = "<!-- doctor: scripts/gen_docs.py -->\n", "<!-- /doctor -->"
     head, rest = page.split(start, 1)
     return head + start + "\n".join([*rows, "", ""]) + end + rest.split(end, 1)[1]

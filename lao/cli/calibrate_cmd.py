@@ -37,7 +37,7 @@ def command(session: Session, which: str | None, as_json: bool, force: bool) -> 
 
 
 def view(profile: Profile) -> dict[str, Any]:
-    """The profile, and what follows from it; see docs/operating.md for the fields."""
+    """The profile, and what follows from it; see docs/calibration.md for the fields."""
     context = profile.context or 0
     return {
         **profile.to_json(),

@@ -51,7 +51,7 @@ def empty_view() -> dict[str, Any]:
 
 
 def collect(factory: Any) -> dict[str, Any]:
-    """The view that ``--json`` prints; see docs/operating.md for its fields."""
+    """The view that ``--json`` prints; see docs/watching.md for its fields."""
     from lao.cli.questions import view
     from lao.state import approvals, cache_share, energy, judgements, outbox, pauses, plans, queries, surroundings
     from workflows.queues import live_workers, sizes

@@ -72,8 +72,8 @@ def test_json_has_the_findings_and_what_follows(server: SimulatedServer, capsys:
     assert (first["model"], first["server"], first["start_rung"]) == ("sim-coder", server.url, "salvage")
     assert (first["supports_tools"], first["edit_format"], first["schema"]) == (True, "whole", True)
     assert first["edits"]["whole"] == {"right": 1, "tried": 3}
-    page = (Path(__file__).resolve().parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
-    table = page.split("## Calibration", 1)[1].split("##", 1)[0]
+    page = (Path(__file__).resolve().parents[2] / "docs" / "calibration.md").read_text(encoding="utf-8")
+    table = page.split("| Field of", 1)[1].split("\n\n", 1)[0]
     cells = " ".join(re.findall(r"^\| (.*?) \|", table, re.MULTILINE))
     assert set(re.findall(r"`(\w+)`", cells)) == set(first)
     calls = server.stats["completions"]

@@ -73,7 +73,7 @@ def test_generated_files_are_up_to_date():
 def test_check_tells_what_is_out_of_date(tmp_path: Path):
     """--check exits 1, names the stale file and the command, and writes nothing."""
     files = ("scripts/gen_docs.py", "scripts/docs_errors.py", "scripts/docs_models.py", "factory.example.yaml")
-    pages = ("architecture.md", "models.md", "operating.md", "pilot.md", "quality.md", "troubleshooting.md")
+    pages = ("architecture.md", "doctor.md", "models.md", "pilot.md", "quality.md", "troubleshooting.md")
     for name in (*files, *(f"docs/{page}" for page in pages)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)

@@ -34,8 +34,8 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 def test_every_field_of_status_is_described() -> None:
-    """M3: docs/operating.md lists exactly the fields that status --json prints."""
-    table = page("docs/operating.md").split("## `lao status --json`", 1)[1].split("##", 1)[0]
+    """M3: docs/watching.md lists exactly the fields that status --json prints."""
+    table = page("docs/watching.md").split("## `lao status --json`", 1)[1].split("##", 1)[0]
     described = {
         name for cell in re.findall(r"^\| (.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)", cell)
     }
