@@ -74,7 +74,7 @@ sys.exit(not (os.path.exists(mark) or importlib.util.find_spec("pip") is None))'
 pip_install() {
   pip_python=$1
   shift
-  set -- -m pip install --quiet --disable-pip-version-check --no-input --upgrade "$@"
+  set -- -m pip install --quiet --disable-pip-version-check --no-input --no-warn-script-location --upgrade "$@"
   "$pip_python" "$@" "$spec" || return 1
   [ "$kind" != file ] || "$pip_python" "$@" --no-deps --force-reinstall "$spec"
 }
