@@ -113,22 +113,18 @@ class Workshop:
 
 
 @contextmanager
-def workshop(document: Mapping[str, Json], *, keep: tuple[str, ...] = ()) -> Iterator[Workshop]:
-    """A fresh project with this factory.yaml, removed at the end.
-
-    Args:
-        keep: variables of LAO's own that its commands are to see all the same.
-    """
+def workshop(document: Mapping[str, Json]) -> Iterator[Workshop]:
+    """A fresh project with this factory.yaml, removed at the end."""
     with tempfile.TemporaryDirectory(prefix="lao-benchmark-", ignore_cleanup_errors=True) as folder:
         root = Path(folder).resolve() / "project"
         (root / "plans").mkdir(parents=True)
         (root / "factory.yaml").write_text(yaml.safe_dump(dict(document), sort_keys=False), encoding="utf-8")
-        yield Workshop(root, _environment(root.parent, keep))
+        yield Workshop(root, _environment(root.parent))
 
 
-def _environment(home: Path, keep: tuple[str, ...]) -> dict[str, str]:
+def _environment(home: Path) -> dict[str, str]:
     """Ours without what would lead to another project, with a home of its own and a name for commits."""
-    kept = {k: v for k, v in os.environ.items() if k in keep or not (k.startswith(_OURS) or k in _OVERRIDES)}
+    kept = {k: v for k, v in os.environ.items() if not (k.startswith(_OURS) or k in _OVERRIDES)}
     names = [f"GIT_{role}_{what}" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
     who = dict.fromkeys(names, "benchmark@example.org")
     source = str(Path(lao.__file__).resolve().parents[1])
