@@ -74,7 +74,7 @@ class Workshop:
     @contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """``lao`` at work for the block; at its end nothing that it has started is left."""
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-m", "lao", *arguments],
             cwd=self.root,
             env=dict(self.environment),
@@ -83,11 +83,11 @@ class Workshop:
             text=True,
             errors="replace",
             start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            kill(process)
+        ) as process:
+            try:
+                yield process
+            finally:
+                kill(process)
 
     def status(self) -> dict[str, Any]:
         """What ``lao status --json`` says.
