@@ -81,6 +81,12 @@ def test_the_list_names_all(project: Path, capsys: pytest.CaptureFixture[str]) -
     assert list(project.iterdir()) == []
 
 
+def test_the_page_has_each_scenario_with_its_promise() -> None:
+    """O3: docs/benchmarks.md says of all of them what must hold."""
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert [t.name for t in SCENARIOS if f"| `{t.name}` | {t.promise} |" not in page] == []
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_an_interrupted_benchmark_leaves_nothing(project: Path, how: signal.Signals, tmp_path: Path) -> None:
     """M3: exit code 130; no folder, no process is left, and no half report."""
