@@ -100,12 +100,13 @@ def _list(names: dict[str, str], *, as_json: bool) -> None:
 
 @contextmanager
 def _ending_by_signal() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does, so that what it has started and made is cleared away."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM and SIGHUP end the block as Ctrl-C does, so that what it has started and made is cleared away."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _simulated(names: list[str], as_json: bool) -> list[Result]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections import Counter
-from pathlib import Path
 from typing import Any, Final
 
 from lao.cli.benchmark.trials import Stage, Trial
@@ -147,7 +145,7 @@ _BABBLE: Final[dict[str, Json]] = {
 
 def _big_file(stage: Stage) -> None:
     text = "".join(f"def f{n}():\n    return {n}\n\n\n" for n in range(BIG_LINES))
-    _repository(stage, "window", {"big.py": text})
+    stage.shop.begin("window", {"big.py": text})
     test = "`python3 -c 'import big; assert big.f4321() == -1'`"
     stage.shop.plan("window", f"# Fix\n\n- task: Let f4321 return -1 | file: big.py | test: {test}\n")
     stage.ends(0)
@@ -157,16 +155,6 @@ def _big_file(stage: Stage) -> None:
     stage.checks.true("the rest of the file is as it was", kept == wanted, f"{len(kept)} characters of {len(wanted)}")
     longest = max((int(e["prompt_tokens"]) for e in stage.server.log if e["kind"] == "completion"), default=0)
     stage.checks.true(f"no prompt is longer than {WINDOW} tokens", longest <= WINDOW, longest)
-
-
-def _repository(stage: Stage, plan: str, files: dict[str, str]) -> None:
-    """A plan's folder with files that are committed already."""
-    folder: Path = stage.shop.root / plan
-    folder.mkdir()
-    for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "Begin"]):
-        subprocess.run(["git", *command], cwd=folder, env=dict(stage.shop.environment), capture_output=True, check=True)
 
 
 _PATCH: Final[dict[str, Json]] = {

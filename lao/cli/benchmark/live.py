@@ -118,7 +118,7 @@ def _document(settings: Settings) -> dict[str, Json]:
 
 def sit(exercise: Exercise, shop: Workshop, settings: Settings, limit_s: float) -> Result:
     """Let LAO solve one exercise within ``limit_s`` seconds, and judge what it has committed."""
-    _prepare(exercise, shop)
+    shop.begin(exercise.name, {f"{exercise.name}.py": exercise.module, f"test_{exercise.name}.py": exercise.tests})
     before, began = shop.status(), time.monotonic()
     plan, late = shop.plan(exercise.name, exercise.plan), ""
     try:
@@ -137,16 +137,6 @@ def sit(exercise: Exercise, shop: Workshop, settings: Settings, limit_s: float) 
     said = late or "; ".join(dict.fromkeys(reasons[-1:])) or f"the plan is {state}"
     reason = "" if passed else "LAO says done, and the tests fail" if claimed else said
     return Result(exercise.name, exercise.promise, passed, reason, seconds, figures=MappingProxyType(figures))
-
-
-def _prepare(exercise: Exercise, shop: Workshop) -> None:
-    """The plan's folder has the module as it is before, and its tests."""
-    folder = shop.root / exercise.name
-    folder.mkdir()
-    (folder / f"{exercise.name}.py").write_text(exercise.module, encoding="utf-8")
-    (folder / f"test_{exercise.name}.py").write_text(exercise.tests, encoding="utf-8")
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "Begin"]):
-        shop.git(exercise.name, *command)
 
 
 def _judged(exercise: Exercise, shop: Workshop, settings: Settings) -> bool:

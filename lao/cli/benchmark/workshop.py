@@ -54,6 +54,15 @@ class Workshop:
         path.write_text(text, encoding="utf-8")
         return path
 
+    def begin(self, plan: str, files: Mapping[str, str]) -> None:
+        """Make a plan's folder, a repository with these files committed where there is git."""
+        folder = self.root / plan
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "Begin")):
+            self.git(plan, *command)
+
     def lao(self, *arguments: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """Run ``lao`` to its end.
 
