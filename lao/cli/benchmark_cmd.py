@@ -101,7 +101,8 @@ def _list(names: dict[str, str], *, as_json: bool) -> None:
 @contextmanager
 def _ending_by_signal() -> Iterator[None]:
     """SIGTERM and SIGHUP end the block as Ctrl-C does, so that what it has started and made is cleared away."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ending}
     try:
         yield
     finally:
