@@ -201,8 +201,8 @@ def _never(stage: Stage, plan: str) -> None:
     states = [(p["state"], p["reason"]) for p in view["plans"]]
     stage.checks.true("the plan is not done", bool(states) and states[0][0] == "needs_human", states)
     tasks = [(t["state"], t["reason"]) for t in view["tasks"]]
-    stage.checks.true("the task waits for a person", [state for state, _ in tasks] == ["needs_human"], tasks)
-    stage.checks.true("its reason is told", bool(tasks) and bool(tasks[0][1]), tasks)
+    stage.checks.true("the task waits for a person", [state for state, _ in tasks] == ["needs_human"], tasks or states)
+    stage.checks.true("its reason is told", bool(tasks) and bool(tasks[0][1]), tasks or "there is no task")
     stage.checks.equal("nothing is left uncommitted", "", stage.shop.git(plan, "status", "--porcelain").strip())
 
 

@@ -120,23 +120,36 @@ def sit(exercise: Exercise, shop: Workshop, settings: Settings, limit_s: float) 
     """Let LAO solve one exercise within ``limit_s`` seconds, and judge what it has committed."""
     shop.begin(exercise.name, {f"{exercise.name}.py": exercise.module, f"test_{exercise.name}.py": exercise.tests})
     before, began = shop.status(), time.monotonic()
-    plan, late = shop.plan(exercise.name, exercise.plan), ""
+    plan = shop.plan(exercise.name, exercise.plan)
     try:
-        shop.lao("run", "--plain", "--plan", str(plan), timeout_s=limit_s)
+        done = shop.lao("run", "--plain", "--plan", str(plan), timeout_s=limit_s)
+        said = last_line(done.stderr)
     except Broken as error:
-        late = error.message
+        said = error.message
         shop.lao("cancel", exercise.name)
-    seconds = round(time.monotonic() - began, 2)
-    after = shop.status()
-    state = next((p["state"] for p in after["plans"] if p["name"] == exercise.name), "not taken")
-    reasons = [t["reason"] for t in after["tasks"] if t["state"] != "completed" and t["reason"]]
-    solved = _judged(exercise, shop, settings)
-    claimed = state == "completed"
+    seconds, after = round(time.monotonic() - began, 2), shop.status()
+    state, why = _ended(after, exercise.name)
+    claimed, solved = state == "completed", _judged(exercise, shop, settings)
     figures = {"state": state, "solved": solved, "falsely_done": claimed and not solved, **_used(before, after)}
+    reason = "LAO says done, and the tests fail" if claimed else why or said
     passed = claimed and solved
-    said = late or "; ".join(dict.fromkeys(reasons[-1:])) or f"the plan is {state}"
-    reason = "" if passed else "LAO says done, and the tests fail" if claimed else said
-    return Result(exercise.name, exercise.promise, passed, reason, seconds, figures=MappingProxyType(figures))
+    return Result(
+        name=exercise.name,
+        promise=exercise.promise,
+        passed=passed,
+        reason="" if passed else reason,
+        seconds=seconds,
+        figures=MappingProxyType(figures),
+    )
+
+
+def _ended(view: Mapping[str, Any], name: str) -> tuple[str, str]:
+    """The state of the plan of this name, and why it or a task of it is not completed (empty when nothing says so)."""
+    plan = next((p for p in view["plans"] if p["name"] == name), None)
+    if plan is None:
+        return "not taken", ""
+    open_ = [t["reason"] for t in view["tasks"] if t["plan"] == plan["id"] and t["state"] != "completed"]
+    return str(plan["state"]), str(next(filter(None, open_), None) or plan["reason"] or "")
 
 
 def _judged(exercise: Exercise, shop: Workshop, settings: Settings) -> bool:
