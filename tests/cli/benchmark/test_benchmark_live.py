@@ -27,8 +27,8 @@ def tally(text):
 
 
 def _planned(name: str) -> dict[str, object]:
-    task = {"title": f"Write {name}", "description": f"Write {name}.py.", "file_paths": [f"{name}.py"]}
-    task |= {"dependencies": [], "acceptance": {"commands": []}}
+    task: dict[str, object] = {"title": f"Write {name}", "description": f"Write {name}.py.", "dependencies": []}
+    task |= {"file_paths": [f"{name}.py"], "acceptance": {"commands": []}}
     return {"match": {"role": "planner", "contains": f"test_{name}.py"}, "answer": {"json": {"tasks": [task]}}}
 
 
