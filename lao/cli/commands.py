@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
     {
         "init": Entry("lao.cli.init_cmd:command", "Set up a project in this folder."),
         "demo": Entry("lao.cli.demo_cmd:command", "Run the whole pipeline on a small plan, without a model server."),
+        "benchmark": Entry("lao.cli.benchmark_cmd:command", "Measure LAO end to end, simulated or with your models."),
         "config": Entry("lao.cli.config_cmd:command", "Show the effective settings and where they come from."),
         "configure-models": Entry(
             "lao.cli.configure_models_cmd:command", "Choose the model of each role from the server's."

@@ -113,7 +113,7 @@ def test_defaults_that_differ_are_those_of_the_page(tmp_path: Path) -> None:
         for key, value in given[section].items()
         if key != "validation_profiles" and own[section][key] != value
     ]
-    assert keys_below("permission rule that no call can match.") == differ
+    assert keys_below("has; the message lists those that there are.") == differ
 
 
 def test_keys_without_effect_are_read_nowhere() -> None:
