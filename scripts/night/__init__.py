@@ -1,0 +1,1 @@
+"""The plans of a disturbed night, and what really came out of it."""
