@@ -6,8 +6,7 @@ call and take it again when the turn is over (``workflows.slots``).
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -23,7 +22,7 @@ from lao.core.states import Role, TurnState
 from lao.core.steps import StepKind
 from lao.core.words import Event, Json
 from lao.llm.tokens import CHARS_PER_TOKEN
-from lao.state import chats, runs
+from lao.state import chats
 from lao.state.chats import Turn
 from lao.state.recovery import SELECTIVE_CRASH
 from lao.tools.context import ToolContext
@@ -34,6 +33,7 @@ from lao.tools.toolbox import Toolbox
 from workflows import guidance, pilot_hands, pilot_record
 from workflows.approvals import PersonAsker
 from workflows.calibrate import first_token_limit_s
+from workflows.held import Watch
 from workflows.hooking import has_tool_hooks, tool_hooks
 from workflows.search import searcher_of
 from workflows.seats import SeatedModel
@@ -137,7 +137,7 @@ def _tool_context(work: Work) -> ToolContext:
         todos=_NoTodos(),
         audit=work.audit,
         command_timeout_s=work.factory.settings.orchestration.validation_timeout_s,
-        stop=_Watch(work).over,
+        stop=_over(work),
         before_command=lambda: work.off_gpu(back=True),
         result_limit=min(RESULT_CHARACTERS, int(window * CHARS_PER_TOKEN / 4)),
         search=searcher_of(work.factory),
@@ -154,18 +154,10 @@ class _NoTodos:
         """Keeps nothing."""
 
 
-class _Watch:
-    """Whether the worker stops or a person has interrupted the turn; the state is asked five times a second at most."""
-
-    def __init__(self, work: Work) -> None:
-        self._work, self._at, self._held = work, 0.0, True
-
-    def over(self) -> bool:
-        """Asked for every piece of an answer."""
-        now = time.monotonic()
-        if now - self._at >= _LOOK_S:
-            self._at, self._held = now, runs.is_held(self._work.factory.store, self._work.claim)
-        return self._work.stopping or not self._held
+def _over(work: Work) -> Callable[[], bool]:
+    """Whether the worker stops or a person has interrupted the turn; asked for every piece of an answer."""
+    watch = Watch(work.factory.store, work.claim, _LOOK_S)
+    return lambda: work.stopping or watch.over()
 
 
 @dataclass(frozen=True)
@@ -196,7 +188,10 @@ def _model(work: Work, voice: TurnVoice) -> Iterator[Model]:
     if work.profile is not None:
         limit = first_token_limit_s(factory.settings, work.model_settings(Role.PILOT), work.profile)
     chat = factory.open_chat(
-        first_token_timeout_s=limit, retry_attempts=1, stopping=_Watch(work).over, heard=voice.heard
+        first_token_timeout_s=limit,
+        retry_attempts=1,
+        stopping=_over(work),
+        heard=voice.heard,
     )
     try:
         yield _HeardModel(SeatedModel(chat, work.seat), work, voice)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from lao.core.chat import ChatAnswer, ChatRequest, Model, Usage
-from lao.core.errors import Transient
+from lao.core.errors import ServerAway, Transient
 from lao.core.states import Role
 from lao.core.words import Event
 from lao.llm.failures import Failure
@@ -148,6 +148,10 @@ class SeatedModel:
             except Lasting as error:
                 if error.failure is not Failure.UNKNOWN_MODEL or not left or not self._seat.lost():
                     raise
+            except ServerAway:
+                # it may come back with an empty memory; whoever asks next looks first, also while others wait
+                self._seat.lost()
+                raise
             else:
                 self._seat.note(answer.usage)
                 return answer

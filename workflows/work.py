@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from lao.config.narrowing import narrowed
 from lao.config.settings import ModelSettings, PermissionSettings
@@ -21,10 +22,14 @@ from lao.tools.permissions.hiding import hidden_by
 from lao.workspace.git import Repository
 from workflows.calibrate import first_token_limit_s, overlaid
 from workflows.factory import Factory
+from workflows.held import Watch
 from workflows.seats import Seat, SeatedModel
 
 KEPT_S = 3.0
 """The longest that the GPU idles for a conversation that comes back."""
+
+LOOK_S: Final = 1.0
+"""So often a phase that waits for its model asks whether the run is still its own."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +98,15 @@ class Work:
 
     @property
     def model(self) -> Model:
-        """The chat client; asking it takes a slot of the GPU (``off_gpu`` gives it up)."""
+        """The chat client; asking it takes a slot of the GPU (``off_gpu`` gives it up). A call is hung up when the run
+        is cancelled: a server that never answers would hold the worker until its time limit."""
         assert self.role is not None and self.seat is not None, "a phase with a model"
-        if self.profile is None:
-            return SeatedModel(self.factory.chat, self.seat, self.check_budget)
-        limit = first_token_limit_s(self.factory.settings, self.model_settings(self.role), self.profile)
-        return SeatedModel(self.factory.chat_waiting(limit), self.seat, self.check_budget)
+        chat = self.factory.chat
+        if self.profile is not None:
+            limit = first_token_limit_s(self.factory.settings, self.model_settings(self.role), self.profile)
+            chat = self.factory.chat_waiting(limit)
+        watched = chat.watched(Watch(self.factory.store, self.claim, LOOK_S).over)
+        return SeatedModel(watched, self.seat, self.check_budget)
 
     def check_budget(self) -> None:
         """Raise BudgetSpent when the plan has used all that its front matter allows."""

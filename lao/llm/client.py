@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from lao.core.chat import ChatAnswer, ChatRequest
 from lao.core.clock import Clock
@@ -30,6 +32,13 @@ class _Runaway(AttemptFailed):
     def __init__(self, failure: Failure, model: str, answer: ChatAnswer) -> None:
         super().__init__(f"model {model!r} only repeated itself and was stopped", kind=failure.value)
         self.answer = answer
+
+
+@dataclass
+class _Known:
+    """What all who share a client know of the server. ``served``: it has answered."""
+
+    served: bool
 
 
 class OpenAIModel:
@@ -78,8 +87,13 @@ class OpenAIModel:
         self._sizes = Sizes()
         backstop_s = max(first_token_timeout_s, idle_timeout_s) + 30.0  # the exchange's own deadlines come first
         self._connection = Connection(self._url, api_key, connect_s=connect_timeout_s, backstop_s=backstop_s)
-        self._served = served
-        self._heard = heard
+        self._known = _Known(served)
+
+    def watched(self, over: Callable[[], bool]) -> OpenAIModel:
+        """The same client for somebody whose requests are hung up also when ``over`` turns true."""
+        other = copy.copy(self)
+        other._stopping = lambda: self._stopping() or over()
+        return other
 
     def complete(self, request: ChatRequest) -> ChatAnswer:
         """Answer the request (see ``lao.core.chat.Model``).
@@ -98,7 +112,7 @@ class OpenAIModel:
         while True:
             try:
                 answer = self._judged(ask)
-                self._served = True
+                self._known.served = True
                 return answer
             except Interrupted:
                 raise
@@ -124,7 +138,7 @@ class OpenAIModel:
         endpoint is asked twice more, since some say so while they start."""
         if faults.failure_of(error) is not Failure.NOT_COMPATIBLE:
             return error
-        if self._served:
+        if self._known.served:
             return faults.Away(Failure.SERVER_AWAY, error.message, error.hint)
         if doubts < _DOUBTS and faults.unknown_route(error.message):
             return faults.Away(Failure.SERVER_AWAY, error.message, error.hint, delay_s=_DOUBT_S)

@@ -148,6 +148,17 @@ def test_stopping_hangs_up(server: ScriptedServer) -> None:
     bench.model.close()
 
 
+def test_who_watches_hangs_up_only_their_own_call(server: ScriptedServer) -> None:
+    """E6: a cancelled run leaves its call at once; others that share the client go on, and know what it has learned."""
+    server.script = [hang(chunk({"content": "beg"})), say("here")]
+    bench = Bench(server.url)
+    with pytest.raises(Interrupted):
+        bench.model.watched(lambda: bool(server.requests)).complete(REQUEST)
+    assert server.hung_up.wait(5)
+    assert bench.model.watched(lambda: False).complete(REQUEST).text == "here"
+    bench.model.close()
+
+
 def test_stopping_ends_a_pause(server: ScriptedServer) -> None:
     """A worker that is stopping does not sit out a back-off."""
     server.script = [status(503, LOADING)]

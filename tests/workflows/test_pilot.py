@@ -329,7 +329,7 @@ def test_another_model_is_swapped_in_and_the_same_is_not(plant: Open) -> None:
     assert factory.server.stats["loads"] == 1
 
 
-FRAMES = 16
+FRAMES = 8
 """So deep is the simulated server's own frame at most below what it calls."""
 
 

@@ -59,8 +59,6 @@ def _cancelled(stage: Stage) -> None:
         until(stage.hung, "the coder's call", process)
         done = stage.shop.lao("cancel", "dropped")
         stage.checks.equal("lao cancel ends with exit code 0", 0, done.returncode)
-        stage.server.stop()  # the call in flight breaks off
-        stage.server.start()
         code, said = ended(process)
     stage.checks.true("lao run ends with exit code 3", code == 3, f"{code}: {said}")
     view = stage.shop.status()

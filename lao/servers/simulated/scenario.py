@@ -143,6 +143,7 @@ class Scenario:
     api: str = "lmstudio"
     api_token: str = ""
     context_cap: int | None = None
+    jit: bool = True
     jit_context_length: int = 4096
     load_endpoint: bool = True
     overflow: str = "error"

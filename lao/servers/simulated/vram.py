@@ -119,6 +119,8 @@ class Vram:
             found = self._answering(name)
             if found is not None:
                 return found
+        if not self._scenario.jit:
+            raise Refusal(400, "invalid_request_error", "model is not loaded")
         with self._just_in_time:  # a second chat for a model that is on its way gets that one
             with self._lock:
                 found = self._answering(name)
