@@ -26,8 +26,8 @@ def hung(factory: Project) -> bool:
 
 @pytest.mark.parametrize("role", ["planner", "coder"])
 def test_an_empty_memory_is_filled_again_while_others_wait(tmp_path: Path, role: str) -> None:
-    """E4: a server that loads nothing for a chat says "model is not loaded". One phase fails by it and the next one that
-    waits for the same model looks first; each used to believe the one before, for ever."""
+    """E4: a server that loads nothing for a chat says "model is not loaded". One phase fails by it and the next
+    one that waits for the same model looks first; each used to believe the one before, for minutes."""
     settings = {"orchestration": {**ONCE["orchestration"], "llm_retry_attempts": 3, "llm_retry_backoff_base_s": 1}}
     with project(tmp_path, settings=settings, jit=False, parallel=1, responses=hangs(role)) as factory:
         for n in range(3):
