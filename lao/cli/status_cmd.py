@@ -94,7 +94,7 @@ def collect(factory: Any) -> dict[str, Any]:
 
 def _inferred(factory: Any) -> dict[str, list[str]]:
     """The commands out of manifests that decide about each open plan, by its id; those of folders that can be read."""
-    from lao.core.errors import BadInput
+    from lao.core.errors import LaoError
     from lao.core.states import TERMINAL_PLANS
     from lao.state import plans
     from workflows.checks import inferred_for
@@ -102,7 +102,7 @@ def _inferred(factory: Any) -> dict[str, list[str]]:
     found = {}
     for plan in plans.all_plans(factory.store):
         if plan.state not in TERMINAL_PLANS:
-            with suppress(BadInput, OSError):  # the plan's ingest says what is wrong with it
+            with suppress(LaoError, OSError):  # the plan's ingest says what is wrong with it
                 found[plan.id] = list(inferred_for(factory, plan))
     return found
 
