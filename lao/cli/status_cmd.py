@@ -59,6 +59,7 @@ def collect(factory: Any) -> dict[str, Any]:
     store = factory.store
     tokens, calls = queries.usage_view(store)
     rejected = [{"file": file, "reason": reason} for file, _, reason in plans.rejections(store)]
+    seen = queries.plans_view(store)  # first: a plan may come meanwhile, and what follows knows those of before
     shares = cache_share.by_plan(store, factory.settings.server.base_url)
     used = energy.pieces(store)
     judged, guessed = judgements.every(store), _inferred(factory)
@@ -73,7 +74,7 @@ def collect(factory: Any) -> dict[str, Any]:
                 "judgement": judged[plan["id"]].verdict if plan["id"] in judged else None,
                 "inferred": guessed.get(plan["id"], []),
             }
-            for plan in queries.plans_view(store)
+            for plan in seen
         ],
         "tasks": [{**task, "energy": of_tasks.get(task["id"])} for task in queries.tasks_view(store)],
         "running": queries.running_view(store),

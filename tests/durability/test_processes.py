@@ -32,7 +32,9 @@ def until(condition: Callable[[], object], seconds: float = 30) -> None:
 
 
 def status(factory: Project) -> dict:
-    return json.loads(factory.lao("status", "--json").stdout)
+    done = factory.lao("status", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
 
 
 def workers(factory: Project) -> dict[str, int]:
