@@ -43,7 +43,7 @@ def tasks_of(root: Path, status: str, plans: Path) -> list[Task]:
     names = {plan["id"]: plan["name"] for plan in document["plans"]}
     found = []
     for plan in sorted(plans.glob("*.md")):
-        said = [t for t in document["tasks"] if names.get(t["plan_id"], t["plan_id"]) == plan.stem]
+        said = [t for t in document["tasks"] if names.get(t["plan"], t["plan"]) == plan.stem]
         for command in re.findall(r"^Test: `(.*)`$", plan.read_text(encoding="utf-8"), re.MULTILINE):
             module = re.findall(r"from (\w+) import", command)[0]
             mine = [t for t in said if f"{module}.py" in json.dumps(t)]
