@@ -12,9 +12,11 @@ the server where it keeps one at /_rig/log.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import random
+import re
 import shlex
 import signal
 import subprocess
@@ -22,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -209,13 +211,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             server.keep_record()
         finally:
             server.kill()
-        found = tasks_of(root, night.lao("status", "--json").stdout, PLANS)
+        status = night.lao("status", "--json").stdout
+        found = tasks_of(root, status, PLANS)
         shown = page(
             header=f"{options.model}, seed {options.seed}, {machine()}, {date.today().isoformat()}",
             command=f"python scripts/bench_night.py --model {options.model} --serve 'COMMAND' --seed {options.seed}",
             events=night.events,
             tasks=found,
-            server=Counter(str(entry.get("kind")) for entry in server.record),
+            server=Counter(map(_kind, server.record)),
+            made=_calls(root, status),
             code=code,
             report=night.lao("report", "show", "--night", "--markdown").stdout,
             checked=[night.lao("report", "check", name) for name in NAMES],
@@ -225,6 +229,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.out:
         options.out.write_text(shown, encoding="utf-8")
     return 1 if any(map(_lied, found)) or code is None else 0
+
+
+def _kind(entry: Mapping[str, object]) -> str:
+    """What an entry of the server's record is: its kind, and how it ended where that was not well."""
+    status = entry.get("status", 200)
+    return f"{entry.get('kind')}" if status == 200 else f"{entry.get('kind')} refused with {status}"
+
+
+def _calls(root: Path, status: str) -> str:
+    """What LAO itself says that it asked: recorded calls of phases, and the probes of calibrations."""
+    told = json.loads(status)
+    probes = sum(map(int, re.findall(r"calibrated .* \((\d+) calls\)", (root / "night.log").read_text("utf-8"))))
+    faults = ", ".join(f"{number} {kind}" for kind, number in sorted(told["faults"].items())) or "none"
+    return f"{told['calls']['model']} recorded calls, {probes} probes of a calibration; faults: {faults}"
 
 
 def _lied(task: Task) -> bool:

@@ -4,24 +4,27 @@ and invents nothing."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
-from lao.agents.plan_text import body, chunks, plan_commands, sections
 from lao.core.errors import BadInput
 from lao.core.states import PIPELINE_ROLES, Role
 from lao.core.words import CommandResult, Json
-from lao.llm.tokens import clip, estimate
+from lao.llm.tokens import clip
 from lao.quality.evidence import digest
 from lao.state import ledger, pauses, plans, queries, references
 from lao.state.records import Plan, Task
 from workflows.factory import Factory
+from workflows.preflight import Row, look
 from workflows.queues import live_workers
+from workflows.submission import read_plan
 
 _OPEN: Final = frozenset({"queued", "planning", "active"})
 _BAD: Final = frozenset({"failed", "needs_human"})
 _PLANS, _FAILURES, _FINDINGS = 12, 6, 8
 _REASON, _BRIEF, _OUTPUT = 400, 160, 1_200
-_PLANNER_SHARE: Final = 2
+_DRAFT: Final = "draft"
+_LEVEL: Final = {"warn": "! ", "info": "- ", "ok": "- "}
 
 
 def record(factory: Factory, tokens: int) -> str:
@@ -197,38 +200,38 @@ def project_status(factory: Factory) -> str:
 
 
 def preflight(factory: Factory, reference: str, content: str) -> str:
-    """What can be said of a plan before it is run.
+    """What ``lao preflight`` says of a plan: what a person should look at first, then the rest, a line each.
+
+    Args:
+        content: the text of a plan that is no file yet; "" means the plan of this name.
 
     Raises:
-        BadInput: neither a text nor a plan of this name.
+        BadInput: neither a text nor a plan of this name, or a text that cannot be handed in.
     """
-    text = content if content.strip() else _plan_text(factory, reference)
-    planner = factory.model_settings(Role.PLANNER)
-    window = planner.context_length
-    size, parts = estimate(text), len(chunks(body(text), window // _PLANNER_SHARE))
-    named = [section.title for section in sections(body(text), 2) if section.title]
-    commands = [command for command, _ in plan_commands(text)]
-    missing = [] if commands else ["no command that checks the work: without one nothing is proved"]
-    missing += [] if "`" in text or "." in text else ["no file is named"]
-    missing += ["the text is very short: the planner will have to guess"] if size < 30 else []
-    fits = "fits the planner's window" if parts == 1 else f"is planned in {parts} parts"
-    return "\n".join(
-        (
-            f"about {size} tokens; {fits} ({window} tokens)",
-            f"sections: {', '.join(named[:_PLANS]) or 'none'}",
-            f"checks: {'; '.join(commands[:_PLANS]) or 'none'}",
-            f"missing: {'; '.join(missing) or 'nothing'}",
-        )
-    )
+    plans_folder = factory.settings.paths.plans
+    if content.strip():
+        found = look(factory, plans_folder / f"{_DRAFT}.md", content)
+    else:
+        path, text = _plan_text(factory, reference)
+        ident = plans.plan_id_of(text)
+        found = look(factory, path, text, next((p for p in plans.all_plans(factory.store) if p.id == ident), None))
+    ranked = sorted(found.rows, key=lambda row: row.level != "warn")
+    lines = [f"{_LEVEL[row.level]}{row.name}: {_short(row.text)}{_remedy(row)}" for row in ranked]
+    return "\n".join(("nothing stands against it" if found.ok else "look at these first:", *lines))
 
 
-def _plan_text(factory: Factory, reference: str) -> str:
+def _remedy(row: Row) -> str:
+    return f" -> {row.remedy}" if row.remedy else ""
+
+
+def _plan_text(factory: Factory, reference: str) -> tuple[Path, str]:
     if not reference.strip():
         raise BadInput("no plan is named", "give the name of a plan, or its content")
     path = factory.settings.paths.plans / f"{reference.strip().removesuffix('.md')}.md"
     if path.is_file() and path.parent == factory.settings.paths.plans:
-        return path.read_text(encoding="utf-8", errors="replace")
-    return references.find_plan(factory.store, reference.strip()).text
+        return path, read_plan(path)
+    found = references.find_plan(factory.store, reference.strip())
+    return Path(found.file), found.text
 
 
 def _short(text: str, most: int = _REASON) -> str:

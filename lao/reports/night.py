@@ -27,6 +27,8 @@ FINDINGS: Final = 20
 
 _ORDER: Final = ("needs_human", "failed", "cancelled", "active", "planning", "queued", "completed")
 _STEPS: Final = 20
+_LOOKS: Final = 5
+"""Diffs named of a whole night; the reports of its plans have the others."""
 
 
 def night_report(store: Store, since: float, until: float) -> NightReport:
@@ -91,9 +93,18 @@ def _headline(plans: Sequence[PlanReport], facts: Sequence[PlanFacts]) -> tuple[
 
 
 def _steps(plans: Sequence[PlanReport]) -> tuple[NextStep, ...]:
-    """The first steps of each plan in turn, so that no plan hides another."""
-    lists = [list(plan.next_steps) for plan in plans]
+    """What waits for a person and what can be tried again, of each plan in turn so that no plan hides another; then
+    the riskiest diffs of the night; then the word on what is completed."""
+    risks = {f"lao diff {task.id}": task.risk for plan in plans for task in plan.tasks}
+    looks = sorted(
+        (s for plan in plans for s in plan.next_steps if s.command in risks), key=lambda s: -risks[s.command]
+    )
+    whole = {f"lao diff {plan.id} --stat" for plan in plans}
+    others = [[s for s in plan.next_steps if s.command not in risks.keys() | whole] for plan in plans]
     found: list[NextStep] = []
-    while any(lists) and len(found) < _STEPS:
-        found += [one.pop(0) for one in lists if one]
-    return tuple(dict.fromkeys(found))[:_STEPS]
+    while any(others):
+        found += [one.pop(0) for one in others if one]
+    accepted = {f"lao accept {plan.id}" for plan in plans}
+    last = [step for step in found if step.command in accepted]
+    first = [step for step in found if step.command not in accepted]
+    return tuple(dict.fromkeys([*first, *looks[:_LOOKS], *last]))[:_STEPS]

@@ -108,7 +108,7 @@ def models_view(store: Store) -> dict[str, Json]:
             elif kind == "load":
                 swaps += int(previous is not None and previous != model)
                 previous = model
-                resident = [*resident, model]
+                resident = [*(key for key in resident if key != model), model]  # a server that died forgot it
             elif model in resident:
                 resident.remove(model)
         return {

@@ -93,6 +93,11 @@ def _steps(folder: Path) -> Counter[str]:
     return Counter(line for line in log.splitlines() if line)
 
 
+def _said(done: subprocess.CompletedProcess[str], root: Path) -> str:
+    """The last line of a command's output, without the folder that this machine had for it."""
+    return (done.stdout or done.stderr).strip().splitlines()[-1].replace(f"{root}/", "")
+
+
 def page(
     *,
     header: str,
@@ -100,6 +105,7 @@ def page(
     events: Sequence[tuple[float, str]],
     tasks: Sequence[Task],
     server: Mapping[str, int],
+    made: str,
     code: int | None,
     report: str,
     checked: Sequence[subprocess.CompletedProcess[str]],
@@ -140,9 +146,11 @@ def page(
         f"- Pass their own test and are not said to be completed: {len(solved_not_said)}"
         + (f" ({', '.join(t.module for t in solved_not_said)})." if solved_not_said else "."),
         f"- Said to be completed and wrong by the hidden checks: {sum(t.hidden == 'wrong' for t in claimed)}.",
-        f"- Steps committed more than once: {twice}. Exit status of `lao run`: {code} (3: some tasks failed).",
+        f"- Steps committed more than once: {twice}.",
+        f"- Exit status of `lao run`: {code} (4: something waits for a person).",
         f"- The server's own record: {', '.join(f'{n} {kind}' for kind, n in sorted(server.items())) or 'none kept'}.",
-        *(f"- `lao report check`: {(c.stdout or c.stderr).strip().splitlines()[-1]}" for c in checked),
+        f"- LAO's: {made}.",
+        *(f"- `lao report check`: {_said(c, root)}" for c in checked),
         "",
         "## The report as it was in the morning",
         "",

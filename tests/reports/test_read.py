@@ -119,6 +119,26 @@ def test_a_night_begins_after_the_last_long_idleness(store: Store, clock: FakeCl
     assert both.headline[0].text == "2 plans: 1 for a person, 1 active"
 
 
+def test_a_night_names_few_diffs_the_riskiest_first(store: Store, tmp_path: Path) -> None:
+    """What waits for a person comes first, then five diffs of all plans by their risk, then the word on a plan."""
+    parked = history.morning(store, tmp_path / "w")
+    for name in ("x", "y"):
+        folder = history.repository(tmp_path / name)
+        specs = [TaskSpec(f"part {n}", f"part {n}", (f"part_{n}.py",)) for n in range(3)]
+        plan = history.begun(store, folder, *specs, text=f"# Plan {name}\n")
+        for n, task in enumerate(plans.tasks_of(store, plan)):
+            commit = history.changed(folder, f"part_{n}.py", f"{name} = 1\n" * (n + 1))
+            history.coded(store, task.id, commit=commit, files=(f"part_{n}.py",), command="test it")
+            history.verified(store, task.id, commit, history.result("test it"))
+            history.reviewed(store, task.id)
+    night = night_report(store, last_night(store), store.now())
+    commands = [step.command for step in night.next_steps]
+    looks = [command for command in commands if command.startswith("lao diff ")]
+    risks = {f"lao diff {task.id}": task.risk for one in night.plans for task in one.tasks if task.commit}
+    assert commands[0].startswith("lao replay ") and night.plans[0].id == parked
+    assert looks == sorted(risks, key=lambda command: -risks[command])[:5] and len(risks) > 5
+
+
 def test_a_night_without_work_is_empty(store: Store) -> None:
     """No plan, no statement, no error."""
     night = night_report(store, last_night(store), store.now())

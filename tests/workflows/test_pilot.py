@@ -12,7 +12,7 @@ import pytest
 
 from lao.core.errors import BadInput, Refused
 from lao.core.states import TurnState
-from lao.state import approvals, pauses
+from lao.state import approvals, pauses, plans
 from lao.state.approvals import NO, YES
 from lao.state.chat_tables import TurnEventRow
 from lao.state.chats import CONTEXT_STEP, KEPT_TURNS, Turn
@@ -20,7 +20,7 @@ from lao.state.tables import AuditRow, StepRow
 from tests.workflows.conftest import Plant
 from tests.workflows.test_approvals_flow import Visitor, answering
 from tests.workflows.test_tools_in_flow import call
-from workflows import pilot
+from workflows import pilot, pilot_record, preflight
 
 Open = Callable[..., Plant]
 PLAN = "# Parts\n\n- task: part 1 | file: part_1.txt | content: x\n"
@@ -170,6 +170,22 @@ def test_reading_tools_ask_nobody(plant: Open) -> None:
     assert "1 of 1 tasks completed" in results[0].text
     assert "Nothing has failed." in results[1].text
     assert asked(factory, "show the file plans/parts.md").tools == ("file_read plans/parts.md",)
+
+
+def test_the_preflight_is_that_of_the_command(plant: Open) -> None:
+    """L3, M1: what a person should look at comes first; a draft that could not be handed in is an error with a hint."""
+    factory = plant(answers("never"))
+    factory.submit("parts", PLAN)
+    known = pilot_record.preflight(factory.factory, "parts", "")
+    plan = next(iter(plans.all_plans(factory.factory.store)))
+    rows = preflight.look(factory.factory, factory.root / "plans" / "parts.md", PLAN, plan).rows
+    assert "commands: no command decides about this plan" in known.splitlines()[1]
+    assert known.splitlines()[0] == "look at these first:"
+    assert {row.name for row in rows} <= {line.split(":")[0].strip("!- ") for line in known.splitlines()[1:]}
+    draft = pilot_record.preflight(factory.factory, "", "# Shop\n\nWrite `shop.py`.\n\nTest: `python3 shop.py`\n")
+    assert "commands: 1: python3 shop.py" in draft and "1 are to be written" in draft
+    with pytest.raises(BadInput, match="models name the unknown role"):
+        pilot_record.preflight(factory.factory, "", "---\nmodels: {cook: x}\n---\n# Shop\n\nWrite it.\n")
 
 
 def test_calls_that_fail_end_in_a_question(plant: Open) -> None:
