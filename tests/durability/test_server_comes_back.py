@@ -44,7 +44,10 @@ def test_an_empty_memory_is_filled_again_while_others_wait(tmp_path: Path, role:
             kill_group(run)
         refused = [entry for entry in factory.server.log if entry.get("status") == 400]
         assert len(refused) <= 3, "each phase that waited has asked a server of which the one before had known better"
-        assert {plan["state"] for plan in status(factory)["plans"]} == {"completed"}
+        told = status(factory)
+        assert {plan["state"] for plan in told["plans"]} == {"completed"}
+        resident = told["models"]["resident"]
+        assert len(resident) == len(set(resident)), "a model that is loaded again is in memory once"
 
 
 def test_a_cancelled_plan_lets_go_of_a_call_that_gets_no_answer(tmp_path: Path) -> None:
