@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import socket
-import tracemalloc
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -14,7 +11,6 @@ from lao.core.errors import BadInput, Refused
 from lao.core.states import TurnState
 from lao.state import approvals, pauses, plans
 from lao.state.approvals import NO, YES
-from lao.state.chat_tables import TurnEventRow
 from lao.state.chats import CONTEXT_STEP, KEPT_TURNS, Turn
 from lao.state.tables import AuditRow, StepRow
 from tests.workflows.conftest import Plant
@@ -343,48 +339,6 @@ def test_another_model_is_swapped_in_and_the_same_is_not(plant: Open) -> None:
     assert factory.server.stats["loads"] == 1
     asked(factory)
     assert factory.server.stats["loads"] == 1
-
-
-FRAMES = 8
-"""So deep is the simulated server's own frame at most below what it calls."""
-
-
-def held() -> int:
-    """Bytes that LAO's own code and what it calls have allocated since the tracing began; what the simulated server had
-    others allocate for it (its decoded requests, which it keeps) is the server's."""
-    aside = [tracemalloc.Filter(False, pattern) for pattern in ("*/tests/*", "*/tracemalloc.py")]
-    aside.append(tracemalloc.Filter(False, "*/simulated/*", all_frames=True))
-    traces = tracemalloc.take_snapshot().filter_traces(aside)
-    return sum(item.size for item in traces.statistics("filename"))
-
-
-def grown(factory: Plant, turns: int) -> tuple[int, int]:
-    """(Bytes of Python objects that so many turns of one chat leave behind, those of the simulated server and of the
-    tests left aside, events kept of all turns)."""
-    chat = pilot.open_chat(factory.factory).id
-    for _ in range(5):
-        asked(factory, "warm up", chat)
-    gc.collect()
-    tracemalloc.start(FRAMES)
-    before = held()
-    for number in range(turns):
-        assert asked(factory, f"question {number}?", chat).state is TurnState.DONE
-    gc.collect()
-    after = held()
-    tracemalloc.stop()
-    with factory.factory.store.reading():
-        return after - before, TurnEventRow.select().count()
-
-
-def test_many_turns_leave_nothing_behind(plant: Open) -> None:
-    """L2: memory is flat, events are those of the latest turns. LAO_PILOT_TURNS=1000 says how many are tried."""
-    turns = int(os.environ.get("LAO_PILOT_TURNS", "40"))
-    rules = [{"match": {"role": "pilot"}, "answer": {"text": "word " * 40}}]
-    factory = plant({"responses": rules})
-    left, events = grown(factory, turns)
-    print(f"{turns} turns: {left / 1000:.0f} kB left, {events} events kept")
-    assert left < 500_000
-    assert events < KEPT_TURNS * 12
 
 
 def test_a_disk_that_is_short_is_told_and_ends_the_turn(plant: Open) -> None:
