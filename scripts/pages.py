@@ -24,7 +24,8 @@ from lao.reports.html import night_page, plan_page  # noqa: E402
 from lao.reports.patches import patches  # noqa: E402
 from lao.reports.read import last_night, night_report, plan_report  # noqa: E402
 from lao.state import queries  # noqa: E402
-from scripts.screens import ASSETS, project  # noqa: E402
+from scripts.screens import ASSETS  # noqa: E402
+from scripts.shots import places  # noqa: E402
 from tests.cli.dashboards import environment, lao, served  # noqa: E402
 from tests.node.browser import Browser, browser, chromium  # noqa: E402
 from workflows.factory import Factory  # noqa: E402
@@ -65,7 +66,7 @@ def main() -> int:
 @contextmanager
 def at_work(folder: Path, shown: Browser) -> Iterator[None]:
     """The project after its work is done; its dashboard was taken on the way."""
-    with project(folder), served(folder) as dashboard:
+    with places.at_work(folder), served(folder) as dashboard:
         run = subprocess.Popen(
             lao("run", "--single-run", "--plain"), cwd=folder, env=environment(),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

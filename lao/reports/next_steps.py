@@ -43,12 +43,12 @@ def _again(facts: PlanFacts) -> Iterator[NextStep]:
 def _looking(facts: PlanFacts, tasks: Sequence[TaskReport]) -> Iterator[NextStep]:
     plan = facts.plan
     for task in [task for task in tasks if task.commit and task.risk > 0][:RISKIEST]:
-        why = f"task {task.id} deserves a look: {task.risk_why[0]}"
+        why = f"task {task.id} {task.title!r} deserves a look: {task.risk_why[0]}"
         yield NextStep(f"lao diff {task.id}", why, ref("task", task.id))
     if plan.state in TERMINAL_PLANS and any(task.commit for task in tasks):
-        yield NextStep(f"lao diff {plan.id} --stat", "all that was committed", ref("plan", plan.id))
+        yield NextStep(f"lao diff {plan.id} --stat", f"all that was committed for {plan.name}", ref("plan", plan.id))
     if plan.state is PlanState.COMPLETED:
-        why = f"your word on it; 'lao reject {plan.id} --revert' takes it back"
+        why = f"your word on {plan.name}; 'lao reject {plan.id} --revert' takes it back"
         yield NextStep(f"lao accept {plan.id}", why, ref("plan", plan.id))
 
 
