@@ -28,7 +28,7 @@ step ruff && "$new/bin/ruff" check . && "$new/bin/ruff" format --check .
 step mypy && "$new/bin/mypy"
 step import-linter && "$new/bin/lint-imports"
 step docs && "$new/bin/python" scripts/gen_docs.py --check
-step "tests on $("$new/bin/python" -V)" && "$new/bin/python" -m pytest -n "$at_once" -m "not live"
+step "tests on $("$new/bin/python" -V)" && "$new/bin/python" -m pytest -n "$at_once" --durations 30 -m "not live"
 if [ "${1:-}" != --fast ] && [ "$oldest" != "$newest" ]; then
   old=$(venv_for "$oldest")
   step "tests on $("$old/bin/python" -V)" && "$old/bin/python" -m pytest -n "$at_once" -m "not live and not durability"

@@ -16,12 +16,12 @@ _TICKED: Final = re.compile(r"`([^`\n]+)`")
 _FILE: Final = re.compile(r"^(?!-)[\w@+~.-]*(?:/[\w@+~.-]+)*(?:\.\w{1,8}|/[\w@+~.-]+|/)$")
 _FENCED: Final = re.compile(r"^\s*(`{3,})(?:markdown|md)?[ \t]*\n(.*?)^\s*\1[ \t]*$", re.DOTALL | re.MULTILINE)
 VAGUE: Final = (
-    "appropriate", "as needed", "as required", "and so on", "adequate", "beautiful", "clean code", "easy to use",
-    "easily",
-    "efficient", "elegant", "etc", "fast", "flexible", "good", "high quality", "if possible", "improve", "intuitive",
-    "maintainable", "modern", "nice", "optimal", "optimize", "performant", "production-ready", "properly", "quickly",
-    "reasonable", "robust", "scalable", "seamless", "simple", "smooth", "some", "sufficient", "user-friendly",
-    "various", "well-tested", "works correctly", "works well",
+    "adequate", "and so on", "appropriate", "as needed", "as required", "beautiful", "better", "clean code",
+    "cleaner", "easily", "easy to use", "efficient", "elegant", "etc", "fast", "faster", "flexible", "good",
+    "high quality", "if possible", "improve", "intuitive", "maintainable", "modern", "nice", "nicer", "optimal",
+    "optimize", "performant", "production-ready", "properly", "quickly", "reasonable", "robust", "scalable",
+    "seamless", "simple", "smooth", "some", "sufficient", "user-friendly", "various", "well-tested",
+    "works correctly", "works well",
 )  # fmt: skip
 """Words that nobody can check."""
 

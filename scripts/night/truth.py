@@ -88,6 +88,8 @@ def _python(folder: Path, code: str) -> bool:
 
 def _steps(folder: Path) -> Counter[str]:
     """How often each step of LAO was committed in the plan's folder."""
+    if not folder.is_dir():
+        return Counter()
     form = "--format=%(trailers:key=LAO-Step,valueonly,separator=%x2C)"
     log = subprocess.run(["git", "log", form], cwd=folder, capture_output=True, text=True, check=False).stdout
     return Counter(line for line in log.splitlines() if line)
