@@ -114,9 +114,6 @@ def page(
     root: Path,
 ) -> str:
     """docs/night.md."""
-    claimed = [t for t in tasks if t.state == "completed"]
-    false = [t for t in claimed if not t.own_test]
-    solved_not_said = [t for t in tasks if t.own_test and t.state != "completed"]
     twice = sum(n > 1 for plan in {t.plan for t in tasks} for n in _steps(root / plan).values())
     lines = [
         "# A disturbed night, and its report",
@@ -130,24 +127,8 @@ def page(
         "|---|---|",
         *(f"| {at:.0f} | {what} |" for at, what in events),
         "",
-        "## What LAO says, and what is so",
-        "",
-        "*Own test*: the test in the plan, run again by the script when all was over. *Hidden checks*: inputs that",
-        "neither the plan nor LAO had; a module may pass its own test and not these.",
-        "",
-        "| plan | module | LAO says | attempts | own test | hidden checks |",
-        "|---|---|---|---|---|---|",
-        *(
-            f"| {t.plan} | {t.module} | {t.state or 'no task'} | {t.attempts} "
-            f"| {'passes' if t.own_test else 'fails'} | {t.hidden} |"
-            for t in tasks
-        ),
-        "",
-        f"- Said to be completed: {len(claimed)} of {len(tasks)}.",
-        f"- Of these fail their own test (false done): **{len(false)}**.",
-        f"- Pass their own test and are not said to be completed: {len(solved_not_said)}"
-        + (f" ({', '.join(t.module for t in solved_not_said)})." if solved_not_said else "."),
-        f"- Said to be completed and wrong by the hidden checks: {sum(t.hidden == 'wrong' for t in claimed)}.",
+        *_table(tasks),
+        *_counts(tasks),
         f"- Steps committed more than once: {twice}.",
         f"- Exit status of `lao run`: {code} (4: something waits for a person).",
         f"- The server's own record: {', '.join(f'{n} {kind}' for kind, n in sorted(server.items())) or 'none kept'}.",
@@ -162,3 +143,36 @@ def page(
         "",
     ]
     return "\n".join(lines)
+
+
+def _table(tasks: Sequence[Task]) -> list[str]:
+    """What LAO says of each module, and what is so."""
+    return [
+        "## What LAO says, and what is so",
+        "",
+        "*Own test*: the test in the plan, run again by the script when all was over. *Hidden checks*: inputs that",
+        "neither the plan nor LAO had; a module may pass its own test and not these.",
+        "",
+        "| plan | module | LAO says | attempts | own test | hidden checks |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {t.plan} | {t.module} | {t.state or 'no task'} | {t.attempts} "
+            f"| {'passes' if t.own_test else 'fails'} | {t.hidden} |"
+            for t in tasks
+        ),
+        "",
+    ]
+
+
+def _counts(tasks: Sequence[Task]) -> list[str]:
+    """What that comes to."""
+    claimed = [t for t in tasks if t.state == "completed"]
+    false = [t for t in claimed if not t.own_test]
+    solved_not_said = [t for t in tasks if t.own_test and t.state != "completed"]
+    return [
+        f"- Said to be completed: {len(claimed)} of {len(tasks)}.",
+        f"- Of these fail their own test (false done): **{len(false)}**.",
+        f"- Pass their own test and are not said to be completed: {len(solved_not_said)}"
+        + (f" ({', '.join(t.module for t in solved_not_said)})." if solved_not_said else "."),
+        f"- Said to be completed and wrong by the hidden checks: {sum(t.hidden == 'wrong' for t in claimed)}.",
+    ]
